@@ -1,0 +1,112 @@
+"""Where arithmetic happens and in which precision: decided here, once, for the estimators.
+
+Nothing below an estimator asks again; nothing here touches a global torch setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+FLOAT_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The device, the dtype of products with X, and the dtype in which blocks are added up."""
+
+    device: torch.device
+    dtype: torch.dtype
+    sum_dtype: torch.dtype
+
+
+def available_devices() -> list[str]:
+    """Return the names of the devices of this machine, the CPU first."""
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return names
+
+
+def resolve_device(device: str | torch.device, X: Any) -> torch.device:
+    """Return the device that a fit on ``X`` uses; raise if it is asked for and not there."""
+    if isinstance(device, str) and device == "auto":
+        if isinstance(X, torch.Tensor):
+            return X.device
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    available = available_devices()
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        resolved = None
+    # "cuda" without a number is the current CUDA device, so "cuda:0" must be there.
+    name = None if resolved is None else str(resolved)
+    if name == "cuda":
+        name = "cuda:0"
+    if resolved is None or name not in available:
+        raise ValueError(
+            f"device={str(device)!r} is not available; this machine has: {', '.join(available)}. "
+            "device='auto' takes one of these."
+        )
+    return resolved
+
+
+def resolve_dtype(dtype: Any, X_dtype: torch.dtype) -> torch.dtype:
+    """Return float32 or float64: as asked, else as X comes, else float32."""
+    if dtype is None:
+        return X_dtype if X_dtype in FLOAT_DTYPES.values() else torch.float32
+    name = str(dtype).removeprefix("torch.") if isinstance(dtype, torch.dtype) else _name(dtype)
+    if name not in FLOAT_DTYPES:
+        raise ValueError(f"dtype={dtype!r} is not supported; use None, 'float32' or 'float64'.")
+    return FLOAT_DTYPES[name]
+
+
+def _name(dtype: Any) -> str | None:
+    """Return NumPy's name of ``dtype``, or None where NumPy knows no such dtype."""
+    try:
+        return np.dtype(dtype).name
+    except TypeError:
+        return None
+
+
+def place(device: torch.device, dtype: torch.dtype) -> Placement:
+    """Return the placement of a computation on ``device`` in ``dtype``."""
+    if device.type == "mps" and dtype is torch.float64:
+        raise ValueError("device='mps' has no float64; pass dtype='float32' or device='cpu'.")
+    # Sums of 50,000 float32 terms lose the digits that a line search compares, so blocks are
+    # added up in float64; Apple's GPUs have none.
+    sum_dtype = torch.float32 if device.type == "mps" else torch.float64
+    return Placement(device, dtype, sum_dtype)
+
+
+def as_tensor(array: Any) -> torch.Tensor:
+    """Return ``array`` as a tensor that shares its memory wherever torch can read it."""
+    if isinstance(array, torch.Tensor):
+        return array.detach()
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if any(stride < 0 for stride in array.strides):
+        array = np.ascontiguousarray(array)
+    return torch.from_numpy(_as_writeable_view(array))
+
+
+class _WriteableView:
+    """Present the memory of a read-only array as writeable, to read from it."""
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+        self.owner = array
+
+
+def _as_writeable_view(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return a view that torch takes without a warning; the engine never writes into X."""
+    # joblib hands workers read-only memory maps. torch warns about each of them, and a copy
+    # would double the memory of the largest fits.
+    return array if array.flags.writeable else np.asarray(_WriteableView(array))
