@@ -1,0 +1,1 @@
+"""The solvers, each in its own module; `base` says what they share."""

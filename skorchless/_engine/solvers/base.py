@@ -1,0 +1,56 @@
+"""What all solvers share: the record of an iteration, why a model stops, and patience.
+
+A solver is a generator: given an objective and first weights it yields a `Progress` for each
+iteration until every model has stopped. Who drives it decides how many iterations to take; a
+solver never prints, warns, or knows who watches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import torch
+from torch import Tensor
+
+
+class Status(IntEnum):
+    """Whether a model is still being solved, and why not."""
+
+    RUNNING = 0
+    CONVERGED = 1
+    STALLED = 2  # no step lowers the objective in this precision
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known of M models after an iteration.
+
+    ``remaining`` (M,) is what ``tol`` is compared with; ``buffers`` are the solver's own tensors
+    that a later call may go on with.
+    """
+
+    W: Tensor  # (M, K, D)
+    value: Tensor  # (M,)
+    status: Tensor  # (M,) of Status
+    remaining: Tensor  # (M,)
+    buffers: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Patience:
+    """Tells when M losses have not fallen by ``tol`` for ``n_iter_no_change`` reports."""
+
+    def __init__(self, tol: float, n_iter_no_change: float) -> None:
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self._best: Tensor | None = None  # (M,)
+        self._n_stale: Tensor | int = 0  # (M,)
+
+    def is_exhausted(self, loss: Tensor) -> Tensor:
+        """Take the next losses (M,); return which of them have run out (M,)."""
+        if self._best is None:
+            self._best = torch.full_like(loss, torch.inf)
+        improved = loss < self._best - self.tol
+        self._n_stale = torch.where(improved, 0, self._n_stale + 1)
+        self._best = torch.minimum(self._best, loss)
+        return self._n_stale >= self.n_iter_no_change
