@@ -1,0 +1,6 @@
+"""Logistic regression on torch with nothing but scikit-learn's fit, predict and score."""
+
+from skorchless.estimators import GlobalStandardScaler, TorchLogisticClassifier
+
+__all__ = ["GlobalStandardScaler", "TorchLogisticClassifier"]
+__version__ = "0.1.0.dev0"

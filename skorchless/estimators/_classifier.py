@@ -1,0 +1,499 @@
+"""TorchLogisticClassifier: the parameters, the recipe of a fit, and what a fit stores."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from skorchless._engine.placement import Placement
+from skorchless._engine.solvers.base import Progress
+from skorchless.estimators import _convert
+from skorchless.estimators._inputs import (
+    Array,
+    apply_class_weight,
+    check_has_two_classes,
+    check_sample_weight,
+    check_X_y,
+    encode_known_labels,
+    encode_labels,
+    fitted_state_kept_on_error,
+)
+from skorchless.estimators._linear import LinearPredictionMixin
+from skorchless.estimators._monitor import CallbackTasks, History, Validation, run, shortfall
+from skorchless.estimators._problem import (
+    Samples,
+    Stream,
+    build_objective,
+    build_solver,
+    continued_stream,
+    first_weights,
+    pack_weights,
+    resolve_placement,
+    set_validation_aside,
+    unpack_weights,
+)
+
+MINIBATCH_SOLVERS = ("adam", "sgd")
+
+
+def _uses_minibatches(estimator: TorchLogisticClassifier) -> bool:
+    """Tell whether ``partial_fit`` exists, or say why not."""
+    if estimator.solver not in MINIBATCH_SOLVERS:
+        raise AttributeError(
+            f"partial_fit is not available for solver={estimator.solver!r}, which needs all "
+            "rows at once; use solver='adam' or 'sgd'."
+        )
+    return True
+
+
+class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseEstimator):
+    r"""Logistic regression on torch: linear scores, log-softmax, negative log-likelihood.
+
+    Every solver on every device minimises the objective of scikit-learn's
+    :class:`~sklearn.linear_model.LogisticRegression`, so that at the optimum the two agree:
+
+    .. math::
+        \min_{W, b}\; \frac{\sum_i s_i\, \mathrm{nll}_i(W, b)}{\sum_i s_i}
+        + \frac{1}{C \sum_i s_i} \left( \frac{1 - \rho}{2} \lVert W \rVert_2^2
+        + \rho \lVert W \rVert_1 \right)
+
+    where :math:`s_i` is the sample weight times the class weight, :math:`\rho` is
+    ``l1_ratio`` and the intercept :math:`b` is never penalised. Two classes have one row of
+    weights (the logistic loss); more have one row each (multinomial, softmax).
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse of the strength of the penalty, above 0. ``np.inf`` means no penalty.
+    l1_ratio : float, default=0.0
+        The share of the L1 penalty. Only 0.0, the L2 penalty, is supported so far.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    class_weight : dict or 'balanced', default=None
+        Weights of the classes, ``{label: weight}``; labels left out weigh 1. 'balanced'
+        weighs classes by the inverse of their (weighted) frequency.
+    solver : {'lbfgs', 'adam', 'sgd'}, default='lbfgs'
+        - 'lbfgs' uses all rows in each iteration and converges to the optimum. Its L-BFGS
+          starts from the curvature of ``X``, so that features need not have the same scale.
+        - 'adam' and 'sgd' go through shuffled minibatches; an iteration is an epoch. They
+          come near the optimum within few epochs, and can learn from a stream
+          (`partial_fit`).
+    max_iter : int, default=100
+        The largest number of iterations: epochs for 'adam' and 'sgd'.
+    tol : float, default=1e-4
+        For 'lbfgs', the fit has converged when no entry of the objective's gradient exceeds
+        ``tol``. For 'adam' and 'sgd', when the training loss has not fallen by ``tol`` for
+        ``n_iter_no_change`` epochs. With ``early_stopping``, the rise of the validation
+        accuracy that counts.
+    batch_size : int, default=64
+        Samples in a minibatch. Ignored by 'lbfgs', as are the next three.
+    learning_rate_init : float, default=1e-3
+        The step size of 'adam' and 'sgd'.
+    momentum : float, default=0.9
+        The momentum of 'sgd', in [0, 1).
+    shuffle : bool, default=True
+        Whether to draw a new order of the samples for each epoch.
+    early_stopping : bool, default=False
+        Whether to stop when the validation accuracy has not risen by ``tol`` for
+        ``n_iter_no_change`` iterations, and to keep the weights that scored best. The
+        validation samples are ``X_val`` of `fit`, or else set aside from the training
+        samples, stratified.
+    validation_fraction : float, default=0.1
+        The fraction of training samples to set aside for ``early_stopping``.
+    n_iter_no_change : int, default=5
+        The number of iterations without improvement after which to stop.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights of the fit before instead of from zeros.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the order of the samples and the validation split. torch's global generator is
+        neither read nor changed.
+    verbose : int, default=0
+        1 prints one row for each iteration: its number, training loss, validation loss and
+        accuracy where there are validation samples, and seconds since the start.
+    device : str or torch.device, default='auto'
+        Where to fit: 'cpu', 'cuda', 'cuda:1', 'mps'. 'auto' means the device of ``X`` where
+        ``X`` is a tensor, else the first CUDA device, else the CPU. Predictions are made
+        where the samples are.
+    dtype : {'float32', 'float64'} or None, default=None
+        The precision of products with ``X``. None keeps float32 and float64 as they come
+        and computes all else (integers, float16, bfloat16) in float32, a block of rows at a
+        time, without a converted copy of ``X``.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients; one row where there are two classes.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts; zeros where ``fit_intercept=False``.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_iter_ : int
+        Iterations (epochs) run by the last fit; by all calls of `partial_fit` together.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        The objective after each iteration of 'lbfgs'; for 'adam' and 'sgd', its mean over
+        the minibatches of each epoch, each taken before its update.
+    validation_scores_ : ndarray of shape (n_iter_,) or None
+        The validation accuracy after each iteration; None without validation samples.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where ``X`` was a frame whose column names are all strings.
+    device_ : str
+        The device on which the last fit ran.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same model on the CPU.
+    GlobalStandardScaler : One mean and one scale for all features.
+
+    Notes
+    -----
+    All fitted attributes are NumPy arrays or plain Python: a model fitted on a GPU can be
+    unpickled and predicts on a machine that has none.
+
+    The order of minibatches makes 'adam' and 'sgd' sensitive to repeating a sample where
+    'lbfgs' is not: only when a minibatch holds all samples are integer sample weights the
+    same as repetitions.
+
+    ``max_iter`` epochs of 'adam' or 'sgd' that are too few for ``n_iter_no_change`` to tell
+    convergence are taken as wanted: no ConvergenceWarning is given.
+
+    References
+    ----------
+    .. [1] J. Nocedal, S. J. Wright, "Numerical Optimization", 2nd ed., 2006, chapter 7,
+       :doi:`10.1007/978-0-387-40065-5`.
+    .. [2] D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015,
+       :arxiv:`1412.6980`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skorchless import TorchLogisticClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = TorchLogisticClassifier().fit(X, y)
+    >>> clf.predict(X[:2])
+    array([0, 0])
+    >>> clf.predict_proba(X[:2]).round(3)
+    array([[0.982, 0.018, 0.   ],
+           [0.972, 0.028, 0.   ]])
+    >>> round(clf.score(X, y), 3)
+    0.973
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012, scikit-learn's convention
+        "C": [Interval(Real, 0, None, closed="right")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "solver": [StrOptions({"lbfgs", *MINIBATCH_SOLVERS})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "shuffle": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "device": [str, torch.device],
+        "dtype": [None, str, type, np.dtype, torch.dtype],
+    }
+
+    n_iter_: int
+    loss_curve_: Array
+    validation_scores_: Array | None
+    device_: str
+    _stream: Stream | None
+
+    def __init__(
+        self,
+        *,
+        C: float = 1.0,
+        l1_ratio: float = 0.0,
+        fit_intercept: bool = True,
+        class_weight: Any = None,
+        solver: str = "lbfgs",
+        max_iter: int = 100,
+        tol: float = 1e-4,
+        batch_size: int = 64,
+        learning_rate_init: float = 1e-3,
+        momentum: float = 0.9,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        device: Any = "auto",
+        dtype: Any = None,
+    ) -> None:
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.device = device
+        self.dtype = dtype
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> Self:
+        """Fit the model to training samples.
+
+        Parameters
+        ----------
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            Training samples: an array, a frame, or a tensor on any device, used as it is.
+        y : {array-like, tensor} of shape (n_samples,)
+            Their labels: numbers or strings, at least two different ones.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples; None weighs all alike.
+        X_val : {array-like, tensor} of shape (n_val, n_features), default=None
+            Validation samples, scored after each iteration. In a ``Pipeline``, transform
+            them as ``X`` is with ``Pipeline(..., transform_input=["X_val"])``.
+        y_val : {array-like, tensor} of shape (n_val,), default=None
+            The labels of ``X_val``.
+
+        Returns
+        -------
+        self : TorchLogisticClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is not as described; what was fitted before is kept.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` or the precision ended the fit before it had converged.
+        """
+        given = {"X": X, "y": y, "metadata": _as_metadata(sample_weight)}
+        with fitted_state_kept_on_error(self):
+            self._check_l1_ratio()
+            X, y = check_X_y(self, X, y, reset=True)
+            placement = resolve_placement(self, X)
+            classes, codes = encode_labels(y)
+            train = Samples(X, codes, check_sample_weight(sample_weight, len(codes)))
+            rng = check_random_state(self.random_state)
+            train, validation = set_validation_aside(
+                self, train, classes, (X_val, y_val), placement, rng
+            )
+            train = self._weigh_classes(train, classes)
+            unit = train.weights.mean()
+            objective = build_objective(train, len(classes), self, placement, unit)
+            W = first_weights(self, objective, classes)
+            solver = build_solver(self, objective, W, rng)
+            history = self._drive(solver, classes, placement.dtype, validation, given)
+            self._store(history.W, classes, placement, history.losses, validation)
+            # Where partial_fit would go on belongs to the weights that are now replaced.
+            self._stream = None
+        if message := shortfall(self, history, placement.dtype):
+            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        return self
+
+    @available_if(_uses_minibatches)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Go on fitting for one epoch over the given samples.
+
+        Exists for ``solver='adam'`` and ``'sgd'``. The objective of a call is that of its own
+        samples, ``C`` included; the optimiser's state is kept from call to call.
+
+        Parameters
+        ----------
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            A chunk of the training samples.
+        y : {array-like, tensor} of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that any chunk may have; needed in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples.
+
+        Returns
+        -------
+        self : TorchLogisticClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``classes`` is missing in the first call, ``y`` has a label outside of them,
+            or ``class_weight='balanced'`` or ``early_stopping`` is set, which need all
+            samples at once.
+        """
+        self._check_partial_fit_parameters()
+        with fitted_state_kept_on_error(self):
+            is_first = _check_partial_fit_first_call(self, classes)
+            check_has_two_classes(self.classes_)
+            X, y = check_X_y(self, X, y, reset=is_first)
+            placement = resolve_placement(self, X)
+            codes = encode_known_labels(y, self.classes_, "y")
+            chunk = Samples(X, codes, check_sample_weight(sample_weight, len(codes)))
+            chunk = self._weigh_classes(chunk, self.classes_)
+            objective = build_objective(chunk, len(self.classes_), self, placement, unit=1.0)
+            W = torch.zeros(objective.weights_shape) if is_first else pack_weights(self)
+            stream = continued_stream(self)
+            progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
+            losses = [] if is_first else self.loss_curve_.tolist()
+            self._store(
+                progress.W, self.classes_, placement, [*losses, float(progress.value)], None
+            )
+            self._stream = stream.after(progress)
+        return self
+
+    def to_module(self) -> nn.Sequential:
+        """Return the fitted model as a torch module, ``Linear`` then ``LogSoftmax``.
+
+        Returns
+        -------
+        module : torch.nn.Sequential
+            On the CPU, in the dtype of ``coef_``; maps samples of shape
+            (n_samples, n_features) to log-probabilities of shape (n_samples, n_classes). Two
+            classes have two rows of weights there, the first one zeros.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sklearn.datasets import load_iris
+        >>> from skorchless import TorchLogisticClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> module = TorchLogisticClassifier().fit(X, y).to_module()
+        >>> module(torch.tensor(X[:2])).exp().shape
+        torch.Size([2, 3])
+        """
+        check_is_fitted(self)
+        return _convert.to_module(self)
+
+    def to_sklearn(self) -> LogisticRegression:
+        """Return the fitted model as scikit-learn's own ``LogisticRegression``.
+
+        Returns
+        -------
+        model : sklearn.linear_model.LogisticRegression
+            With copies of the fitted attributes and the parameters that both have: it can be
+            saved, exported or served by whatever knows scikit-learn and not this package.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skorchless import TorchLogisticClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> TorchLogisticClassifier(C=10).fit(X, y).to_sklearn()
+        LogisticRegression(C=10)
+        """
+        check_is_fitted(self)
+        return _convert.to_sklearn(self)
+
+    def _check_l1_ratio(self) -> None:
+        """Raise unless the penalty is one that the solvers know."""
+        if self.l1_ratio != 0.0:
+            raise ValueError(
+                f"l1_ratio={self.l1_ratio!r} is not supported yet; only l1_ratio=0.0, the L2 "
+                "penalty, is."
+            )
+
+    def _check_partial_fit_parameters(self) -> None:
+        """Raise for parameters that need all samples at once."""
+        self._check_l1_ratio()
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported by partial_fit, which does not know "
+                "all labels; pass the weights as a dict, from "
+                "sklearn.utils.class_weight.compute_class_weight."
+            )
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+
+    def _weigh_classes(self, samples: Samples, classes: Array) -> Samples:
+        """Return ``samples`` with their class weights in their weights."""
+        weights = apply_class_weight(self.class_weight, classes, samples.codes, samples.weights)
+        return Samples(samples.X, samples.codes, weights)
+
+    def _drive(
+        self,
+        solver: Iterator[Progress],
+        classes: Array,
+        dtype: torch.dtype,
+        validation: Validation | None,
+        given: dict[str, Any],
+    ) -> History:
+        """Run ``solver`` under the eyes of callbacks and of the validation samples."""
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        context.call_on_fit_task_begin(estimator=self, **given)
+
+        def fitted_attributes(W: Tensor) -> dict[str, Any]:
+            return self._linear_attributes(W, classes, dtype)
+
+        history = run(
+            solver,
+            max_iter=self.max_iter,
+            tasks=CallbackTasks(self, context, given, fitted_attributes),
+            validation=validation,
+            verbose=self.verbose,
+        )
+        context.call_on_fit_task_end(
+            estimator=self,
+            **given,
+            reconstruction_attributes=lambda: fitted_attributes(history.W),
+        )
+        return history
+
+    def _linear_attributes(self, W: Tensor, classes: Array, dtype: torch.dtype) -> dict[str, Any]:
+        """Return what prediction needs of the weights (1, K, D), as NumPy of ``dtype``."""
+        coef, intercept = unpack_weights(W.to(dtype), self.n_features_in_)
+        return {"coef_": coef, "intercept_": intercept, "classes_": classes}
+
+    def _store(
+        self,
+        W: Tensor,
+        classes: Array,
+        placement: Placement,
+        losses: list[float],
+        validation: Validation | None,
+    ) -> None:
+        """Set the fitted attributes, all at once and last of all."""
+        self.__dict__.update(self._linear_attributes(W, classes, placement.dtype))
+        self.n_iter_ = len(losses)
+        self.loss_curve_ = np.array(losses)
+        self.validation_scores_ = None if validation is None else np.array(validation.accuracies)
+        self.device_ = str(placement.device)
+
+
+def _as_metadata(sample_weight: Any) -> dict[str, Any] | None:
+    """Return the metadata of a fit as scikit-learn's callbacks take it."""
+    return None if sample_weight is None else {"sample_weight": sample_weight}

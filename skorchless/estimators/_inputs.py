@@ -1,0 +1,164 @@
+"""What comes in through an estimator's door: checked, then plain label codes and weights.
+
+The estimators call it. A tensor stays a tensor on its device; everything else becomes NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+Array = np.ndarray[Any, Any]
+
+# What torch reads without a copy. Anything else (objects, long doubles) becomes the first one.
+READABLE_DTYPES = [
+    np.dtype(name)
+    for name in (
+        *("float64", "float32", "float16", "bool"),
+        *("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+    )
+]
+
+
+@contextmanager
+def fitted_state_kept_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give ``estimator`` its fitted attributes back if the block raises."""
+    # validate_data writes n_features_in_ and feature_names_in_ before it has seen the values.
+    before = _fitted_attributes(estimator)
+    try:
+        yield
+    except BaseException:
+        for name in _fitted_attributes(estimator):
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
+def _fitted_attributes(estimator: BaseEstimator) -> dict[str, Any]:
+    """Return the attributes that a fit has set, by scikit-learn's naming rule."""
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.endswith("_") and not name.startswith("_")
+    }
+
+
+def check_X(
+    estimator: BaseEstimator, X: Any, *, reset: bool, y: Any = "no_validation", **options: Any
+) -> Any:
+    """Return ``X`` (or X and ``y``) checked: a tensor as it is, else an array torch can read.
+
+    ``options`` are those of scikit-learn's ``check_array``.
+    """
+    if not isinstance(X, torch.Tensor):
+        return validate_data(
+            estimator, X, to_numpy(y), reset=reset, dtype=READABLE_DTYPES, **options
+        )
+    _check_tensor_values(X, estimator, options.pop("ensure_all_finite", True))
+    # An array of the same shape that takes no memory: shape, emptiness and number of features
+    # are then checked, and complained about, by scikit-learn itself.
+    stand_in = np.broadcast_to(np.float32(0.0), tuple(X.shape))
+    options.pop("accept_sparse", None)
+    checked = validate_data(
+        estimator, stand_in, to_numpy(y), reset=reset, ensure_all_finite=False, **options
+    )
+    return (X, checked[1]) if isinstance(checked, tuple) else X
+
+
+def _check_tensor_values(
+    X: torch.Tensor, estimator: BaseEstimator, ensure_all_finite: bool | str
+) -> None:
+    """Raise scikit-learn's errors for a tensor's layout, dtype and values."""
+    name = type(estimator).__name__
+    if X.layout is not torch.strided:
+        raise TypeError(
+            f"Sparse data was passed as a tensor of layout {X.layout}, but {name} takes dense "
+            "tensors. Use '.to_dense()' to convert it."
+        )
+    if X.is_complex():
+        raise ValueError(f"Complex data not supported\n{X}\n")
+    if not X.is_floating_point() or not X.numel() or torch.isfinite(X.sum()):
+        return
+    if ensure_all_finite is True and torch.isnan(X).any():
+        raise ValueError(
+            f"Input X contains NaN.\n{name} does not accept missing values encoded as NaN "
+            "natively. Impute them first, with sklearn.impute for instance."
+        )
+    if torch.isinf(X).any():
+        raise ValueError(f"Input X contains infinity or a value too large for {X.dtype}.")
+
+
+def to_numpy(array: Any) -> Any:
+    """Return a tensor as NumPy, anything else as it is."""
+    return array.detach().cpu().numpy() if isinstance(array, torch.Tensor) else array
+
+
+def check_X_y(estimator: BaseEstimator, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
+    """Return ``X`` and the labels ``y`` (N,), checked against each other."""
+    X, y = check_X(estimator, X, reset=reset, y=y)
+    check_classification_targets(y)
+    return X, y
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> Array:
+    """Return the non-negative row weights (N,), float64, ones for None."""
+    return _check_sample_weight(
+        to_numpy(sample_weight),
+        np.broadcast_to(np.float64(0.0), (n_samples, 1)),
+        dtype=np.float64,
+        ensure_non_negative=True,
+    )
+
+
+def encode_labels(y: Array) -> tuple[Array, Array]:
+    """Return the sorted classes and the code (N,) of each label."""
+    classes, codes = np.unique(y, return_inverse=True)
+    check_has_two_classes(classes)
+    return classes, codes
+
+
+def check_has_two_classes(classes: Array) -> None:
+    """Raise where there is nothing to tell apart."""
+    if len(classes) < 2:
+        raise ValueError(
+            "This classifier needs samples of at least 2 classes in the data, but the data "
+            f"contains only one class: {classes[0]!r}"
+        )
+
+
+def encode_known_labels(y: Array, classes: Array, name: str) -> Array:
+    """Return the code (N,) of each label among ``classes``; raise for any other label."""
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"{name} has labels that are not among the classes {classes.tolist()}: "
+            f"{unknown.tolist()}."
+        )
+    return np.searchsorted(classes, y)
+
+
+def apply_class_weight(
+    class_weight: Any, classes: Array, codes: Array, sample_weight: Array
+) -> Array:
+    """Return sample weight times class weight (N,)."""
+    if class_weight is None:
+        return sample_weight
+    by_class = compute_class_weight(
+        class_weight, classes=classes, y=classes[codes], sample_weight=sample_weight
+    )
+    if (by_class < 0).any():
+        raise ValueError(f"class_weight must not be negative, got {class_weight!r}.")
+    weights = sample_weight * by_class[codes]
+    if not weights.any():
+        raise ValueError(
+            f"class_weight={class_weight!r} leaves no sample with a weight above zero."
+        )
+    return weights

@@ -1,0 +1,142 @@
+"""The predict methods of a fitted linear classifier: one product, and what is read from it.
+
+The classifiers inherit them. The weights go to where X is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn import get_config
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from skorchless._engine.objective import linear_scores, log_proba
+from skorchless._engine.placement import as_tensor, place, resolve_dtype
+from skorchless._engine.rows import TensorRows
+from skorchless.estimators._inputs import Array, check_X, to_numpy
+
+
+class LinearPredictionMixin(ClassifierMixin):
+    """Predictions from ``coef_``, ``intercept_`` and ``classes_``."""
+
+    coef_: Array
+    intercept_: Array
+    classes_: Array
+    dtype: Any
+
+    def decision_function(self, X: Any) -> Any:
+        """Return the score of each class for each sample.
+
+        Parameters
+        ----------
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            ``X @ coef_.T + intercept_``. With two classes, the score of ``classes_[1]``,
+            which is predicted where it is above 0. A tensor on the device of ``X`` where
+            ``X`` is one and scikit-learn's ``array_api_dispatch`` is on.
+        """
+        scores = self._scores(X)  # (N, K)
+        return _to_output(scores[:, 0] if scores.shape[1] == 1 else scores, X)
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable class of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Entries of ``classes_``. A tensor on the device of ``X`` where ``X`` is one,
+            ``array_api_dispatch`` is on and the classes are numbers.
+        """
+        scores = self._scores(X)  # (N, K)
+        codes = (scores[:, 0] > 0).long() if scores.shape[1] == 1 else scores.argmax(1)
+        if _returns_tensors(X) and self.classes_.dtype.kind in "biuf":
+            return as_tensor(self.classes_).to(codes.device)[codes]
+        return self.classes_[codes.cpu().numpy()]
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Return the logarithm of the probability of each class for each sample.
+
+        Parameters
+        ----------
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            The log-softmax of the scores, finite even where the probability underflows.
+            Columns are in the order of ``classes_``; a tensor as `decision_function` says.
+        """
+        return _to_output(log_proba(self._scores(X).T).T, X)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class for each sample.
+
+        Parameters
+        ----------
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Rows sum to 1. Columns are in the order of ``classes_``; a tensor as
+            `decision_function` says.
+        """
+        return _to_output(log_proba(self._scores(X).T).exp().T, X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on the given samples and labels.
+
+        Parameters
+        ----------
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            The samples.
+        y : {array-like, tensor} of shape (n_samples,)
+            Their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        score : float
+            The weighted fraction of samples whose label is predicted.
+        """
+        if not _returns_tensors(X):
+            y, sample_weight = to_numpy(y), to_numpy(sample_weight)
+        return float(super().score(X, y, sample_weight))
+
+    def _scores(self, X: Any) -> Tensor:
+        """Return the scores (N, K) on the device of ``X``: the only product."""
+        check_is_fitted(self)
+        X = as_tensor(check_X(self, X, reset=False))
+        W = torch.from_numpy(np.column_stack([self.coef_, self.intercept_]))  # (K, P + 1)
+        dtype = torch.promote_types(resolve_dtype(self.dtype, X.dtype), W.dtype)
+        placement = place(X.device, dtype)
+        W = W.to(placement.device, placement.dtype)
+        rows = TensorRows(X, (), placement)
+        return rows.map_rows(lambda block: linear_scores(block, W).T, n_outputs=len(W))
+
+
+def _returns_tensors(X: Any) -> bool:
+    """Return whether predictions for ``X`` are tensors."""
+    return isinstance(X, Tensor) and get_config()["array_api_dispatch"]
+
+
+def _to_output(predictions: Tensor, X: Any) -> Any:
+    """Return ``predictions`` as the caller of ``X`` wants them."""
+    predictions = predictions.contiguous()
+    return predictions if _returns_tensors(X) else predictions.cpu().numpy()

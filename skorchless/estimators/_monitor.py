@@ -1,0 +1,164 @@
+"""What happens between two iterations of a fit: record, print, call back, stop early.
+
+The classifier gives it a solver to drive; the solver knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skorchless._engine.objective import evaluate
+from skorchless._engine.rows import TensorRows
+from skorchless._engine.solvers.base import Patience, Progress, Status
+
+
+class CallbackTasks:
+    """scikit-learn's callbacks, told of the begin and end of each iteration."""
+
+    def __init__(
+        self,
+        estimator: Any,
+        context: Any,
+        data: dict[str, Any],
+        fitted_attributes: Callable[[Tensor], dict[str, Any]],
+    ) -> None:
+        self._context = context
+        self._arguments = {"estimator": estimator, **data}
+        self._fitted_attributes = fitted_attributes
+        self._task: Any = None
+
+    def begin(self) -> None:
+        """Announce an iteration."""
+        self._task = self._context.subcontext(task_name="iteration")
+        self._task.call_on_fit_task_begin(**self._arguments)
+
+    def end(self, W: Tensor) -> bool:
+        """Report the weights (1, K, D) after it; return whether a callback asks to stop."""
+        return self._task.call_on_fit_task_end(
+            **self._arguments, reconstruction_attributes=lambda: self._fitted_attributes(W)
+        )
+
+
+@dataclass
+class Validation:
+    """Rows scored after each iteration, their accuracies so far, and the best weights.
+
+    ``patience`` None scores without stopping, and keeps the last weights.
+    """
+
+    rows: TensorRows
+    patience: Patience | None
+    accuracies: list[float] = field(default_factory=list)
+    best_W: Tensor | None = None  # (1, K, D)
+
+    def score(self, W: Tensor) -> tuple[float, float]:
+        """Return the NLL and the accuracy of the weights (1, K, D)."""
+        nll, accuracy = (float(value) for value in evaluate(W[0], self.rows))
+        if self.patience is not None and accuracy > max(self.accuracies, default=-1.0):
+            self.best_W = W.clone()
+        self.accuracies.append(accuracy)
+        return nll, accuracy
+
+    def is_exhausted(self) -> bool:
+        """Return whether the accuracy has stopped rising."""
+        if self.patience is None:
+            return False
+        return bool(self.patience.is_exhausted(torch.tensor([-self.accuracies[-1]])))
+
+
+class EpochTable:
+    """The table that ``verbose`` prints: one row an iteration."""
+
+    def __init__(self, has_validation: bool) -> None:
+        names = ["iter", "train loss", "valid loss", "valid acc", "seconds"]
+        self._names = names if has_validation else names[:2] + names[-1:]
+        self._start = time.perf_counter()
+
+    def add_row(self, n_iter: int, *values: float) -> None:
+        """Print the row of iteration ``n_iter``, and the header before the first."""
+        if n_iter == 1:
+            print("".join(f"{name:>12}" for name in self._names))  # noqa: T201, verbose is to print
+        seconds = time.perf_counter() - self._start
+        cells = [f"{value:12.5f}" for value in values]
+        print(f"{n_iter:12d}{''.join(cells)}{seconds:12.2f}", flush=True)  # noqa: T201
+
+
+@dataclass(frozen=True)
+class History:
+    """The outcome of a fit: its weights (1, K, D), what was recorded, and why it ended."""
+
+    W: Tensor
+    losses: list[float]
+    status: Status
+    remaining: float
+    # A callback or the validation score ended the fit, not the solver and not max_iter.
+    is_stopped_early: bool
+
+
+def run(
+    solver: Iterator[Progress],
+    *,
+    max_iter: int,
+    tasks: CallbackTasks,
+    validation: Validation | None,
+    verbose: int,
+) -> History:
+    """Drive ``solver`` until it, a callback, the validation score or ``max_iter`` ends it."""
+    losses: list[float] = []
+    table = EpochTable(validation is not None)
+    for n_iter in range(1, max_iter + 1):
+        tasks.begin()
+        progress = next(solver)
+        losses.append(float(progress.value))
+        scores = () if validation is None else validation.score(progress.W)
+        if verbose:
+            table.add_row(n_iter, losses[-1], *scores)
+        is_stopped = tasks.end(progress.W)
+        is_stopped |= validation is not None and validation.is_exhausted()
+        if is_stopped or progress.status != Status.RUNNING:
+            break
+    best_W = None if validation is None else validation.best_W
+    return History(
+        W=progress.W if best_W is None else best_W,
+        losses=losses,
+        status=Status(int(progress.status)),
+        remaining=float(progress.remaining),
+        is_stopped_early=is_stopped,
+    )
+
+
+def shortfall(estimator: Any, history: History, dtype: torch.dtype) -> str | None:
+    """Return what a fit that did not converge has to tell its user; None where it did."""
+    if history.is_stopped_early or history.status == Status.CONVERGED:
+        return None
+    n_iter = len(history.losses)
+    if estimator.solver == "lbfgs":
+        gradient = f"the largest gradient entry is {history.remaining:.2g}, tol={estimator.tol:g}"
+        if history.status == Status.STALLED:
+            in_double = "" if dtype is torch.float64 else " or pass dtype='float64'"
+            return (
+                f"lbfgs can not lower the objective any further in {dtype} after {n_iter} "
+                f"iterations: {gradient}. Scale the features{in_double}."
+            )
+        return (
+            f"lbfgs did not converge in {n_iter} iterations: {gradient}. Increase max_iter or "
+            "scale the features."
+        )
+    if estimator.max_iter <= estimator.n_iter_no_change:
+        # So few epochs can not show convergence: they were asked for as they are.
+        return None
+    falling = (
+        "validation score was still rising"
+        if estimator.early_stopping
+        else ("training loss was still falling")
+    )
+    return (
+        f"{estimator.solver} did not converge in {n_iter} epochs: the {falling}. Increase "
+        "max_iter or learning_rate_init."
+    )

@@ -1,0 +1,202 @@
+"""From checked input and parameters to what the engine solves: rows, objective, solver.
+
+The classifier calls it; it checks only what depends on several arguments at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from skorchless._engine.objective import PenalizedNLL, constant_model
+from skorchless._engine.placement import (
+    Placement,
+    as_tensor,
+    place,
+    resolve_device,
+    resolve_dtype,
+)
+from skorchless._engine.rows import TensorRows
+from skorchless._engine.solvers.base import Patience, Progress
+from skorchless._engine.solvers.lbfgs import minimize_lbfgs
+from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
+from skorchless.estimators._inputs import Array, check_X_y, encode_known_labels
+from skorchless.estimators._monitor import Validation
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples with their label codes (N,) and weights (N,)."""
+
+    X: Any
+    codes: Array
+    weights: Array
+
+    def take(self, index: Array) -> Samples:
+        """Return the samples ``index``."""
+        return Samples(self.X[index], self.codes[index], self.weights[index])
+
+    def split(self, test_size: float, rng: np.random.RandomState) -> tuple[Samples, Samples]:
+        """Return training and validation samples, every class in both by its share."""
+        index = np.arange(len(self.codes))
+        train, test = train_test_split(
+            index, test_size=test_size, stratify=self.codes, random_state=rng
+        )
+        return self.take(train), self.take(test)
+
+    def rows(self, placement: Placement, unit: float = 1.0) -> TensorRows:
+        """Return the rows for the engine, with weights in multiples of ``unit``."""
+        codes = torch.from_numpy(self.codes)
+        weights = torch.from_numpy(self.weights / unit).to(placement.dtype)
+        return TensorRows(as_tensor(self.X), (codes, weights), placement)
+
+
+def resolve_placement(estimator: Any, X: Any) -> Placement:
+    """Return where and in which precision ``estimator`` computes with ``X``."""
+    X_dtype = X.dtype if isinstance(X, Tensor) else getattr(torch, X.dtype.name)
+    return place(resolve_device(estimator.device, X), resolve_dtype(estimator.dtype, X_dtype))
+
+
+def set_validation_aside(
+    estimator: Any,
+    train: Samples,
+    classes: Array,
+    given: tuple[Any, Any],
+    placement: Placement,
+    rng: np.random.RandomState,
+) -> tuple[Samples, Validation | None]:
+    """Return the training samples, and the validation samples given or split from them."""
+    X_val, y_val = given
+    if (X_val is None) != (y_val is None):
+        missing = "y_val" if y_val is None else "X_val"
+        raise ValueError(f"X_val and y_val go together, but {missing} is None.")
+    if X_val is not None:
+        X_val, y_val = check_X_y(estimator, X_val, y_val, reset=False)
+        codes = encode_known_labels(y_val, classes, "y_val")
+        validation = Samples(X_val, codes, np.ones(len(codes)))
+    elif estimator.early_stopping:
+        train, validation = train.split(estimator.validation_fraction, rng)
+    else:
+        return train, None
+    stops = estimator.early_stopping
+    patience = Patience(estimator.tol, estimator.n_iter_no_change) if stops else None
+    return train, Validation(validation.rows(placement), patience)
+
+
+def build_objective(
+    samples: Samples, n_classes: int, estimator: Any, placement: Placement, unit: float
+) -> PenalizedNLL:
+    """Return the objective of ``samples`` under the estimator's penalty.
+
+    ``unit`` divides the weights. With their mean the objective is per unit of weight, and
+    weights of any scale do not overflow.
+    """
+    total = samples.weights.sum()
+
+    def per_model(value: float) -> Tensor:
+        return torch.tensor([value], dtype=placement.sum_dtype, device=placement.device)
+
+    return PenalizedNLL(
+        rows=samples.rows(placement, unit),
+        n_classes=n_classes,
+        fit_intercept=estimator.fit_intercept,
+        # Divided in this order, because C * total overflows sooner.
+        alpha=per_model(1.0 / estimator.C / total * (total / unit / len(samples.codes))),
+        total_weight=per_model(len(samples.codes)),
+    )
+
+
+def pack_weights(estimator: Any) -> Tensor:
+    """Return the engine's weights (1, K, D) of a fitted estimator."""
+    columns = [estimator.coef_]
+    if estimator.fit_intercept:
+        columns.append(estimator.intercept_[:, None])
+    return torch.from_numpy(np.concatenate(columns, axis=1))[None]
+
+
+def unpack_weights(W: Tensor, n_features: int) -> tuple[Array, Array]:
+    """Return ``coef`` (K, P) and ``intercept`` (K,) of the weights (1, K, D)."""
+    weights = W[0].cpu().numpy()
+    coef = np.ascontiguousarray(weights[:, :n_features])
+    has_intercept = weights.shape[1] > n_features
+    intercept = weights[:, -1].copy() if has_intercept else np.zeros_like(coef[:, 0])
+    return coef, intercept
+
+
+def first_weights(estimator: Any, objective: PenalizedNLL, classes: Array) -> Tensor:
+    """Return the constant model, or the fit before where it is continued, (1, K, D)."""
+    if not (estimator.warm_start and hasattr(estimator, "coef_")):
+        return constant_model(objective)
+    if not np.array_equal(classes, estimator.classes_):
+        raise ValueError(
+            "warm_start=True continues a fit on the same classes: it had "
+            f"{estimator.classes_.tolist()}, y has {classes.tolist()}."
+        )
+    n_features = estimator.coef_.shape[1]
+    if n_features != objective.rows.n_features:
+        raise ValueError(
+            f"warm_start=True continues a fit on {n_features} features, but X has "
+            f"{objective.rows.n_features} features."
+        )
+    return pack_weights(estimator)
+
+
+def build_solver(
+    estimator: Any,
+    objective: PenalizedNLL,
+    W: Tensor,
+    rng: np.random.RandomState,
+    buffers: dict[str, Array] | None = None,
+) -> Iterator[Progress]:
+    """Return the iterations of the estimator's solver from the weights ``W`` (1, K, D)."""
+    W = W.to(objective.rows.placement.device)
+    if estimator.solver == "lbfgs":
+        return minimize_lbfgs(objective, W, tol=estimator.tol)
+    generator = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
+    # With early stopping the validation score alone decides, not the training loss.
+    n_iter_no_change = np.inf if estimator.early_stopping else estimator.n_iter_no_change
+    return minimize_minibatch(
+        objective,
+        W,
+        optimizer=build_optimizer(estimator),
+        sampling=Sampling(estimator.batch_size, estimator.shuffle, generator),
+        patience=Patience(estimator.tol, n_iter_no_change),
+        buffers=None if buffers is None else {k: torch.from_numpy(v) for k, v in buffers.items()},
+    )
+
+
+def build_optimizer(estimator: Any) -> Adam | SGD:
+    """Return the update rule of the estimator's minibatch solver."""
+    if estimator.solver == "adam":
+        return Adam(estimator.learning_rate_init)
+    return SGD(estimator.learning_rate_init, estimator.momentum)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Where the next `partial_fit` goes on, in plain NumPy, and the solver it belongs to."""
+
+    solver: str
+    rng: np.random.RandomState
+    buffers: dict[str, Array] | None
+
+    def after(self, progress: Progress) -> Stream:
+        """Return the stream after one more epoch."""
+        buffers = {name: buffer.cpu().numpy() for name, buffer in progress.buffers.items()}
+        return Stream(self.solver, self.rng, buffers)
+
+
+def continued_stream(estimator: Any) -> Stream:
+    """Return the stream that ``estimator`` goes on with, a new one where its solver changed."""
+    stream: Stream | None = getattr(estimator, "_stream", None)
+    if stream is not None and stream.solver == estimator.solver:
+        return stream
+    seed = check_random_state(estimator.random_state).randint(2**31 - 1)
+    return Stream(estimator.solver, np.random.RandomState(seed), None)
