@@ -99,16 +99,16 @@ class _InverseHessian:
         )
 
 
-def _is_acceptable(old: _Point, new: _Point, step: Tensor, direction: Tensor) -> Tensor:
+def _is_acceptable(
+    old: _Point, new: _Point, step: Tensor, direction: Tensor, rounding: float
+) -> Tensor:
     """Return for which models (M,) the new point is a sufficient decrease."""
     slope, new_slope = _dot(old.grad, direction), _dot(new.grad, direction)
     armijo = new.value <= old.value + SUFFICIENT_DECREASE * step * slope
     # Where the decrease drowns in the rounding of the value, the slope still tells: Hager &
     # Zhang's approximate condition (4.1), which lets a fit reach a tight `tol`.
-    rounding = 10 * torch.finfo(new.value.dtype).eps * old.value.abs()
-    approximate = (new.value <= old.value + rounding) & (
-        new_slope <= (2 * SUFFICIENT_DECREASE - 1) * slope
-    )
+    is_level = new.value <= old.value + rounding * old.value.abs()
+    approximate = is_level & (new_slope <= (2 * SUFFICIENT_DECREASE - 1) * slope)
     return armijo | approximate
 
 
@@ -120,17 +120,23 @@ def _shorter(step: Tensor, old: _Point, new: _Point, direction: Tensor) -> Tenso
     return torch.clamp(parabola.nan_to_num(0.0), 0.1 * step, 0.5 * step)
 
 
+def _relative_rounding(objective: PenalizedNLL) -> float:
+    """Return the relative error of the objective: that of products with X."""
+    return torch.finfo(objective.rows.placement.dtype).eps
+
+
 def _line_search(
     objective: PenalizedNLL, start: _Point, direction: Tensor, active: Tensor
 ) -> tuple[_Point, Tensor]:
     """Return the next point, and which of the ``active`` models (M,) found none."""
     step = torch.ones_like(start.value)
+    rounding = _relative_rounding(objective)
     pending = active
     reached = start
     for _ in range(MAX_BACKTRACKS):
         W = start.W + _per_model(step) * direction
         trial = _Point(W, *objective.value_and_grad(W))
-        accepted = pending & _is_acceptable(start, trial, step, direction)
+        accepted = pending & _is_acceptable(start, trial, step, direction, rounding)
         reached = trial.where(accepted, reached)
         pending = pending & ~accepted
         if not pending.any():
@@ -157,7 +163,7 @@ def minimize_lbfgs(objective: PenalizedNLL, W: Tensor, *, tol: float) -> Iterato
     active = torch.ones_like(point.value, dtype=torch.bool)  # (M,)
     is_stalled = failed = ~active
     n_idle = torch.zeros_like(point.value)  # (M,)
-    rounding = torch.finfo(objective.rows.placement.dtype).eps
+    rounding = _relative_rounding(objective)
     while active.any():
         direction = -inverse_hessian.apply(point.grad)
         new_point, not_found = _line_search(objective, point, direction, active)
