@@ -18,13 +18,12 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 Array = np.ndarray[Any, Any]
 
-# What torch reads without a copy. Anything else (objects, long doubles) becomes the first one.
+# What torch reads as it is, in either byte order. Anything else (objects, long doubles) becomes
+# the first one.
 READABLE_DTYPES = [
-    np.dtype(name)
-    for name in (
-        *("float64", "float32", "float16", "bool"),
-        *("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
-    )
+    np.dtype(kind).newbyteorder(order)
+    for kind in ("f8", "f4", "f2", "b1", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8")
+    for order in ("=", "S")
 ]
 
 
@@ -151,12 +150,14 @@ def apply_class_weight(
     """Return sample weight times class weight (N,)."""
     if class_weight is None:
         return sample_weight
-    by_class = compute_class_weight(
-        class_weight, classes=classes, y=classes[codes], sample_weight=sample_weight
-    )
+    with np.errstate(divide="ignore"):  # a class whose samples all weigh 0
+        by_class = compute_class_weight(
+            class_weight, classes=classes, y=classes[codes], sample_weight=sample_weight
+        )
     if (by_class < 0).any():
         raise ValueError(f"class_weight must not be negative, got {class_weight!r}.")
-    weights = sample_weight * by_class[codes]
+    weights = np.zeros_like(sample_weight)
+    np.multiply(sample_weight, by_class[codes], out=weights, where=sample_weight > 0)
     if not weights.any():
         raise ValueError(
             f"class_weight={class_weight!r} leaves no sample with a weight above zero."

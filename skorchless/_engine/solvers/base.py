@@ -38,19 +38,22 @@ class Progress:
 
 
 class Patience:
-    """Tells when M losses have not fallen by ``tol`` for ``n_iter_no_change`` reports."""
+    """Tells when M losses have not fallen by ``tol`` for ``n_iter_no_change`` reports.
+
+    A fall is measured from where the last one ended, so that slow progress adds up to one.
+    """
 
     def __init__(self, tol: float, n_iter_no_change: float) -> None:
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
-        self._best: Tensor | None = None  # (M,)
+        self._reference: Tensor | None = None  # (M,)
         self._n_stale: Tensor | int = 0  # (M,)
 
     def is_exhausted(self, loss: Tensor) -> Tensor:
         """Take the next losses (M,); return which of them have run out (M,)."""
-        if self._best is None:
-            self._best = torch.full_like(loss, torch.inf)
-        improved = loss < self._best - self.tol
-        self._n_stale = torch.where(improved, 0, self._n_stale + 1)
-        self._best = torch.minimum(self._best, loss)
+        if self._reference is None:
+            self._reference = torch.full_like(loss, torch.inf)
+        has_fallen = loss < self._reference - self.tol
+        self._n_stale = torch.where(has_fallen, 0, self._n_stale + 1)
+        self._reference = torch.where(has_fallen, loss, self._reference)
         return self._n_stale >= self.n_iter_no_change

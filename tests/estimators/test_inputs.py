@@ -1,0 +1,288 @@
+"""Bad input gets one clear error, and what was fitted before is still there."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from scipy import sparse
+from sklearn.datasets import load_iris
+from sklearn.utils._param_validation import InvalidParameterError
+
+from skorchless import GlobalStandardScaler, TorchLogisticClassifier
+
+X, Y = load_iris(return_X_y=True)
+SOLVERS = ["lbfgs", "adam", "sgd"]
+
+
+def replaced(value):
+    changed = X.copy()
+    changed[3, 1] = value
+    return changed
+
+
+WEIGHTS = np.ones(len(Y))
+BAD_INPUTS = {
+    "nan": (replaced(np.nan), Y, None, "NaN"),
+    "inf": (replaced(np.inf), Y, None, "infinity"),
+    "one class": (X, np.zeros(len(Y)), None, "at least 2 classes"),
+    "empty": (X[:0], Y[:0], None, "0 sample"),
+    "no features": (X[:, :0], Y, None, "0 feature"),
+    "1-d X": (X[:, 0], Y, None, "Expected 2D array, got 1D array"),
+    "3-d X": (X[None], Y[:1], None, "dim 3"),
+    "2-d y": (X, np.column_stack([Y, Y]), None, "y should be a 1d array"),
+    "continuous y": (X, Y + 0.5 * X[:, 0], None, "Unknown label type: continuous"),
+    "y with nan": (X, np.where(Y == 0, np.nan, Y), None, "NaN"),
+    "no y": (X, None, None, "requires y to be passed"),
+    "lengths differ": (X, Y[:-1], None, "inconsistent numbers of samples"),
+    "complex": (X + 1j, Y, None, "Complex data not supported"),
+    "strings": (X.astype(str).astype(object) + "a", Y, None, "could not convert"),
+    "negative weights": (X, Y, -WEIGHTS, "Negative values"),
+    "all-zero weights": (X, Y, 0 * WEIGHTS, "at least one non-zero"),
+    "weights with nan": (X, Y, np.nan * WEIGHTS, "NaN"),
+    "too few weights": (X, Y, WEIGHTS[:-1], "sample_weight.shape"),
+}
+
+
+def state_of(estimator):
+    return {name: np.copy(value) for name, value in vars(estimator).items()}
+
+
+def assert_same_state(estimator, before):
+    after = state_of(estimator)
+    assert after.keys() == before.keys()
+    for name, value in before.items():
+        np.testing.assert_array_equal(after[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("case", BAD_INPUTS)
+def test_bad_input_is_refused_and_the_fit_before_is_kept(case, solver):
+    bad_X, bad_y, weights, message = BAD_INPUTS[case]
+    columns = ["a", "b", "c", "d"]
+    clf = TorchLogisticClassifier(solver=solver, max_iter=50 if solver == "lbfgs" else 2)
+    clf.fit(pd.DataFrame(X, columns=columns), Y)
+    before = state_of(clf)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(bad_X, bad_y, sample_weight=weights)
+    assert_same_state(clf, before)
+    assert clf.predict(pd.DataFrame(X, columns=columns)).shape == Y.shape
+
+
+@pytest.mark.parametrize("case", ["nan", "inf", "empty", "continuous y", "2-d y"])
+def test_a_refused_partial_fit_keeps_the_one_before(case):
+    bad_X, bad_y, weights, message = BAD_INPUTS[case]
+    clf = TorchLogisticClassifier(solver="adam").partial_fit(X, Y, classes=[0, 1, 2])
+    before = state_of(clf)
+    with pytest.raises(ValueError, match=message):
+        clf.partial_fit(bad_X, bad_y, sample_weight=weights)
+    assert_same_state(clf, before)
+
+
+def test_a_failed_first_fit_leaves_an_unfitted_estimator():
+    clf = TorchLogisticClassifier()
+    with pytest.raises(ValueError, match="NaN"):
+        clf.fit(pd.DataFrame(replaced(np.nan), columns=list("abcd")), Y)
+    assert vars(clf).keys() == vars(TorchLogisticClassifier()).keys()
+
+
+def test_an_interrupted_fit_keeps_the_one_before():
+    clf = TorchLogisticClassifier().fit(X, Y)
+    before = state_of(clf)
+
+    class Interrupt:
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context):
+            raise KeyboardInterrupt
+
+    clf.set_callbacks(Interrupt())
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X[:, :2], Y)
+    clf.set_callbacks()
+    assert_same_state(clf, before)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_prediction_needs_the_features_of_the_fit(method):
+    clf = TorchLogisticClassifier().fit(X, Y)
+    with pytest.raises(ValueError, match="3 features, but .* expecting 4 features"):
+        getattr(clf, method)(X[:, :3])
+    with pytest.raises(ValueError, match="3 features, but .* expecting 4 features"):
+        getattr(clf, method)(torch.tensor(X[:, :3]))
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        (torch.tensor(replaced(np.nan)), ValueError, "Input X contains NaN"),
+        (torch.tensor(replaced(np.inf)), ValueError, "Input X contains infinity"),
+        (torch.tensor(X)[0], ValueError, "Expected 2D array, got 1D array"),
+        (torch.tensor(X)[None], ValueError, "dim 3"),
+        (torch.tensor(X)[:0], ValueError, "0 sample"),
+        (torch.tensor(X + 1j), ValueError, "Complex data not supported"),
+        (torch.tensor(X).to_sparse(), TypeError, "Sparse data was passed"),
+    ],
+)
+def test_a_bad_tensor_gets_the_error_of_a_bad_array(bad, error, message):
+    clf = TorchLogisticClassifier().fit(X, Y)
+    before = state_of(clf)
+    with pytest.raises(error, match=message):
+        clf.fit(bad, torch.tensor(Y)[: len(bad)])
+    assert_same_state(clf, before)
+    with pytest.raises(error, match=message):
+        clf.predict(bad)
+
+
+def test_a_large_finite_tensor_is_no_infinity():
+    large = torch.full((2, 2), 3e38)
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        TorchLogisticClassifier().fit(large, [1, 1])
+
+
+def test_sparse_input_is_refused_in_one_sentence():
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        TorchLogisticClassifier().fit(sparse.csr_array(X), Y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"solver": "newton"}, "'solver' parameter .* must be a str among"),
+        ({"C": 0.0}, "'C' parameter .* must be a float in the range"),
+        ({"C": -1}, "'C' parameter"),
+        ({"l1_ratio": 1.5}, "'l1_ratio' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"tol": -1e-3}, "'tol' parameter"),
+        ({"batch_size": 0}, "'batch_size' parameter"),
+        ({"learning_rate_init": 0.0}, "'learning_rate_init' parameter"),
+        ({"momentum": 1.0}, "'momentum' parameter"),
+        ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
+        ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter"),
+        ({"class_weight": "even"}, "'class_weight' parameter"),
+        ({"fit_intercept": "yes"}, "'fit_intercept' parameter"),
+        ({"random_state": "seed"}, "'random_state' parameter"),
+        ({"device": 3.0}, "'device' parameter"),
+    ],
+)
+def test_a_bad_parameter_is_named(parameters, message):
+    clf = TorchLogisticClassifier().fit(X, Y)
+    before = {k: v for k, v in state_of(clf).items() if k not in parameters}
+    clf.set_params(**parameters)
+    with pytest.raises(InvalidParameterError, match=message):
+        clf.fit(X, Y)
+    assert_same_state_except(clf, before, parameters)
+
+
+def assert_same_state_except(estimator, before, names):
+    after = {k: v for k, v in state_of(estimator).items() if k not in names}
+    for name, value in before.items():
+        np.testing.assert_array_equal(after[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"l1_ratio": 0.5}, r"l1_ratio=0\.5 is not supported yet; only l1_ratio=0\.0"),
+        ({"device": "cuda:99"}, r"device='cuda:99' is not available; this machine has: cpu"),
+        ({"device": "tpu"}, r"device='tpu' is not available; this machine has: cpu"),
+        ({"dtype": "float16"}, "dtype='float16' is not supported; use None, 'float32'"),
+        ({"class_weight": {0: -1.0}}, "class_weight must not be negative"),
+        ({"class_weight": {0: 0, 1: 0, 2: 0}}, "leaves no sample with a weight above zero"),
+    ],
+)
+def test_an_unusable_parameter_says_what_would_do(parameters, message):
+    clf = TorchLogisticClassifier().fit(X, Y)
+    before = {k: v for k, v in state_of(clf).items() if k not in parameters}
+    clf.set_params(**parameters)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(X, Y)
+    assert_same_state_except(clf, before, parameters)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+def test_frames_go_in_and_their_names_are_kept(frame):
+    data = frame({name: X[:, i] for i, name in enumerate(["a", "b", "c", "d"])})
+    clf = TorchLogisticClassifier().fit(data, Y)
+    assert clf.feature_names_in_.tolist() == ["a", "b", "c", "d"]
+    expected = TorchLogisticClassifier().fit(X, Y).predict(X)
+    np.testing.assert_array_equal(clf.predict(data), expected)
+
+
+def test_other_feature_names_at_prediction_are_an_error():
+    data = pd.DataFrame(X, columns=list("abcd"))
+    clf = TorchLogisticClassifier().fit(data, Y)
+    with pytest.raises(ValueError, match="feature names"):
+        clf.predict(data.rename(columns={"a": "z"}))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["setosa", "versicolor", "virginica"])[Y],
+        np.array(["setosa", "versicolor", "virginica"], dtype=object)[Y],
+        pd.Series(["setosa", "versicolor", "virginica"])[Y].reset_index(drop=True),
+        pd.Series(Y).map({0: "a", 1: "b", 2: "c"}).astype("category"),
+        pl.Series(np.array(["a", "b", "c"])[Y]),
+        (Y * 10 - 5).tolist(),
+        Y.astype(float),
+        Y > 0,
+    ],
+    ids=["str", "object", "pandas", "category", "polars", "list", "float", "bool"],
+)
+def test_labels_of_any_kind_come_back_as_they_are(labels):
+    clf = TorchLogisticClassifier().fit(X, labels)
+    expected = np.asarray(labels)
+    np.testing.assert_array_equal(clf.classes_, np.unique(expected))
+    predicted = clf.predict(X)
+    assert set(predicted) <= set(expected)
+    assert np.mean(predicted == expected) > 0.95
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "uint16", "int8", "int64", "uint64", "float16", "bool", ">f4", "longdouble"]
+)
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_any_real_dtype_goes_in(dtype, solver):
+    data = (X * 2).astype(dtype)
+    clf = TorchLogisticClassifier(solver=solver, max_iter=500 if solver == "lbfgs" else 3)
+    expected = np.float64 if dtype == "longdouble" else np.float32
+    assert clf.fit(data, Y).coef_.dtype == expected
+    assert clf.predict_proba(data).dtype == expected
+
+
+@pytest.mark.parametrize(
+    "arrange",
+    [
+        np.asfortranarray,
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+        lambda a: a[::-1, ::-1][::-1, ::-1],
+        lambda a: np.flip(np.flip(a, 0).copy(), 0),
+    ],
+    ids=["fortran", "strided", "views", "negative strides"],
+)
+def test_memory_order_does_not_matter(arrange):
+    expected = TorchLogisticClassifier().fit(X, Y).coef_
+    np.testing.assert_allclose(
+        TorchLogisticClassifier().fit(arrange(X), Y).coef_, expected, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_read_only_input_goes_in_and_no_input_is_written_to(solver):
+    data, labels, weights = X.copy(), Y.copy(), WEIGHTS.copy()
+    for array in (data, labels, weights):
+        array.flags.writeable = False
+    clf = TorchLogisticClassifier(solver=solver, max_iter=50 if solver == "lbfgs" else 2)
+    clf.fit(data, labels, sample_weight=weights).predict(data)
+    np.testing.assert_array_equal(data, X)
+
+
+def test_scaler_keeps_its_state_when_a_fit_fails():
+    scaler = GlobalStandardScaler().fit(X)
+    before = state_of(scaler)
+    for bad in (replaced(np.inf), X[:0], X[:, 0], X + 1j):
+        with pytest.raises(ValueError):  # noqa: PT011, each has its own message
+            scaler.fit(bad)
+        assert_same_state(scaler, before)

@@ -1,0 +1,143 @@
+"""Between two iterations: the table of `verbose`, callbacks, stopping on request."""
+
+import numpy as np
+import pytest
+from sklearn.callback import ScoringMonitor
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skorchless import TorchLogisticClassifier
+
+X, Y = load_iris(return_X_y=True)
+SOLVERS = ["lbfgs", "adam", "sgd"]
+
+
+class Recorder:
+    """A callback that records what it is told, and asks to stop after ``stop_after`` tasks."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.events = []
+        self.coefs = []
+
+    def setup(self, estimator, context):
+        self.events.append("setup")
+
+    def teardown(self, estimator, context):
+        self.events.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.events.append(("begin", context.task_name, context.task_id))
+
+    def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+        self.events.append(("end", context.task_name, context.task_id))
+        self.coefs.append(fitted_estimator.coef_)
+        assert fitted_estimator.predict(X).shape == y.shape
+        return context.task_name == "iteration" and context.task_id + 1 == self.stop_after
+
+
+def classifier(solver, **parameters):
+    max_iter = 100 if solver == "lbfgs" else 4
+    return TorchLogisticClassifier(solver=solver, max_iter=max_iter, **parameters)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_callbacks_are_told_of_every_iteration(solver):
+    recorder = Recorder()
+    clf = classifier(solver).set_callbacks(recorder).fit(X, Y)
+    iterations = [
+        (event, "iteration", i) for i in range(clf.n_iter_) for event in ("begin", "end")
+    ]
+    assert recorder.events == [
+        *("setup", ("begin", "fit", 0)),
+        *iterations,
+        *(("end", "fit", 0), "teardown"),
+    ]
+    np.testing.assert_array_equal(recorder.coefs[-1], clf.coef_)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_callback_that_asks_to_stop_stops_the_fit_without_a_warning(solver):
+    clf = classifier(solver).set_callbacks(Recorder(stop_after=2)).fit(X, Y)
+    assert clf.n_iter_ == 2
+    assert clf.loss_curve_.shape == (2,)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_scoring_monitor_logs_every_iteration(solver):
+    monitor = ScoringMonitor(scoring="accuracy")
+    clf = classifier(solver).set_callbacks(monitor).fit(X, Y)
+    log = monitor.get_logs().data_as_pandas
+    scores = log.loc[log["task_name"] == "iteration", "accuracy"]
+    assert len(scores) == clf.n_iter_
+    assert scores.iloc[-1] == clf.score(X, Y)
+
+
+def test_callbacks_work_inside_a_pipeline():
+    recorder = Recorder(stop_after=3)
+    clf = TorchLogisticClassifier().set_callbacks(recorder)
+    make_pipeline(StandardScaler(), clf).fit(X, Y)
+    assert [e for e in recorder.events if e[0] == "end"][-1][1] == "fit"
+    assert len([e for e in recorder.events if e[:2] == ("end", "iteration")]) == 3
+
+
+def test_a_callback_that_raises_leaves_the_fit_before_whole():
+    class Broken(Recorder):
+        def on_fit_task_end(self, estimator, context):
+            raise RuntimeError("broken callback")
+
+    clf = TorchLogisticClassifier().fit(X, Y)
+    before = clf.coef_.copy()
+    broken = Broken()
+    with pytest.raises(RuntimeError, match="broken callback"):
+        clf.set_callbacks(broken).fit(X[:, :2], Y)
+    assert broken.events[-1] == "teardown"
+    np.testing.assert_array_equal(clf.coef_, before)
+    assert clf.n_features_in_ == 4
+
+
+def test_verbose_prints_one_row_an_iteration(capsys):
+    clf = TorchLogisticClassifier(solver="adam", max_iter=3, verbose=1).fit(X, Y)
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["iter", "train", "loss", "seconds"]
+    assert [int(row.split()[0]) for row in rows] == [1, 2, 3]
+    np.testing.assert_allclose([float(row.split()[1]) for row in rows], clf.loss_curve_, atol=1e-5)
+    assert len({len(line) for line in (header, *rows)}) == 1
+
+
+def test_verbose_shows_validation_loss_and_accuracy(capsys):
+    clf = TorchLogisticClassifier(verbose=1).fit(X, Y, X_val=X, y_val=Y)
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == [
+        *("iter", "train", "loss", "valid", "loss", "valid", "acc", "seconds")
+    ]
+    _, _, loss, accuracy, _ = (float(cell) for cell in rows[-1].split())
+    proba = clf.predict_proba(X)
+    assert loss == pytest.approx(-np.log(proba[np.arange(len(Y)), Y]).mean(), abs=1e-5)
+    assert accuracy == pytest.approx(clf.score(X, Y), abs=1e-5)
+
+
+def test_a_quiet_fit_prints_nothing(capsys):
+    TorchLogisticClassifier().fit(X, Y)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_names_of_a_frame_cause_no_warning_in_a_scoring_monitor():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    monitor = ScoringMonitor(scoring="accuracy")
+    TorchLogisticClassifier().set_callbacks(monitor).fit(frame, Y)
+    assert len(monitor.get_logs().data) > 1
+
+
+def test_the_reference_records_as_many_scores():
+    # The callbacks of LogisticRegression itself: an iteration is logged in the same way.
+    monitor = ScoringMonitor(scoring="accuracy")
+    LogisticRegression(max_iter=1000).set_callbacks(monitor).fit(X, Y)
+    ours = ScoringMonitor(scoring="accuracy")
+    TorchLogisticClassifier().set_callbacks(ours).fit(X, Y)
+    assert monitor.get_logs().data_as_pandas.columns.tolist() == (
+        ours.get_logs().data_as_pandas.columns.tolist()
+    )

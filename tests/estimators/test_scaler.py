@@ -1,0 +1,206 @@
+"""GlobalStandardScaler: StandardScaler's conventions with one mean and one scale."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import StandardScaler
+
+from skorchless import GlobalStandardScaler
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(5.0, 3.0, size=(40, 7))
+
+
+def test_mean_variance_and_scale_are_those_of_all_entries():
+    scaler = GlobalStandardScaler().fit(X)
+    assert scaler.mean_ == pytest.approx(X.mean(), rel=1e-12)
+    assert scaler.var_ == pytest.approx(X.var(), rel=1e-12)
+    assert scaler.scale_ == pytest.approx(X.std(), rel=1e-12)
+    assert scaler.n_samples_seen_ == 40
+    assert {type(scaler.mean_), type(scaler.var_), type(scaler.scale_)} == {float}
+
+
+def test_the_scaler_is_standard_scaler_on_one_long_column():
+    expected = StandardScaler().fit_transform(X.reshape(-1, 1)).reshape(X.shape)
+    np.testing.assert_allclose(GlobalStandardScaler().fit_transform(X), expected, rtol=1e-12)
+
+
+def test_inverse_transform_undoes_transform():
+    scaler = GlobalStandardScaler().fit(X)
+    np.testing.assert_allclose(scaler.inverse_transform(scaler.transform(X)), X, rtol=1e-12)
+
+
+def test_without_mean_or_std_that_step_is_left_out():
+    np.testing.assert_allclose(
+        GlobalStandardScaler(with_std=False).fit_transform(X), X - X.mean(), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        GlobalStandardScaler(with_mean=False).fit_transform(X), X / X.std(), rtol=1e-12
+    )
+    scaler = GlobalStandardScaler(with_std=False).fit(X)
+    assert scaler.var_ is None
+    assert scaler.scale_ is None
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, 0.1, 1e9])
+def test_constant_input_has_scale_one(value):
+    scaler = GlobalStandardScaler().fit(np.full((100, 30), value))
+    assert scaler.scale_ == 1.0
+    np.testing.assert_allclose(scaler.transform(np.full((2, 30), value)), 0.0, atol=1e-6)
+
+
+def test_nan_is_ignored_in_fit_and_kept_in_transform():
+    holed = X.copy()
+    holed[::3, 2] = np.nan
+    scaler = GlobalStandardScaler().fit(holed)
+    assert scaler.mean_ == pytest.approx(np.nanmean(holed), rel=1e-12)
+    assert scaler.scale_ == pytest.approx(np.nanstd(holed), rel=1e-12)
+    np.testing.assert_array_equal(np.isnan(scaler.transform(holed)), np.isnan(holed))
+
+
+def test_sample_weights_equal_repetition():
+    repeats = RNG.randint(0, 4, size=len(X))
+    weighted = GlobalStandardScaler().fit(X, sample_weight=repeats)
+    repeated = GlobalStandardScaler().fit(X.repeat(repeats, axis=0))
+    assert weighted.mean_ == pytest.approx(repeated.mean_, rel=1e-12)
+    assert weighted.var_ == pytest.approx(repeated.var_, rel=1e-12)
+
+
+@pytest.mark.parametrize("n_chunks", [2, 13])
+def test_partial_fit_on_chunks_equals_fit(n_chunks):
+    weights = RNG.uniform(size=len(X))
+    whole = GlobalStandardScaler().fit(X, sample_weight=weights)
+    chunked = GlobalStandardScaler()
+    for rows in np.array_split(np.arange(len(X)), n_chunks):
+        chunked.partial_fit(X[rows], sample_weight=weights[rows])
+    assert chunked.mean_ == pytest.approx(whole.mean_, rel=1e-12)
+    assert chunked.var_ == pytest.approx(whole.var_, rel=1e-12)
+    assert chunked.n_samples_seen_ == 40
+
+
+def test_fit_forgets_what_partial_fit_has_seen():
+    scaler = GlobalStandardScaler().partial_fit(100 * X).fit(X)
+    assert scaler.mean_ == pytest.approx(X.mean())
+    assert scaler.n_samples_seen_ == 40
+
+
+def test_partial_fit_on_other_features_is_an_error():
+    scaler = GlobalStandardScaler().partial_fit(X)
+    with pytest.raises(ValueError, match="3 features"):
+        scaler.partial_fit(X[:, :3])
+    assert scaler.n_samples_seen_ == 40
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("float64", "float64"),
+        *((name, "float32") for name in ("float32", "float16", "uint8", "int16", "bool")),
+        *((name, "float32") for name in ("int32", "int64", "uint32", "uint64")),
+    ],
+)
+@pytest.mark.parametrize("make", [np.asarray, torch.tensor, sparse.csr_array])
+def test_floats_keep_their_type_and_all_else_becomes_float32(given, expected, make):
+    if make is sparse.csr_array and given == "float16":
+        pytest.skip("scipy has no sparse float16")
+    data = make(np.abs(X).astype(given))
+    scaled = GlobalStandardScaler(with_mean=False).fit_transform(data)
+    assert str(scaled.dtype).removeprefix("torch.") == expected
+
+
+def test_wide_integers_are_not_rounded_before_they_are_centred():
+    # float32 knows times of today only to two minutes.
+    seconds = 1_800_000_000 + RNG.randint(0, 86_400, size=(500, 1))
+    expected = (seconds - seconds.mean()) / seconds.std()
+    for data in (seconds, torch.tensor(seconds)):
+        scaled = np.asarray(GlobalStandardScaler().fit_transform(data))
+        np.testing.assert_allclose(scaled, expected, atol=1e-6)
+
+
+def test_a_large_mean_does_not_drown_the_variance():
+    shifted = X + 1e8
+    assert GlobalStandardScaler().fit(shifted).scale_ == pytest.approx(X.std(), rel=1e-7)
+
+
+def test_copy_decides_whether_the_input_is_overwritten():
+    for data in (X.copy(), torch.tensor(X)):
+        GlobalStandardScaler().fit_transform(data)
+        np.testing.assert_array_equal(np.asarray(data), X)
+        scaled = GlobalStandardScaler(copy=False).fit_transform(data)
+        assert np.shares_memory(np.asarray(scaled), np.asarray(data))
+
+
+def test_read_only_input_is_copied_where_it_can_not_be_overwritten():
+    locked = X.copy()
+    locked.flags.writeable = False
+    scaled = GlobalStandardScaler(copy=False).fit_transform(locked)
+    np.testing.assert_array_equal(locked, X)
+    np.testing.assert_allclose(scaled, GlobalStandardScaler().fit_transform(X))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.uint8])
+def test_tensors_stay_tensors(dtype):
+    tensor = torch.tensor(np.abs(X)).to(dtype)
+    scaler = GlobalStandardScaler().fit(tensor)
+    scaled = scaler.transform(tensor)
+    assert isinstance(scaled, torch.Tensor)
+    assert scaled.device == tensor.device
+    reference = tensor.double().numpy()
+    np.testing.assert_allclose(
+        scaled.numpy(), (reference - reference.mean()) / reference.std(), rtol=1e-4, atol=1e-5
+    )
+    for value in vars(scaler).values():
+        assert not isinstance(value, torch.Tensor)
+
+
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
+def test_sparse_input_counts_its_zeros(container):
+    dense = np.where(X > 5, X, 0.0)
+    weights = RNG.uniform(size=len(X))
+    scaler = GlobalStandardScaler(with_mean=False).fit(container(dense), sample_weight=weights)
+    expected = GlobalStandardScaler(with_mean=False).fit(dense, sample_weight=weights)
+    assert scaler.scale_ == pytest.approx(expected.scale_, rel=1e-12)
+    scaled = scaler.transform(container(dense))
+    assert sparse.issparse(scaled)
+    np.testing.assert_allclose(scaled.toarray(), expected.transform(dense), rtol=1e-12)
+    np.testing.assert_allclose(scaler.inverse_transform(scaled).toarray(), dense, rtol=1e-12)
+
+
+def test_a_sparse_matrix_without_entries_is_constant():
+    assert GlobalStandardScaler(with_mean=False).fit(sparse.csr_array((5, 3))).scale_ == 1.0
+
+
+def test_sparse_input_can_not_be_centred():
+    with pytest.raises(ValueError, match="pass `with_mean=False`"):
+        GlobalStandardScaler().fit(sparse.csr_array(X))
+
+
+def test_feature_names_go_through():
+    frame = pd.DataFrame(X, columns=[f"pixel_{i}" for i in range(7)])
+    scaler = GlobalStandardScaler().set_output(transform="pandas").fit(frame)
+    scaled = scaler.transform(frame)
+    assert scaled.columns.tolist() == frame.columns.tolist()
+    assert scaler.get_feature_names_out().tolist() == frame.columns.tolist()
+
+
+def test_polars_output():
+    pl = pytest.importorskip("polars")
+    scaled = GlobalStandardScaler().set_output(transform="polars").fit_transform(X)
+    assert isinstance(scaled, pl.DataFrame)
+
+
+def test_transform_before_fit_is_an_error():
+    for method in ("transform", "inverse_transform"):
+        with pytest.raises(NotFittedError):
+            getattr(GlobalStandardScaler(), method)(X)
+
+
+@pytest.mark.gpu
+def test_gpu_tensors_stay_on_the_gpu(cuda):
+    tensor = torch.tensor(X, device=cuda)
+    scaled = GlobalStandardScaler().fit_transform(tensor)
+    assert scaled.device == tensor.device
+    np.testing.assert_allclose(scaled.cpu(), GlobalStandardScaler().fit_transform(X), rtol=1e-9)
