@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.callback import ScoringMonitor
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -141,3 +141,11 @@ def test_the_reference_records_as_many_scores():
     assert monitor.get_logs().data_as_pandas.columns.tolist() == (
         ours.get_logs().data_as_pandas.columns.tolist()
     )
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_progress_bar_runs_to_its_end(solver, capsys):
+    pytest.importorskip("rich")
+    model = make_pipeline(StandardScaler(), classifier(solver)).set_callbacks(ProgressBar())
+    model.fit(X, Y)
+    assert "TorchLogisticClassifier - fit" in capsys.readouterr().out
