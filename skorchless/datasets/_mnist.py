@@ -125,6 +125,7 @@ def fetch_mnist(
     ----------
     .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to
        document recognition", Proceedings of the IEEE 86, 1998, :doi:`10.1109/5.726791`.
+    .. [2] Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", 1998.
 
     Examples
     --------
@@ -147,7 +148,7 @@ def fetch_mnist(
         return pairs if len(pairs) > 1 else pairs[0]
     return Bunch(
         **{name + suffix: part for suffix, pair in parts.items() for name, part in _named(pair)},
-        feature_names=FEATURE_NAMES,
+        feature_names=list(FEATURE_NAMES),
         target_names=list("0123456789"),
         frame=pd.concat(parts[""], axis=1) if as_frame else None,
         DESCR=DESCRIPTION,
@@ -212,7 +213,7 @@ def _unpack(path: Path, file: IdxFile) -> bytes:
 
 def _download(file: IdxFile, folder: Path) -> bytes:
     """Put ``file`` into ``folder`` from the first mirror that has it; return its content."""
-    reasons = []
+    reasons, cause = [], None
     for mirror in MIRRORS:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -225,11 +226,12 @@ def _download(file: IdxFile, folder: Path) -> bytes:
                 return content
         except (OSError, HTTPException, ValueError) as error:
             reasons.append(f"{mirror}: {error}")
+            cause = error
     raise OSError(
         f"MNIST's {file.name} is not in {folder} and could not be downloaded "
         f"({'; '.join(reasons)}); put the file there by hand, or set data_home or "
         "SCIKIT_LEARN_DATA to the folder whose sub-folder 'mnist' has it."
-    )
+    ) from cause
 
 
 def _parse_idx(content: bytes) -> Array:

@@ -57,6 +57,11 @@ def load_mnist_pickle(path: str | os.PathLike[str]) -> tuple[Pair, Pair, Pair]:
     ValueError
         If its arrays are not of the form above.
 
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to
+       document recognition", Proceedings of the IEEE 86, 1998, :doi:`10.1109/5.726791`.
+
     Examples
     --------
     >>> from skorchless.datasets import load_mnist_pickle
@@ -91,8 +96,16 @@ def _check_instructions(program: bytes) -> None:
     """Raise unless ``program`` is made of few instructions, all known, and nothing after."""
     end = 0
     try:
-        for count, (opcode, _, position) in enumerate(pickletools.genops(program)):
-            if opcode.name not in INSTRUCTIONS or count >= MAX_INSTRUCTIONS:
+        for count, (opcode, argument, position) in enumerate(pickletools.genops(program)):
+            if count >= MAX_INSTRUCTIONS:
+                raise pickle.UnpicklingError(
+                    f"refused: more than {MAX_INSTRUCTIONS:,} instructions."
+                )
+            # Before an instruction that only newer pickles have, so that the refusal of a hostile
+            # one says what it asks for.
+            if opcode.name == "GLOBAL":
+                _stand_in(*cast(str, argument).split(" ", 1))
+            if opcode.name not in INSTRUCTIONS:
                 raise pickle.UnpicklingError(
                     f"refused: instruction {opcode.name} at byte {position} is not one of those "
                     "that NumPy arrays are made of."
@@ -107,16 +120,16 @@ def _check_instructions(program: bytes) -> None:
 class _PickledDtype:
     """The parts of a dtype, as pickled: a name, then a state that begins with the byte order."""
 
-    def __init__(self, name: bytes, _align: bool, _copy: bool) -> None:
-        self.name = name
+    # Neither looks up or shows a value that is not bytes: a tuple that holds the one before it
+    # twice, and so on, takes a few bytes of file and for ever to hash or to write out.
+    def __init__(self, name: Any, _align: Any, _copy: Any) -> None:
+        if not isinstance(name, bytes) or name not in DTYPES:
+            raise ValueError("a dtype is neither f4 nor i8")
+        self.dtype = DTYPES[name]
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         if state[1] != b"<":
-            raise ValueError(f"byte order {state[1]!r}")
-
-    def resolve(self) -> np.dtype[Any]:
-        """Return the dtype, one of two."""
-        return DTYPES[self.name]
+            raise ValueError("the byte order is not little-endian")
 
 
 class _PickledArray:
@@ -126,10 +139,12 @@ class _PickledArray:
         self.array: Array | None = None
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        _, shape, dtype, _, values = state
-        # frombuffer takes the bytes for what they are; reshape raises where they do not fit. The
-        # copy can be written to.
-        self.array = np.frombuffer(values, dtype.resolve()).reshape(shape).copy()
+        _, shape, dtype, is_fortran, values = state
+        if is_fortran:
+            raise ValueError("values lie in Fortran's order")
+        # frombuffer takes the bytes for what they are; reshape raises where they do not fit. No
+        # copy: a program may use the same bytes for any number of arrays.
+        self.array = np.frombuffer(values, dtype.dtype).reshape(shape)
 
 
 def _ndarray(*_: Any) -> Any:
@@ -137,23 +152,30 @@ def _ndarray(*_: Any) -> Any:
     raise pickle.UnpicklingError("refused: numpy.ndarray is not to be called.")
 
 
-class _ArraysUnpickler(pickle.Unpickler):
-    """Knows three globals, none of them the real one."""
+# The globals that the file may name, by module and name. None is the real one.
+STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy.core.multiarray", "_reconstruct"): _PickledArray,
+    ("numpy", "ndarray"): _ndarray,
+    ("numpy", "dtype"): _PickledDtype,
+}
 
-    _globals: dict[tuple[str, str], Callable[..., Any]] = {  # noqa: RUF012, never changed
-        ("numpy.core.multiarray", "_reconstruct"): _PickledArray,
-        ("numpy", "ndarray"): _ndarray,
-        ("numpy", "dtype"): _PickledDtype,
-    }
+
+def _stand_in(module: str, name: str) -> Callable[..., Any]:
+    """Return the stand-in for a global; refuse any other."""
+    try:
+        return STAND_INS[module, name]
+    except KeyError:
+        raise pickle.UnpicklingError(
+            f"refused: the pickle asks for {module}.{name}, which is no part of an array."
+        ) from None
+
+
+class _ArraysUnpickler(pickle.Unpickler):
+    """Resolves stand-ins only."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in for a global; refuse any other."""
-        try:
-            return self._globals[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(
-                f"refused: the pickle asks for {module}.{name}, which is no part of an array."
-            ) from None
+        return _stand_in(module, name)
 
 
 def _check_pairs(content: Any) -> tuple[Pair, Pair, Pair]:
@@ -181,4 +203,5 @@ def _check_pairs(content: Any) -> tuple[Pair, Pair, Pair]:
                 f"the arrays of {expected} must be float32 of shape (n, 784) and int64 of shape "
                 "(n,)."
             )
-    return cast("tuple[Pair, Pair, Pair]", pairs)
+    # Copies, at most six, that can be written to; the arrays so far are views of the file's bytes.
+    return cast("tuple[Pair, Pair, Pair]", tuple((x.copy(), y.copy()) for x, y in pairs))

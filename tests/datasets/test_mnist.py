@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+import tracemalloc
 from pathlib import Path
 from urllib.error import URLError
 
@@ -90,6 +91,18 @@ def test_frames_name_pixels_by_row_and_column(home):
     assert (mnist.data.dtypes == np.uint8).all()
 
 
+def test_frames_come_in_pairs_too(home):
+    (X, y), (X_valid, _), _ = fetch_mnist(data_home=home, return_X_y=True, as_frame=True)
+    assert isinstance(X, pd.DataFrame)
+    assert isinstance(y, pd.Series)
+    assert X_valid.shape == (10, 784)
+
+
+def test_a_change_to_one_result_is_not_in_the_next(home):
+    fetch_mnist(data_home=home).feature_names.clear()
+    assert len(fetch_mnist(data_home=home).feature_names) == 784
+
+
 def test_arrays_can_be_written_to(home):
     fetch_mnist(data_home=home).data[0, 0] = 7
 
@@ -142,6 +155,16 @@ def test_a_wrong_file_is_refused_by_name_and_left_as_it_is(home, small_mnist, ca
     with pytest.raises(OSError, match=f"{path.name} .*move it away and call again"):
         fetch_mnist(data_home=home)
     assert contents(home / "mnist") == before
+
+
+def test_a_bomb_is_not_unpacked_to_its_end(home, small_mnist):
+    (home / "mnist" / small_mnist["train_images"].name).write_bytes(WRONG["a bomb"])
+    tracemalloc.start()
+    with pytest.raises(OSError, match="move it away"):
+        fetch_mnist(data_home=home)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000  # it holds 50 MB
 
 
 def test_missing_files_without_download_say_where_they_should_lie(small_mnist, tmp_path):
@@ -211,6 +234,18 @@ def test_without_data_and_network_one_sentence_says_what_to_do(small_mnist, mirr
     for needed in ("train-images", str(tmp_path), "no such host", "SCIKIT_LEARN_DATA"):
         assert needed in message
     assert "\n" not in message
+    assert isinstance(raised.value.__cause__, URLError)
+
+
+def test_scikit_learns_own_download_falls_to_the_second_mirror_without_a_warning(
+    home, monkeypatch, tmp_path
+):
+    # `file://` stands for the network. A retry would warn, and so fail here.
+    mirrors = [f"file://localhost{tmp_path}/{name}/" for name in ("gone", "mnist")]
+    monkeypatch.setattr(_mnist, "MIRRORS", mirrors)
+    other_home = tmp_path / "other"
+    assert fetch_mnist(data_home=other_home).data.shape == (20, 784)
+    assert contents(other_home / "mnist") == contents(home / "mnist")
 
 
 @pytest.mark.mnist
@@ -223,3 +258,16 @@ def test_real_mnist_has_the_known_shapes_and_labels(mnist):
     assert np.bincount(labels).tolist() == [
         *(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
     ]
+    # And those in the 10,000.
+    assert np.bincount(mnist.target_test).tolist() == [
+        *(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
+    ]
+
+
+@pytest.mark.mnist
+def test_real_mnist_is_validated_on_the_last_10_000(mnist):
+    X, y = fetch_mnist(split="train", return_X_y=True, download_if_missing=False)
+    assert len(X) == len(y) == 60_000
+    np.testing.assert_array_equal(mnist.data, X[:50_000])
+    np.testing.assert_array_equal(mnist.data_valid, X[50_000:])
+    np.testing.assert_array_equal(mnist.target_valid, y[50_000:])

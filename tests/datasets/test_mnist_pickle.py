@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,12 @@ def instruction(value):
     return b"N"
 
 
-def array_instructions(array, name=None, order=b"<"):
+def array_instructions(array, name=None, order=b"<", is_fortran=False):
     name = name or f"{array.dtype.kind}{array.dtype.itemsize}".encode()
     dtype = b"cnumpy\ndtype\n" + instruction((name, False, True)) + b"R"
     dtype += instruction((3, order, None, None, None, -1, -1, 0)) + b"b"
     state = b"(" + instruction(1) + instruction(array.shape) + dtype
-    state += instruction(False) + instruction(array.tobytes()) + b"t"
+    state += instruction(is_fortran) + instruction(array.tobytes()) + b"t"
     head = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + instruction((0,))
     return head + instruction(b"b") + b"tR" + state + b"b"
 
@@ -105,6 +106,18 @@ def test_every_other_global_is_refused_and_nothing_is_executed(write, hostile, m
     assert not Path("hacked").exists()
 
 
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3])
+@pytest.mark.parametrize("call", [(os.system, "touch hacked"), (eval, "1")])
+def test_the_refusal_names_the_global(write, protocol, call):
+    function = call[0]
+    module = "__builtin__" if function is eval and protocol < 3 else function.__module__
+    path = write(pickle.dumps(Payload(*call), protocol=protocol))
+    with pytest.raises(
+        pickle.UnpicklingError, match=rf"refused: .* {module}\.{function.__name__}"
+    ):
+        load_mnist_pickle(path)
+
+
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("call", [(os.system, "touch hacked"), (eval, "1"), (print, "hacked")])
 def test_pickles_of_any_protocol_are_refused(write, protocol, call, monkeypatch, capsys):
@@ -128,9 +141,51 @@ def test_an_instruction_that_reserves_memory_is_refused(write):
         load_mnist_pickle(write(b"\x80\x02Nr\x00\x00\x00\x80."))
 
 
+# A tuple that holds the one before twice, 60 times over: to show, hash or compare it takes 2**60
+# steps. To build it takes 300 bytes.
+DOUBLED = b"N\x85" + b"q\x00h\x00\x86" * 60
+DTYPE = b"cnumpy\ndtype\n"
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        DTYPE + b"(" + DOUBLED + b"\x89\x88tR",
+        DTYPE + instruction((b"f4", False, True)) + b"R(K\x03" + DOUBLED + b"NNNJ\xff\xff\xff\xff"
+        b"J\xff\xff\xff\xffK\x00tb",
+    ],
+    ids=["name", "byte order"],
+)
+def test_a_value_that_is_endless_to_show_is_refused_at_once(write, dtype):
+    with pytest.raises(pickle.UnpicklingError, match="no pickle of arrays"):
+        load_mnist_pickle(write(b"\x80\x02" + dtype + b"."))
+
+
+def test_values_that_are_used_again_and_again_take_no_more_memory(write, monkeypatch):
+    monkeypatch.setattr(_mnist_pickle, "MAX_BYTES", 2_000_000)
+    n_values = 250_000
+    state = (
+        b"("
+        + instruction(1)
+        + instruction((n_values,))
+        + DTYPE
+        + instruction((b"f4", 0, 1))
+        + b"R"
+    )
+    state += instruction(False) + instruction(bytes(4 * n_values)) + b"tq\x03"
+    new = b"cnumpy.core.multiarray\n_reconstruct\n" + instruction((1, 2, 3)) + b"R"
+    path = write(b"\x80\x02" + new + state + b"b" + (new + b"h\x03b") * 200 + b".")
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="does not hold"):
+        load_mnist_pickle(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000  # 200 arrays of 1 MB each would be 200 MB
+
+
 def test_a_program_of_very_many_instructions_is_refused(write):
     start = time.perf_counter()
-    with pytest.raises(pickle.UnpicklingError, match="refused"):
+    with pytest.raises(pickle.UnpicklingError, match="refused: more than 10,000 instructions"):
         load_mnist_pickle(write(b"\x80\x02" + b"N" * 10_000_000 + b"."))
     assert time.perf_counter() - start < 10  # not a speed: it must not go through all of them
 
@@ -190,6 +245,12 @@ def test_a_shape_that_does_not_fit_the_bytes_is_refused(write):
 def test_big_endian_values_are_not_taken_for_little_endian_ones(write):
     array = array_instructions(X, order=b">")
     with pytest.raises(pickle.UnpicklingError, match="byte order"):
+        load_mnist_pickle(write(b"\x80\x02" + array + b"."))
+
+
+def test_columns_first_values_are_not_taken_for_rows_first_ones(write):
+    array = array_instructions(X, is_fortran=True)
+    with pytest.raises(pickle.UnpicklingError, match="Fortran"):
         load_mnist_pickle(write(b"\x80\x02" + array + b"."))
 
 
