@@ -144,14 +144,14 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         The labels, sorted.
     n_iter_ : int
         Iterations (epochs) run by the last fit; by all calls of `partial_fit` together.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         The objective after each iteration of 'lbfgs'; for 'adam' and 'sgd', its mean over
         the minibatches of each epoch, each taken before its update.
-    validation_scores_ : ndarray of shape (n_iter_,) or None
+    validation_scores_ : ndarray of shape (`n_iter_`,) or None
         The validation accuracy after each iteration; None without validation samples.
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where ``X`` was a frame whose column names are all strings.
     device_ : str
         The device on which the last fit ran.

@@ -1,0 +1,35 @@
+"""Sphinx configuration. `python -m nox -s docs` builds with it; a warning is an error."""
+
+from skorchless import __version__
+
+project = "skorchless"
+author = "the skorchless developers"
+copyright = "2026, the skorchless developers"  # noqa: A001, Sphinx's name
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
+    "sphinx.ext.mathjax",
+]
+exclude_patterns = ["_build"]
+html_theme = "pydata_sphinx_theme"
+html_title = "skorchless"
+html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_inherited_class_members = False
+numpydoc_class_members_toctree = False
+
+extlinks = {
+    "doi": ("https://doi.org/%s", "doi:%s"),
+    "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
+}
+myst_enable_extensions = ["dollarmath"]
+# References to scikit-learn's classes are written as such, and resolved without a network where
+# they can be.
+suppress_warnings = ["ref.class", "ref.func"]

@@ -1,0 +1,63 @@
+"""The contributor's menu: `python -m nox -l` lists it, CI calls it by name."""
+
+import nox
+
+nox.options.sessions = ["tests", "lint", "typecheck"]
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the package as a user would, and dependency groups, in the pinned versions."""
+    needed = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install("-c", "constraints.txt", ".", *needed)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests and the doctests on the installed package, with branch coverage."""
+    install(session, "test")
+    # Installed, not in place: what is tested is what a user gets.
+    session.run(
+        *("pytest", "tests", "--doctest-modules", "--pyargs", "skorchless"),
+        *("--cov", "--cov-report=term-missing", "--durations=10"),
+        *session.posargs,
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check types with mypy, strictly."""
+    install(session, "typecheck")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against peers, side by side; `-- mnist` on MNIST instead of digits."""
+    install(session)
+    session.run("python", "benchmarks/bench_fit.py", *session.posargs)
+
+
+@nox.session
+def compare(session: nox.Session) -> None:
+    """Run the main job; `-- mnist --save FILE` and the like go to it."""
+    install(session)
+    session.run("skorchless", "compare", *session.posargs)

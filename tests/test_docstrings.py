@@ -1,0 +1,50 @@
+"""Public docstrings are complete numpydoc: every parameter, return and section in its place."""
+
+import importlib
+import inspect
+
+import pytest
+
+import skorchless
+from skorchless import comparison, datasets
+
+validate = pytest.importorskip("numpydoc.validate").validate
+
+PACKAGES = ["skorchless", "skorchless.comparison", "skorchless.datasets"]
+# A summary starts on the first line (GL01) and may be all there is (ES01). "See Also" and
+# examples are asked of classes and functions, not of each method (SA01, EX01). What is returned
+# has a name, as in scikit-learn (RT02).
+NOT_ASKED = {"GL01", "ES01", "SA01", "EX01", "RT02"}
+# scikit-learn's own methods, documented there.
+INHERITED = {"set_callbacks", "get_metadata_routing", "get_params", "set_params", "set_output"}
+
+
+def public_names():
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            yield f"{package}.{name}"
+            value = getattr(module, name)
+            if inspect.isclass(value):
+                for method, _ in inspect.getmembers(value, inspect.isfunction):
+                    is_ours = not method.startswith(("_", "set_")) and method not in INHERITED
+                    if is_ours and "sklearn" not in getattr(value, method).__module__:
+                        yield f"{package}.{name}.{method}"
+
+
+@pytest.mark.parametrize("name", list(public_names()))
+def test_docstring_is_complete(name):
+    errors = [error for error in validate(name)["errors"] if error[0] not in NOT_ASKED]
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(skorchless.TorchLogisticClassifier, skorchless.GlobalStandardScaler),
+        *(datasets.fetch_mnist, datasets.load_mnist_pickle),
+        *(comparison.compare, comparison.default_models),
+    ],
+)
+def test_public_classes_and_functions_have_an_example(value):
+    assert ">>> " in inspect.getdoc(value)
