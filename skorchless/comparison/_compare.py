@@ -1,0 +1,235 @@
+"""compare: fit models on one split, measure each in the same way, keep table and models.
+
+It never prints: `Comparison` has the text, and whoever wants to see progress passes a function.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from skorchless.comparison._models import default_models
+from skorchless.comparison._table import align, format_table
+from skorchless.estimators._inputs import Array, to_numpy
+
+TEST_SIZE = 0.25  # train_test_split's default
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` found: a table, and the models it has fitted.
+
+    Printed, it is an aligned table with rounded numbers and units; in a notebook, an HTML one.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each model, by name. ``accuracy`` and ``log_loss`` (natural logarithm,
+        NaN without ``predict_proba``) of the test samples; ``fit_seconds``;
+        ``predict_seconds`` of one ``predict`` of all test samples; ``size_bytes`` of the
+        pickled fitted model (NaN where it cannot be pickled).
+    models : dict of str to estimator
+        The fitted models.
+    """
+
+    table: pd.DataFrame
+    models: dict[str, Any]
+
+    def __str__(self) -> str:
+        """Return the table as aligned text."""
+        return align(format_table(self.table))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the table as HTML, for notebooks."""
+        return format_table(self.table).to_html()
+
+
+@dataclass(frozen=True)
+class Split:
+    """The samples that all models are fitted on, and those they are all tested on."""
+
+    X: Any
+    y: Array
+    X_test: Any
+    y_test: Array
+
+
+def compare(
+    X: Any,
+    y: Any,
+    *,
+    X_test: Any = None,
+    y_test: Any = None,
+    test_size: float = TEST_SIZE,
+    models: Mapping[str, Any] | None = None,
+    device: Any = "auto",
+    random_state: Any = None,
+    progress: Callable[[str], object] | None = None,
+) -> Comparison:
+    """Fit models one after the other on the same samples and measure what each gives and costs.
+
+    Parameters
+    ----------
+    X : {array-like, tensor} of shape (n_samples, n_features)
+        Samples, handed to the models as they are.
+    y : {array-like, tensor} of shape (n_samples,)
+        Their labels.
+    X_test : {array-like, tensor} of shape (n_test, n_features), default=None
+        Samples to test on. None sets a part of ``X`` aside, stratified.
+    y_test : {array-like, tensor} of shape (n_test,), default=None
+        The labels of ``X_test``.
+    test_size : float or int, default=0.25
+        The fraction or number of samples to set aside where ``X_test`` is None.
+    models : dict of str to estimator, default=None
+        The classifiers to compare. They are cloned, not fitted themselves. None means
+        `default_models`.
+    device : str or torch.device, default='auto'
+        The device of the default models; ignored where ``models`` is given.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the split and the default models.
+    progress : callable, default=None
+        Called with one line of text when a model's fit begins, ending in "...", and with
+        another one when the model has been measured. None is silent.
+
+    Returns
+    -------
+    comparison : Comparison
+        The table and the fitted models.
+
+    Raises
+    ------
+    ValueError
+        If samples and labels do not fit together, ``y_test`` has a label that ``y`` has not,
+        or ``models`` is no dict of classifiers.
+
+    Notes
+    -----
+    Times are of a single run in this process, one model at a time. On a GPU, the first model
+    there also pays for starting the device.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skorchless import TorchLogisticClassifier
+    >>> from skorchless.comparison import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> stump = DecisionTreeClassifier(max_depth=1)
+    >>> models = {"logistic": TorchLogisticClassifier(), "stump": stump}
+    >>> comparison = compare(X, y, models=models, random_state=0)
+    >>> comparison.table.columns.tolist()
+    ['accuracy', 'log_loss', 'fit_seconds', 'predict_seconds', 'size_bytes']
+    >>> comparison.table["accuracy"].round(2).to_dict()
+    {'logistic': 1.0, 'stump': 0.66}
+    """
+    if models is None:
+        models = default_models(device=device, random_state=random_state)
+    fitted = _unfitted_clones(models)
+    split = _resolve_split(X, y, X_test, y_test, test_size, random_state)
+    rows = []
+    for number, (name, model) in enumerate(fitted.items(), start=1):
+        if progress is not None:
+            progress(f"fitting {name} ({number} of {len(fitted)}) ...")
+        rows.append(_fit_and_measure(model, split))
+        if progress is not None:
+            progress(f"done in {rows[-1]['fit_seconds']:.2f} s")
+    return Comparison(pd.DataFrame(rows, index=pd.Index(list(fitted), name="model")), fitted)
+
+
+def _unfitted_clones(models: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a clone of each model; raise for what is no classifier before anything is fitted."""
+    if not isinstance(models, Mapping) or not models:
+        raise ValueError(
+            f"models must be a dict of names and classifiers with at least one entry, "
+            f"got {models!r}."
+        )
+    for name, model in models.items():
+        if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "predict")):
+            raise ValueError(
+                f"models[{name!r}] must be an unfitted classifier, an instance with fit and "
+                f"predict, got {model!r}."
+            )
+    return {name: clone(model) for name, model in models.items()}
+
+
+def _resolve_split(
+    X: Any, y: Any, X_test: Any, y_test: Any, test_size: float, random_state: Any
+) -> Split:
+    """Return the given split, or one that is drawn where no test samples are given."""
+    if (X_test is None) != (y_test is None):
+        missing = "X_test" if X_test is None else "y_test"
+        raise ValueError(f"X_test and y_test go together, but {missing} is None.")
+    y = _check_labels(X, y)
+    if X_test is None:
+        return draw_split(X, y, test_size=test_size, random_state=random_state)
+    y_test = _check_labels(X_test, y_test)
+    unknown = sorted(set(y_test.tolist()) - set(y.tolist()), key=str)
+    if unknown:
+        raise ValueError(
+            f"y_test has labels that y has not, so that no model can know them: {unknown}."
+        )
+    return Split(X, y, X_test, y_test)
+
+
+def draw_split(X: Any, y: Array, *, test_size: float = TEST_SIZE, random_state: Any) -> Split:
+    """Return ``X`` and ``y`` split at random, each class in proportion."""
+    X, X_test, y, y_test = train_test_split(
+        X, y, test_size=test_size, stratify=y, random_state=random_state
+    )
+    return Split(X, y, X_test, y_test)
+
+
+def _check_labels(X: Any, y: Any) -> Array:
+    """Return labels (N,) as NumPy; raise unless they are classes, one for each row of ``X``."""
+    labels: Array = column_or_1d(to_numpy(y))
+    check_classification_targets(labels)
+    check_consistent_length(X, labels)
+    return labels
+
+
+def _fit_and_measure(model: Any, split: Split) -> dict[str, float]:
+    """Fit ``model`` and return its row of the table."""
+    start = perf_counter()
+    model.fit(split.X, split.y)
+    fitted = perf_counter()
+    # As NumPy within the time: labels still on their way from a GPU are not there yet.
+    predicted_labels = to_numpy(model.predict(split.X_test))
+    predicted = perf_counter()
+    return {
+        "accuracy": float(accuracy_score(split.y_test, predicted_labels)),
+        "log_loss": _log_loss(model, split),
+        "fit_seconds": fitted - start,
+        "predict_seconds": predicted - fitted,
+        "size_bytes": _pickled_size(model),
+    }
+
+
+def _log_loss(model: Any, split: Split) -> float:
+    """Return the mean negative log-likelihood of the test labels; NaN without probabilities."""
+    if not hasattr(model, "predict_proba"):
+        return math.nan
+    probabilities = to_numpy(model.predict_proba(split.X_test))
+    # The columns are the training labels in order; the test samples need not have all of them.
+    return float(log_loss(split.y_test, probabilities, labels=np.unique(split.y)))
+
+
+def _pickled_size(model: Any) -> float:
+    """Return the bytes of the pickled ``model``; NaN where it has a part without a pickle."""
+    try:
+        return len(pickle.dumps(model))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return math.nan
