@@ -141,7 +141,7 @@ def run_compare(arguments: argparse.Namespace, progress: ProgressLine) -> None:
         raise ValueError("--data-home is for mnist; the digits come with scikit-learn.")
     models = _choose_models(arguments)
     split = _load_split(arguments, progress)
-    _print(f"{_describe(arguments.data, split)}\n")
+    _print(_describe(arguments.data, split))
     comparison = compare(
         split.X,
         split.y,
@@ -156,7 +156,7 @@ def run_compare(arguments: argparse.Namespace, progress: ProgressLine) -> None:
     finally:
         # Last, so that the file is there even if nobody reads on; always, so that a disk that has
         # become full does not cost the result.
-        _print(str(comparison))
+        _print(f"\n{comparison}")
 
 
 def _choose_models(arguments: argparse.Namespace) -> dict[str, Any]:
