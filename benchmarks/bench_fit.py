@@ -53,7 +53,7 @@ def objective(model, X, y):
     penalty = (
         0.0 if np.isinf(C) else (model.coef_.astype(np.float64) ** 2).sum() / (2 * C * len(y))
     )
-    return log_loss(y, model.predict_proba(X).astype(np.float64)) + penalty
+    return log_loss(y, model.predict_proba(X)) + penalty
 
 
 def measure(models, X, y, n_repeats):

@@ -61,11 +61,16 @@ def curvature_preconditioner(objective: PenalizedNLL) -> Preconditioner:
     """Return the preconditioner that suits the shape of the objective's data."""
     rows = objective.rows.thin(max(1, objective.rows.n_rows // MAX_GRAM_ROWS))
     mean = _weighted_mean(rows) if objective.fit_intercept else None
+    is_spectral = rows.n_features <= MAX_SPECTRAL_FEATURES
+    moments = _second_moments(rows, mean, _gram if is_spectral else _squares)
     basis: Tensor | None = None
-    if rows.n_features <= MAX_SPECTRAL_FEATURES:
-        curvature, basis = torch.linalg.eigh(_second_moments(rows, mean, _gram))
+    if not torch.isfinite(moments).all():
+        # Features whose squares overflow: their curvature is not known.
+        curvature = moments.new_ones(rows.n_features)
+    elif is_spectral:
+        curvature, basis = torch.linalg.eigh(moments)
     else:
-        curvature = _second_moments(rows, mean, _squares)
+        curvature = moments
     curvature = _replace_rounding(curvature, rows.placement.dtype)
     return Preconditioner(
         basis=basis,

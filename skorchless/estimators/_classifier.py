@@ -188,9 +188,9 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
     >>> clf = TorchLogisticClassifier().fit(X, y)
     >>> clf.predict(X[:2])
     array([0, 0])
-    >>> clf.predict_proba(X[:2]).round(3)
-    array([[0.982, 0.018, 0.   ],
-           [0.972, 0.028, 0.   ]])
+    >>> clf.predict_proba(X[:2]).round(2)
+    array([[0.98, 0.02, 0.  ],
+           [0.97, 0.03, 0.  ]])
     >>> round(clf.score(X, y), 3)
     0.973
     """
@@ -322,7 +322,8 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
             # Where partial_fit would go on belongs to the weights that are now replaced.
             self._stream = None
         if message := shortfall(self, history, placement.dtype):
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
+            # 3: past scikit-learn's wrapper, to the line that called fit.
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return self
 
     @available_if(_uses_minibatches)
@@ -487,6 +488,11 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         validation: Validation | None,
     ) -> None:
         """Set the fitted attributes, all at once and last of all."""
+        if not torch.isfinite(W).all():
+            raise ValueError(
+                f"solver={self.solver!r} ran into infinite or NaN weights. Scale the features, or "
+                "lower learning_rate_init."
+            )
         self.__dict__.update(self._linear_attributes(W, classes, placement.dtype))
         self.n_iter_ = len(losses)
         self.loss_curve_ = np.array(losses)

@@ -286,3 +286,27 @@ def test_scaler_keeps_its_state_when_a_fit_fails():
         with pytest.raises(ValueError):  # noqa: PT011, each has its own message
             scaler.fit(bad)
         assert_same_state(scaler, before)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e25, 1e30])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_features_of_any_finite_scale_give_finite_coefficients_or_one_error(dtype, scale, solver):
+    clf = TorchLogisticClassifier(solver=solver, max_iter=5).fit(X, Y)
+    before = state_of(clf)
+    try:
+        clf.fit((X * scale).astype(dtype), Y)
+    except ValueError as error:
+        assert "Scale the features" in str(error)  # noqa: PT017, one of two ways to end well
+        assert_same_state(clf, before)
+    assert np.isfinite(clf.coef_).all()
+
+
+def test_weights_that_overflow_are_an_error_that_keeps_the_fit_before():
+    clf = TorchLogisticClassifier(solver="sgd", max_iter=5).fit(X, Y)
+    coef = clf.coef_.copy()
+    clf.set_params(learning_rate_init=1e300)
+    with pytest.raises(ValueError, match="infinite or NaN weights. Scale the features"):
+        clf.fit(X, Y)
+    np.testing.assert_array_equal(clf.coef_, coef)
