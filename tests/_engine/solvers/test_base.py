@@ -1,0 +1,39 @@
+"""Patience: how long a loss may not fall."""
+
+import torch
+
+from skorchless._engine.solvers.base import Patience
+
+
+def exhausted_at(losses, tol, n_iter_no_change):
+    patience = Patience(tol, n_iter_no_change)
+    for number, loss in enumerate(losses):
+        if patience.is_exhausted(torch.tensor([loss])):
+            return number
+    return None
+
+
+def test_it_runs_out_after_as_many_losses_that_do_not_fall():
+    assert exhausted_at([1.0, 0.5, 0.5, 0.6, 0.5], tol=0.0, n_iter_no_change=3) == 4
+
+
+def test_a_fall_renews_it():
+    assert exhausted_at([1.0, 1.0, 0.9, 0.9, 0.8, 0.8], tol=0.0, n_iter_no_change=2) is None
+
+
+def test_a_fall_by_less_than_tol_is_none():
+    assert exhausted_at([1.0, 0.99, 0.985], tol=0.1, n_iter_no_change=2) == 2
+
+
+def test_slow_progress_adds_up_to_a_fall():
+    assert exhausted_at([1.0 - 0.04 * i for i in range(20)], tol=0.1, n_iter_no_change=4) is None
+
+
+def test_losses_of_a_batch_run_out_one_by_one():
+    patience = Patience(0.0, 1)
+    patience.is_exhausted(torch.tensor([1.0, 1.0]))
+    assert patience.is_exhausted(torch.tensor([0.5, 1.0])).tolist() == [False, True]
+
+
+def test_infinite_patience_never_runs_out():
+    assert exhausted_at([1.0] * 100, tol=0.0, n_iter_no_change=float("inf")) is None

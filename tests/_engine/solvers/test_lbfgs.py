@@ -1,0 +1,110 @@
+"""L-BFGS reaches the optimum, for a batch of models as for each alone."""
+
+from itertools import islice
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from problems import make_objective
+from scipy.optimize import minimize
+
+from skorchless._engine.solvers.base import Status
+from skorchless._engine.solvers.lbfgs import MAX_IDLE_ITERATIONS, minimize_lbfgs
+
+
+def solve(objective, *, tol=1e-9, max_iter=1000, W=None):
+    W = torch.zeros(objective.weights_shape) if W is None else W
+    return list(islice(minimize_lbfgs(objective, W, tol=tol), max_iter))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_it_finds_the_optimum_that_scipy_finds(n_classes, fit_intercept):
+    objective, *data = make_objective(n_classes, fit_intercept=fit_intercept)
+    _, n_weight_rows, n_columns = objective.weights_shape
+
+    def value_and_grad(flat):
+        value, grad = oracles.value_and_grad(
+            torch.tensor(flat).view(n_weight_rows, n_columns),
+            *data,
+            0.1,
+            n_classes=n_classes,
+            fit_intercept=fit_intercept,
+        )
+        return float(value), grad.numpy().ravel()
+
+    start = np.zeros(n_weight_rows * n_columns)
+    expected = minimize(value_and_grad, start, jac=True, method="BFGS", options={"gtol": 1e-9})
+    last = solve(objective)[-1]
+    assert float(last.value) == pytest.approx(expected.fun, rel=1e-12)
+    np.testing.assert_allclose(last.W[0].numpy().ravel(), expected.x, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_batch_of_models_ends_where_each_ends_alone(n_classes):
+    alphas = (1e-3, 0.1, 10.0)
+    weights = torch.rand(40, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    batch, *_, weights = make_objective(n_classes, alphas=alphas, weights=weights)
+    together = solve(batch, tol=1e-10)[-1].W
+    for m, alpha in enumerate(alphas):
+        alone, *_ = make_objective(n_classes, alphas=(alpha,), weights=weights[:, m])
+        expected = solve(alone, tol=1e-10)[-1].W[0]
+        torch.testing.assert_close(together[m], expected, atol=1e-7, rtol=0)
+
+
+def test_a_converged_model_is_not_moved_while_others_go_on():
+    objective, *_ = make_objective(alphas=(1.0, 1e-6))
+    history = solve(objective)
+    statuses = torch.stack([progress.status for progress in history])  # (iterations, M)
+    first = int((statuses == Status.CONVERGED).sum(0).argmax())
+    done = int((statuses[:, first] == Status.CONVERGED).nonzero()[0])
+    assert done < len(history) - 1
+    for progress in history[done:]:
+        assert torch.equal(progress.W[first], history[done].W[first])
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-5, 1e-9])
+def test_it_has_converged_when_no_gradient_entry_exceeds_tol(tol):
+    objective, *data = make_objective()
+    *before, last = solve(objective, tol=tol)
+    _, grad = oracles.value_and_grad(last.W[0], *data, 0.1, n_classes=3, fit_intercept=True)
+    assert last.status == Status.CONVERGED
+    assert float(grad.abs().max()) <= tol
+    assert float(grad.abs().max()) == pytest.approx(float(last.remaining), rel=1e-3, abs=1e-14)
+    assert all(p.status == Status.RUNNING and p.remaining > tol for p in before)
+
+
+def test_the_objective_never_rises():
+    objective, *_ = make_objective(alphas=(1e-4,))
+    values = np.array([float(p.value) for p in solve(objective)])
+    assert (np.diff(values) <= 1e-15).all()
+
+
+def test_from_the_optimum_one_iteration_is_enough():
+    objective, *_ = make_objective()
+    W = solve(objective)[-1].W
+    assert len(solve(objective, W=W, tol=1e-8)) == 1
+
+
+def test_an_unreachable_tol_ends_when_only_rounding_is_left():
+    X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    X = X * torch.tensor([1.0, 1e2, 1e3, 1e4])
+    objective, *_ = make_objective(X=X, dtype=torch.float32, alphas=(1e-2,))
+    history = solve(objective, tol=0.0)
+    assert history[-1].status == Status.STALLED
+    assert len(history) < 200
+    # It gave up where the optimum is, not before.
+    exact, *_ = make_objective(X=X, alphas=(1e-2,))
+    optimum = float(solve(exact)[-1].value)
+    assert float(history[-1].value) == pytest.approx(optimum, rel=1e-5)
+    assert len(history) > MAX_IDLE_ITERATIONS
+
+
+def test_separable_classes_without_a_penalty_go_on_lowering_the_objective():
+    X = torch.tensor([[-1.0], [-2.0], [1.0], [2.0]])
+    objective, *_ = make_objective(2, X=X, alphas=(0.0,))
+    objective.rows._columns[0].copy_(torch.tensor([0, 0, 1, 1]))
+    last = solve(objective, tol=1e-8)[-1]
+    assert last.status == Status.CONVERGED
+    assert float(last.value) < 1e-6

@@ -1,0 +1,131 @@
+"""Adam and SGD take torch.optim's steps, over minibatches that a seed decides."""
+
+from itertools import islice
+
+import oracles
+import pytest
+import torch
+from problems import make_objective, random_weights
+
+from skorchless._engine.solvers.base import Patience, Status
+from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
+
+OPTIMIZERS = [Adam(0.01), SGD(0.05, 0.9), SGD(0.05, 0.0)]
+
+
+def solve(objective, optimizer, n_epochs, *, seed=0, shuffle=True, W=None, **options):
+    W = torch.zeros(objective.weights_shape, dtype=torch.float64) if W is None else W
+    generator = torch.Generator().manual_seed(seed)
+    options = {"patience": Patience(0.0, float("inf")), **options}
+    epochs = minimize_minibatch(
+        objective, W, optimizer=optimizer, sampling=Sampling(16, shuffle, generator), **options
+    )
+    return list(islice(epochs, n_epochs))
+
+
+def solve_with_torch(objective, data, optimizer, n_epochs, *, n_classes, seed=0):
+    """Return weights after epochs of torch.optim on autograd gradients."""
+    X, codes, weights = data
+    W = torch.zeros(objective.weights_shape[1:], dtype=torch.float64, requires_grad=True)
+    if isinstance(optimizer, Adam):
+        reference = torch.optim.Adam([W], lr=optimizer.learning_rate)
+    else:
+        reference = torch.optim.SGD([W], lr=optimizer.learning_rate, momentum=optimizer.momentum)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(n_epochs):
+        for batch in torch.randperm(len(X), generator=generator).split(16):
+            reference.zero_grad()
+            share = weights[batch]  # of mean 1 over all rows, not over the batch
+            nll = oracles.penalized_nll(
+                W, X[batch], codes[batch], share, 0.0, n_classes=n_classes, fit_intercept=True
+            )
+            penalty = 0.5 * 0.1 * (W[:, :-1] ** 2).sum()
+            (nll * share.sum() / len(batch) + penalty).backward()
+            reference.step()
+    return W.detach()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_steps_are_those_of_torch_optim(optimizer, n_classes, weighted):
+    weights = torch.rand(40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights = weights / weights.mean() if weighted else None
+    objective, *data = make_objective(n_classes, weights=weights)
+    expected = solve_with_torch(objective, data, optimizer, 3, n_classes=n_classes)
+    torch.testing.assert_close(
+        solve(objective, optimizer, 3)[-1].W[0], expected, rtol=1e-9, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=str)
+def test_the_seed_decides_the_order(optimizer):
+    objective, *_ = make_objective()
+    first, again, other = (solve(objective, optimizer, 2, seed=s)[-1].W for s in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_the_global_generator_is_not_used():
+    objective, *_ = make_objective()
+    before = torch.get_rng_state()
+    solve(objective, Adam(0.01), 2)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_without_shuffling_rows_come_in_order():
+    sampling = Sampling(4, False, torch.Generator())
+    batches = sampling.batches(10, torch.device("cpu"))
+    assert [batch.tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_every_row_is_in_one_minibatch_of_an_epoch():
+    sampling = Sampling(4, True, torch.Generator().manual_seed(0))
+    batches = sampling.batches(10, torch.device("cpu"))
+    assert sorted(torch.cat(batches).tolist()) == list(range(10))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=str)
+def test_buffers_continue_an_optimiser_as_if_it_had_not_stopped(optimizer):
+    objective, *_ = make_objective()
+    whole = solve(objective, optimizer, 4, shuffle=False)[-1]
+    half = solve(objective, optimizer, 2, shuffle=False)[-1]
+    rest = solve(objective, optimizer, 2, shuffle=False, W=half.W, buffers=half.buffers)[-1]
+    assert torch.equal(rest.W, whole.W)
+
+
+def test_the_callers_tensors_are_not_changed():
+    objective, *_ = make_objective()
+    W = random_weights(objective)
+    half = solve(objective, Adam(0.01), 1, W=W)[-1]
+    before = {name: buffer.clone() for name, buffer in half.buffers.items()}
+    solve(objective, Adam(0.01), 1, W=W, buffers=half.buffers)
+    assert torch.equal(W, random_weights(objective))
+    assert all(torch.equal(half.buffers[name], buffer) for name, buffer in before.items())
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=str)
+def test_a_batch_of_models_ends_where_each_ends_alone(optimizer):
+    alphas = (0.0, 0.1, 1.0)
+    batch, *_ = make_objective(alphas=alphas)
+    together = solve(batch, optimizer, 3)[-1].W
+    for m, alpha in enumerate(alphas):
+        alone, *_ = make_objective(alphas=(alpha,))
+        torch.testing.assert_close(together[m], solve(alone, optimizer, 3)[-1].W[0])
+
+
+def test_a_model_that_has_stopped_is_not_moved_while_others_go_on():
+    # Under so large a penalty the loss of the first model does not fall.
+    objective, *_ = make_objective(alphas=(1e3, 0.0))
+    history = solve(objective, SGD(1e-4, 0.0), 10, patience=Patience(1e-7, 2))
+    done = next(i for i, p in enumerate(history) if p.status[0] == Status.CONVERGED)
+    assert history[-1].status[1] == Status.RUNNING
+    assert torch.equal(history[-1].W[0], history[done].W[0])
+
+
+def test_the_value_is_the_objective_before_each_update():
+    objective, *data = make_objective(alphas=(0.0,))
+    (first,) = solve(objective, SGD(1e-12, 0.0), 1)
+    zeros = torch.zeros(objective.weights_shape[1:])
+    expected = oracles.penalized_nll(zeros.double(), *data, 0.0, n_classes=3, fit_intercept=True)
+    assert float(first.value) == pytest.approx(float(expected), rel=1e-9)

@@ -1,0 +1,128 @@
+"""The objective's value and gradient are those of autograd."""
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from problems import make_objective, random_weights
+from sklearn.metrics import accuracy_score, log_loss
+
+from skorchless._engine import rows
+from skorchless._engine.objective import (
+    constant_model,
+    evaluate,
+    linear_scores,
+    log_proba,
+)
+
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_value_and_gradient_are_those_of_autograd(n_classes, fit_intercept, dtype, weighted):
+    weights = torch.rand(40, generator=torch.Generator().manual_seed(2)) if weighted else None
+    objective, *data = make_objective(
+        n_classes, fit_intercept=fit_intercept, dtype=dtype, weights=weights
+    )
+    W = random_weights(objective)
+    value, grad = objective.value_and_grad(W)
+    expected = oracles.value_and_grad(
+        W[0], *data, 0.1, n_classes=n_classes, fit_intercept=fit_intercept
+    )
+    torch.testing.assert_close(value[0], expected[0], rtol=TOLERANCE[dtype], atol=0)
+    torch.testing.assert_close(grad[0], expected[1], rtol=0, atol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_gradient_is_that_of_finite_differences(n_classes):
+    objective, *_ = make_objective(n_classes)
+    W = random_weights(objective)
+    _, grad = objective.value_and_grad(W)
+    step = 1e-6
+    for index in np.ndindex(*W.shape):
+        shift = torch.zeros_like(W)
+        shift[index] = step
+        above, below = (objective.value_and_grad(W + s)[0] for s in (shift, -shift))
+        assert float((above - below) / (2 * step)) == pytest.approx(float(grad[index]), abs=1e-8)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_models_in_a_batch_are_those_one_by_one(n_classes):
+    alphas = (0.0, 0.1, 3.0)
+    weights = torch.rand(40, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights[::4, 1] = 0.0  # a fold
+    objective, X, codes, weights = make_objective(n_classes, alphas=alphas, weights=weights)
+    W = random_weights(objective)
+    values, grads = objective.value_and_grad(W)
+    for m, alpha in enumerate(alphas):
+        value, grad = oracles.value_and_grad(
+            W[m], X, codes, weights[:, m], alpha, n_classes=n_classes, fit_intercept=True
+        )
+        torch.testing.assert_close(values[m], value)
+        torch.testing.assert_close(grads[m], grad)
+
+
+def test_small_blocks_add_up_to_one_large_block(monkeypatch):
+    objective, *_ = make_objective(n_rows=103)
+    W = random_weights(objective)
+    whole = objective.value_and_grad(W)
+    monkeypatch.setattr(rows, "CPU_BLOCK_BYTES", 1)
+    monkeypatch.setattr(rows, "MIN_BLOCK_ROWS", 7)
+    for part, expected in zip(objective.value_and_grad(W), whole, strict=True):
+        torch.testing.assert_close(part, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_extreme_scores_do_not_overflow(n_classes):
+    objective, *_ = make_objective(n_classes, alphas=(0.0,))
+    value, grad = objective.value_and_grad(1e4 * random_weights(objective))
+    assert torch.isfinite(value).all()
+    assert torch.isfinite(grad).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_constant_model_is_the_best_one_that_ignores_X(n_classes):
+    weights = torch.rand(40, generator=torch.Generator().manual_seed(2))
+    objective, _, codes, weights = make_objective(n_classes, weights=weights)
+    W = constant_model(objective)
+    _, grad = objective.value_and_grad(W)
+    torch.testing.assert_close(grad[..., -1], torch.zeros_like(grad[..., -1]), rtol=0, atol=1e-15)
+    assert (W[..., :-1] == 0).all()
+    share = torch.zeros(n_classes).double().index_add_(0, codes, weights.double()) / weights.sum()
+    torch.testing.assert_close(log_proba(W[0, :, -1:]).exp()[:, 0], share)
+
+
+def test_a_class_without_weight_starts_at_a_finite_score():
+    objective, _, codes, _ = make_objective(3)
+    objective, *_ = make_objective(3, weights=(codes != 1).double())
+    assert torch.isfinite(constant_model(objective)).all()
+
+
+def test_without_an_intercept_the_constant_model_is_zero():
+    objective, *_ = make_objective(fit_intercept=False)
+    assert (constant_model(objective) == 0).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_evaluate_is_scikit_learns_log_loss_and_accuracy(n_classes):
+    weights = torch.rand(40, generator=torch.Generator().manual_seed(2))
+    objective, X, codes, weights = make_objective(n_classes, weights=weights)
+    W = random_weights(objective)[0]
+    nll, accuracy = evaluate(W, objective.rows)
+    proba = log_proba(linear_scores(X, W)).exp().T.numpy()
+    weights = weights.numpy()
+    assert float(nll) == pytest.approx(log_loss(codes, proba, sample_weight=weights))
+    assert float(accuracy) == pytest.approx(
+        accuracy_score(codes, proba.argmax(1), sample_weight=weights)
+    )
+
+
+def test_log_proba_of_one_row_of_scores_is_the_logistic_function():
+    scores = torch.tensor([[-800.0, -1.0, 0.0, 2.0, 800.0]], dtype=torch.float64)
+    expected = torch.stack(
+        [torch.nn.functional.logsigmoid(-scores[0]), torch.nn.functional.logsigmoid(scores[0])]
+    )
+    torch.testing.assert_close(log_proba(scores), expected)

@@ -1,0 +1,95 @@
+"""Rows: a function mapped over blocks and added up, without a copy of X."""
+
+import pytest
+import torch
+
+from skorchless._engine import rows
+from skorchless._engine.placement import place
+from skorchless._engine.rows import TensorRows
+
+CPU = torch.device("cpu")
+X = torch.arange(70, dtype=torch.float64).reshape(35, 2)
+COLUMN = torch.arange(35)
+
+
+@pytest.fixture(autouse=True)
+def blocks_of_four_rows(monkeypatch):
+    monkeypatch.setattr(rows, "CPU_BLOCK_BYTES", 4 * 2 * 8)
+    monkeypatch.setattr(rows, "MIN_BLOCK_ROWS", 1)
+
+
+def test_map_sum_adds_up_what_each_block_gives():
+    seen = []
+
+    def sums(block, column):
+        seen.append(len(block))
+        return block.sum(0), (block[:, 0] * column).sum()
+
+    total, product = TensorRows(X, (COLUMN,), place(CPU, torch.float64)).map_sum(sums)
+    torch.testing.assert_close(total, X.sum(0))
+    torch.testing.assert_close(product, (X[:, 0] * COLUMN).sum())
+    assert seen == [4] * 8 + [3]
+
+
+def test_values_held_for_each_row_bound_the_block():
+    seen = []
+
+    def sums(block):
+        seen.append(len(block))
+        return (block.sum(),)
+
+    TensorRows(X, (), place(CPU, torch.float64)).map_sum(sums, n_outputs=8)
+    assert max(seen) == 1
+
+
+def test_sums_are_added_in_float64_whatever_the_dtype():
+    ones = torch.full((1000, 1), 0.1, dtype=torch.float32)
+    (total,) = TensorRows(ones, (), place(CPU, torch.float32)).map_sum(lambda b: (b.sum(),))
+    assert total.dtype == torch.float64
+    # A running float32 sum of these is off by 1e-5 and more.
+    assert float(total) == pytest.approx(1000 * float(ones[0, 0]), rel=1e-7)
+
+
+def test_map_rows_keeps_the_order():
+    doubled = TensorRows(X, (), place(CPU, torch.float64)).map_rows(lambda b: 2 * b, n_outputs=2)
+    torch.testing.assert_close(doubled, 2 * X)
+
+
+def test_take_returns_rows_and_columns():
+    index = torch.tensor([30, 2, 2])
+    block, column = TensorRows(X, (COLUMN,), place(CPU, torch.float32)).take(index)
+    torch.testing.assert_close(block, X[index].float())
+    assert column.tolist() == [30, 2, 2]
+
+
+def test_thin_takes_every_nth_row_as_a_view():
+    thinned = TensorRows(X, (COLUMN,), place(CPU, torch.float64)).thin(10)
+    block, column = thinned.take(torch.arange(thinned.n_rows))
+    torch.testing.assert_close(block, X[::10])
+    assert column.tolist() == [0, 10, 20, 30]
+    assert thinned._X.data_ptr() == X.data_ptr()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.int64])
+def test_small_types_are_converted_a_block_at_a_time(dtype):
+    small = X.to(dtype)
+    seen = []
+
+    def sums(block):
+        seen.append((block.dtype, len(block)))
+        return (block.sum(0),)
+
+    kept = TensorRows(small, (), place(CPU, torch.float32))
+    (total,) = kept.map_sum(sums)
+    torch.testing.assert_close(total, small.double().sum(0))
+    assert {dtype for dtype, _ in seen} == {torch.float32}
+    assert max(length for _, length in seen) == 8  # blocks of four float64 rows, in bytes
+    assert kept._X is small
+
+
+@pytest.mark.parametrize(
+    "arrange", [lambda t: t.T.contiguous().T, lambda t: t.repeat(1, 2)[:, :2]]
+)
+def test_strided_rows_are_rows(arrange):
+    (total,) = TensorRows(arrange(X), (), place(CPU, torch.float64)).map_sum(lambda b: (b.sum(0),))
+    torch.testing.assert_close(total, X.sum(0))

@@ -1,0 +1,48 @@
+"""Small problems for the engine's tests."""
+
+import torch
+
+from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.placement import place
+from skorchless._engine.rows import TensorRows
+
+CPU = torch.device("cpu")
+
+
+def make_objective(
+    n_classes=3,
+    n_rows=40,
+    n_features=5,
+    *,
+    alphas=(0.1,),
+    fit_intercept=True,
+    dtype=torch.float64,
+    weights=None,
+    X=None,
+    seed=0,
+):
+    """Return an objective, and the X, codes and weights that it is made of."""
+    generator = torch.Generator().manual_seed(seed)
+    if X is None:
+        X = torch.randn(n_rows, n_features, generator=generator, dtype=torch.float64)
+    X = X.to(dtype)
+    codes = torch.arange(len(X)) % n_classes
+    codes = codes[torch.randperm(len(X), generator=generator)]
+    if weights is None:
+        weights = torch.ones(len(X), dtype=dtype)
+    weights = weights.to(dtype)
+    total = weights.double().sum(0).expand(len(alphas)).clone()
+    objective = PenalizedNLL(
+        rows=TensorRows(X, (codes, weights), place(CPU, dtype)),
+        n_classes=n_classes,
+        fit_intercept=fit_intercept,
+        alpha=torch.tensor(alphas, dtype=torch.float64),
+        total_weight=total,
+    )
+    return objective, X, codes, weights
+
+
+def random_weights(objective, seed=1):
+    """Return weights (M, K, D) drawn at random."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(objective.weights_shape, generator=generator, dtype=torch.float64)

@@ -1,0 +1,185 @@
+"""The arrows point one way, and importing the package does nothing.
+
+LAYERS is the rule: a module imports from its own row or from rows above it, never from below.
+"""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import skorchless
+
+ROOT = Path(skorchless.__file__).parent
+
+LAYERS = [
+    ["_engine.placement"],
+    ["_engine.rows"],
+    ["_engine.objective", "_engine.moments"],
+    ["_engine.preconditioner"],
+    ["_engine.solvers"],
+    ["estimators._inputs"],
+    ["estimators"],
+    ["datasets"],
+    ["comparison"],
+    ["cli", "__main__"],
+]
+# What the engine knows of the world: torch, NumPy and the language.
+ENGINE_MAY_IMPORT = {
+    "torch",
+    "numpy",
+    "skorchless",
+    "__future__",
+    "collections",
+    "dataclasses",
+} | {*("enum", "functools", "typing")}
+GLOBAL_SETTINGS = {
+    *("manual_seed", "set_num_threads", "set_num_interop_threads", "set_default_dtype"),
+    *("set_default_device", "set_float32_matmul_precision", "use_deterministic_algorithms"),
+    *("set_rng_state", "set_grad_enabled"),
+}
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {name_of(path): ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
+
+
+def imported_by(tree):
+    """Yield the dotted name of everything that a module imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_imports(tree):
+    """Return the modules of this package that a module imports."""
+    found = set()
+    for name in imported_by(tree):
+        if name.startswith("skorchless"):
+            parts = name.split(".")[1:]
+            while parts and ".".join(parts) not in MODULES:
+                parts.pop()
+            found.add(".".join(parts))
+    return found
+
+
+def layer_of(name):
+    fitting = [
+        (len(prefix), row)
+        for row, prefixes in enumerate(LAYERS)
+        for prefix in prefixes
+        if name == prefix or name.startswith(prefix + ".")
+    ]
+    return max(fitting)[1] if fitting else None
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_its_place_and_imports_only_from_above(name):
+    if name in {"", "_engine"}:
+        pytest.skip("the public names; the glossary")
+    place = layer_of(name)
+    assert place is not None, f"{name} has no row in LAYERS"
+    for imported in own_imports(MODULES[name]) - {"", name}:
+        assert layer_of(imported) <= place, f"{name} imports {imported}, which is further down"
+
+
+def test_there_are_no_import_cycles():
+    # The top-level module only gathers names; the command line reads its version.
+    graph = {name: own_imports(tree) - {name, ""} for name, tree in MODULES.items() if name}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("_engine")])
+def test_the_engine_knows_only_torch_and_numpy(name):
+    imported = {full.split(".")[0] for full in imported_by(MODULES[name])}
+    assert imported <= ENGINE_MAY_IMPORT
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("_engine")])
+def test_the_engine_neither_prints_nor_warns(name):
+    called = {
+        node.func.id
+        for node in ast.walk(MODULES[name])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & {"print", "input", "open", "exec", "eval"}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in MODULES if not name.startswith(("estimators", "_engine"))]
+)
+def test_only_estimators_speak_scikit_learns_estimator_language(name):
+    doors = ("sklearn.base.BaseEstimator", "sklearn.utils.validation", "sklearn.utils._param")
+    assert not [full for full in imported_by(MODULES[name]) if full.startswith(doors)]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("datasets")])
+def test_shelves_need_no_torch(name):
+    assert "torch" not in {full.split(".")[0] for full in imported_by(MODULES[name])}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_global_setting_is_touched(name):
+    called = {
+        node.func.attr
+        for node in ast.walk(MODULES[name])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    # A Generator of one's own is seeded by a method of the same name.
+    own_generator = {"manual_seed"} if name == "estimators._problem" else set()
+    assert not called & GLOBAL_SETTINGS - own_generator
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_nothing_is_loaded_by_bare_pickle_or_torch_load(name):
+    loads = [
+        ast.unparse(node.func)
+        for node in ast.walk(MODULES[name])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    assert not {"pickle.load", "pickle.loads", "torch.load", "joblib.load"} & set(loads)
+
+
+@pytest.mark.parametrize(
+    ("package", "names"),
+    [
+        ("skorchless", ["GlobalStandardScaler", "TorchLogisticClassifier"]),
+        ("skorchless.datasets", ["fetch_mnist", "load_mnist_pickle"]),
+        ("skorchless.comparison", ["Comparison", "compare", "default_models"]),
+    ],
+)
+def test_the_public_names_are_exactly_these(package, names):
+    module = import_module(package)
+    assert sorted(module.__all__) == names
+    assert all(hasattr(module, name) for name in names)
+
+
+def test_importing_changes_no_global_state_and_warns_of_nothing():
+    code = """
+import torch, numpy
+def state():
+    return (
+        torch.get_rng_state().tolist(), torch.get_num_threads(), torch.get_default_dtype(),
+        torch.get_float32_matmul_precision(), torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
+        numpy.random.get_state()[1].tolist(),
+    )
+before = state()
+import skorchless, skorchless.cli, skorchless.comparison, skorchless.datasets
+assert state() == before
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
