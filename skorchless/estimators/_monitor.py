@@ -141,9 +141,10 @@ def shortfall(estimator: Any, history: History, dtype: torch.dtype) -> str | Non
     if estimator.solver == "lbfgs":
         gradient = f"the largest gradient entry is {history.remaining:.2g}, tol={estimator.tol:g}"
         if history.status == Status.STALLED:
+            name = str(dtype).removeprefix("torch.")
             in_double = "" if dtype is torch.float64 else " or pass dtype='float64'"
             return (
-                f"lbfgs can not lower the objective any further in {dtype} after {n_iter} "
+                f"lbfgs can not lower the objective any further in {name} after {n_iter} "
                 f"iterations: {gradient}. Scale the features{in_double}."
             )
         return (

@@ -122,7 +122,7 @@ def test_max_iter_too_small_for_lbfgs_warns_with_the_gradient_that_is_left():
 
 
 def test_float32_at_its_limit_says_so():
-    with pytest.warns(ConvergenceWarning, match="any further in torch.float32 .* dtype='float64'"):
+    with pytest.warns(ConvergenceWarning, match="any further in float32 .* dtype='float64'"):
         TorchLogisticClassifier(tol=0.0, max_iter=1000).fit(X.astype(np.float32), Y)
 
 
