@@ -16,14 +16,16 @@ extensions = [
     "sphinx.ext.mathjax",
 ]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skorchless"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_sidebars = {"index": [], "start": [], "changelog": []}
 
 autosummary_generate = True
 autodoc_typehints = "none"
-numpydoc_show_inherited_class_members = False
-numpydoc_class_members_toctree = False
+# The template of a class lists its methods, the inherited ones that are ours among them.
+numpydoc_show_class_members = False
 
 extlinks = {
     "doi": ("https://doi.org/%s", "doi:%s"),
