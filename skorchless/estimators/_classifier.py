@@ -98,8 +98,8 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
     tol : float, default=1e-4
         For 'lbfgs', the fit has converged when no entry of the objective's gradient exceeds
         ``tol``. For 'adam' and 'sgd', when the training loss has not fallen by ``tol`` for
-        ``n_iter_no_change`` epochs. With ``early_stopping``, the rise of the validation
-        accuracy that counts.
+        ``n_iter_no_change`` epochs. With ``early_stopping``, the fall of the validation
+        loss that counts.
     batch_size : int, default=64
         Samples in a minibatch. Ignored by 'lbfgs', as are the next three.
     learning_rate_init : float, default=1e-3
@@ -109,8 +109,8 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
     shuffle : bool, default=True
         Whether to draw a new order of the samples for each epoch.
     early_stopping : bool, default=False
-        Whether to stop when the validation accuracy has not risen by ``tol`` for
-        ``n_iter_no_change`` iterations, and to keep the weights that scored best. The
+        Whether to stop when the validation loss has not fallen by ``tol`` for
+        ``n_iter_no_change`` iterations, and to keep the weights with the lowest one. The
         validation samples are ``X_val`` of `fit`, or else set aside from the training
         samples, stratified.
     validation_fraction : float, default=0.1
@@ -123,8 +123,9 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         Seeds the order of the samples and the validation split. torch's global generator is
         neither read nor changed.
     verbose : int, default=0
-        1 prints one row for each iteration: its number, training loss, validation loss and
-        accuracy where there are validation samples, and seconds since the start.
+        1 prints one row for each iteration: its number, the objective (training loss plus
+        penalty, as in ``loss_curve_``), validation loss and accuracy where there are
+        validation samples, and seconds since the start.
     device : str or torch.device, default='auto'
         Where to fit: 'cpu', 'cuda', 'cuda:1', 'mps'. 'auto' means the device of ``X`` where
         ``X`` is a tensor, else the first CUDA device, else the CPU. Predictions are made

@@ -5,6 +5,7 @@ The classifier gives it a solver to drive; the solver knows nothing of it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -49,34 +50,36 @@ class CallbackTasks:
 class Validation:
     """Rows scored after each iteration, their accuracies so far, and the best weights.
 
-    ``patience`` None scores without stopping, and keeps the last weights.
+    ``patience`` None scores without stopping, and keeps the last weights. The loss decides, not
+    the accuracy: of few samples that stands still for epochs while the model still learns. On
+    digits it ended Adam after 15 epochs at a test accuracy of 0.87; the loss falls for 293
+    epochs, to 0.96.
     """
 
     rows: TensorRows
     patience: Patience | None
     accuracies: list[float] = field(default_factory=list)
+    best_loss: float = math.inf
     best_W: Tensor | None = None  # (1, K, D)
+    is_exhausted: bool = False
 
     def score(self, W: Tensor) -> tuple[float, float]:
         """Return the NLL and the accuracy of the weights (1, K, D)."""
-        nll, accuracy = (float(value) for value in evaluate(W[0], self.rows))
-        if self.patience is not None and accuracy > max(self.accuracies, default=-1.0):
-            self.best_W = W.clone()
+        loss, accuracy = (float(value) for value in evaluate(W[0], self.rows))
         self.accuracies.append(accuracy)
-        return nll, accuracy
-
-    def is_exhausted(self) -> bool:
-        """Return whether the accuracy has stopped rising."""
-        if self.patience is None:
-            return False
-        return bool(self.patience.is_exhausted(torch.tensor([-self.accuracies[-1]])))
+        if self.patience is not None:
+            self.is_exhausted = bool(self.patience.is_exhausted(torch.tensor([loss])))
+            if loss < self.best_loss:
+                self.best_loss, self.best_W = loss, W.clone()
+        return loss, accuracy
 
 
 class EpochTable:
     """The table that ``verbose`` prints: one row an iteration."""
 
     def __init__(self, has_validation: bool) -> None:
-        names = ["iter", "train loss", "valid loss", "valid acc", "seconds"]
+        # Not "train loss": it has the penalty in it, which the validation loss has not.
+        names = ["iter", "objective", "valid loss", "valid acc", "seconds"]
         self._names = names if has_validation else names[:2] + names[-1:]
         self._start = time.perf_counter()
 
@@ -97,7 +100,7 @@ class History:
     losses: list[float]
     status: Status
     remaining: float
-    # A callback or the validation score ended the fit, not the solver and not max_iter.
+    # A callback or the validation loss ended the fit, not the solver and not max_iter.
     is_stopped_early: bool
 
 
@@ -109,7 +112,7 @@ def run(
     validation: Validation | None,
     verbose: int,
 ) -> History:
-    """Drive ``solver`` until it, a callback, the validation score or ``max_iter`` ends it."""
+    """Drive ``solver`` until it, a callback, the validation loss or ``max_iter`` ends it."""
     losses: list[float] = []
     table = EpochTable(validation is not None)
     for n_iter in range(1, max_iter + 1):
@@ -120,7 +123,7 @@ def run(
         if verbose:
             table.add_row(n_iter, losses[-1], *scores)
         is_stopped = tasks.end(progress.W)
-        is_stopped |= validation is not None and validation.is_exhausted()
+        is_stopped |= validation is not None and validation.is_exhausted
         if is_stopped or progress.status != Status.RUNNING:
             break
     best_W = None if validation is None else validation.best_W
@@ -155,7 +158,7 @@ def shortfall(estimator: Any, history: History, dtype: torch.dtype) -> str | Non
         # So few epochs can not show convergence: they were asked for as they are.
         return None
     falling = (
-        "validation score was still rising"
+        "validation loss was still falling"
         if estimator.early_stopping
         else ("training loss was still falling")
     )

@@ -160,7 +160,7 @@ def build_solver(
     if estimator.solver == "lbfgs":
         return minimize_lbfgs(objective, W, tol=estimator.tol)
     generator = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
-    # With early stopping the validation score alone decides, not the training loss.
+    # With early stopping the validation loss alone decides, not the training loss.
     n_iter_no_change = np.inf if estimator.early_stopping else estimator.n_iter_no_change
     return minimize_minibatch(
         objective,

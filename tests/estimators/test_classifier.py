@@ -6,6 +6,7 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -45,7 +46,8 @@ def test_global_generators_are_neither_read_nor_moved(solver):
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002, the legacy generator is the global one
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    clf = TorchLogisticClassifier(solver=solver, max_iter=20, random_state=0, early_stopping=True)
+    clf = TorchLogisticClassifier(solver=solver, max_iter=50, tol=0.1, random_state=0)
+    clf.set_params(early_stopping=True)
     clf.fit(X, Y).to_module()
     assert torch.equal(torch.get_rng_state(), torch_before)
     np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
@@ -180,21 +182,37 @@ def test_warm_start_on_other_data_is_an_error_that_keeps_the_fit():
     assert clf.n_features_in_ == 4
 
 
-def test_early_stopping_ends_the_fit_and_keeps_the_best_weights():
+def test_early_stopping_ends_the_fit_and_keeps_the_weights_of_the_lowest_validation_loss():
     train, valid, y_train, y_valid = train_test_split(DIGITS, DIGIT_LABELS, random_state=0)
+    losses = []
+
+    class Recorder:
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            losses.append(log_loss(y_valid, fitted_estimator.predict_proba(valid)))
+
     clf = TorchLogisticClassifier(
-        solver="adam", max_iter=500, early_stopping=True, n_iter_no_change=4, tol=0.0
+        solver="adam", max_iter=500, early_stopping=True, n_iter_no_change=4, random_state=0
     )
-    clf.fit(train, y_train, X_val=valid, y_val=y_valid)
-    assert clf.n_iter_ < 500
-    assert len(clf.validation_scores_) == clf.n_iter_
-    assert clf.score(valid, y_valid) == pytest.approx(clf.validation_scores_.max())
+    clf.set_callbacks(Recorder()).fit(train, y_train, X_val=valid, y_val=y_valid)
+    *losses, kept = losses  # the last task is the fit itself
+    assert clf.n_iter_ == len(clf.validation_scores_) == len(losses) < 500
+    assert kept == pytest.approx(min(losses))
+    assert min(losses[:-4]) - min(losses[-4:]) < clf.tol
+    assert clf.score(valid, y_valid) > 0.94
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_early_stopping_sets_samples_aside_for_every_solver(solver):
     clf = TorchLogisticClassifier(
-        solver=solver, early_stopping=True, validation_fraction=0.2, max_iter=200, random_state=0
+        solver=solver,
+        early_stopping=True,
+        validation_fraction=0.2,
+        max_iter=200,
+        tol=0.05,
+        random_state=0,
     ).fit(X, Y)
     # 30 samples: every score is a multiple of 1/30.
     np.testing.assert_allclose((clf.validation_scores_ * 30) % 1, 0, atol=1e-9)

@@ -101,7 +101,7 @@ def test_a_callback_that_raises_leaves_the_fit_before_whole():
 def test_verbose_prints_one_row_an_iteration(capsys):
     clf = TorchLogisticClassifier(solver="adam", max_iter=3, verbose=1).fit(X, Y)
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["iter", "train", "loss", "seconds"]
+    assert header.split() == ["iter", "objective", "seconds"]
     assert [int(row.split()[0]) for row in rows] == [1, 2, 3]
     np.testing.assert_allclose([float(row.split()[1]) for row in rows], clf.loss_curve_, atol=1e-5)
     assert len({len(line) for line in (header, *rows)}) == 1
@@ -110,9 +110,7 @@ def test_verbose_prints_one_row_an_iteration(capsys):
 def test_verbose_shows_validation_loss_and_accuracy(capsys):
     clf = TorchLogisticClassifier(verbose=1).fit(X, Y, X_val=X, y_val=Y)
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == [
-        *("iter", "train", "loss", "valid", "loss", "valid", "acc", "seconds")
-    ]
+    assert header.split() == [*("iter", "objective", "valid", "loss", "valid", "acc", "seconds")]
     _, _, loss, accuracy, _ = (float(cell) for cell in rows[-1].split())
     proba = clf.predict_proba(X)
     assert loss == pytest.approx(-np.log(proba[np.arange(len(Y)), Y]).mean(), abs=1e-5)
