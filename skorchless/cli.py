@@ -101,6 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seed(text: str) -> int:
+    """Return a seed, from what is typed."""
+    seed = int(text)
+    if not 0 <= seed < 2**32:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {2**32 - 1}, got {seed}")
+    return seed
+
+
 def _add_compare(commands: Any) -> None:
     """Add the command ``compare`` and its arguments."""
     parser = commands.add_parser(
@@ -121,7 +129,9 @@ def _add_compare(commands: Any) -> None:
         "--models", metavar="NAMES", help="which of those below, as in adam,forest"
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps, ... (default: auto)")
-    parser.add_argument("--seed", type=int, default=0, help="of split and models (default: 0)")
+    parser.add_argument(
+        "--seed", type=_seed, default=0, help="for the split and the models (default: 0)"
+    )
     parser.add_argument(
         "--data-home", metavar="FOLDER", help="where mnist is kept (default: scikit-learn's)"
     )

@@ -56,8 +56,8 @@ def _check_pyarrow(path: Path) -> None:
         importlib.import_module("pyarrow")
     except ImportError as error:
         raise ImportError(
-            f"cannot save to {str(path)!r}: {path.suffix} files need pyarrow, which "
-            "`python -m pip install 'skorchless[arrow]'` installs."
+            f"cannot save to {str(path)!r}: {path.suffix} files need pyarrow; get it by "
+            "`python -m pip install pyarrow`, or with the extra skorchless[arrow]."
         ) from error
 
 

@@ -213,10 +213,10 @@ def _unpack(path: Path, file: IdxFile) -> bytes:
 
 def _download(file: IdxFile, folder: Path) -> bytes:
     """Put ``file`` into ``folder`` from the first mirror that has it; return its content."""
-    reasons, cause = [], None
+    folder.mkdir(parents=True, exist_ok=True)
+    causes: list[Exception] = []
     for mirror in MIRRORS:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             # Beside its place, so that it moves there in one step, and only once verified: a
             # download that breaks off never looks like a file.
             with TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
@@ -225,13 +225,16 @@ def _download(file: IdxFile, folder: Path) -> bytes:
                 Path(path).replace(folder / file.name)
                 return content
         except (OSError, HTTPException, ValueError) as error:
-            reasons.append(f"{mirror}: {error}")
-            cause = error
+            causes.append(error)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+    # Both mirrors fail alike where there is no network.
+    reasons = "; ".join(dict.fromkeys(str(error) for error in causes))
     raise OSError(
-        f"MNIST's {file.name} is not in {folder} and could not be downloaded "
-        f"({'; '.join(reasons)}); put the file there by hand, or set data_home or "
-        "SCIKIT_LEARN_DATA to the folder whose sub-folder 'mnist' has it."
-    ) from cause
+        f"MNIST's {file.name} is not in {folder} and could not be downloaded ({reasons}); put "
+        f"{', '.join(known.name for known in FILES.values())} there, from {MIRRORS[0]} for "
+        "instance, or set SCIKIT_LEARN_DATA to the folder whose sub-folder 'mnist' has them."
+    ) from causes[-1]
 
 
 def _parse_idx(content: bytes) -> Array:
