@@ -67,7 +67,7 @@ def curvature_preconditioner(objective: PenalizedNLL) -> Preconditioner:
     moments = _second_moments(rows, mean, _gram if is_spectral else _squares)
     basis: Tensor | None = None
     if not torch.isfinite(moments).all():
-        # Features whose squares overflow: their curvature is not known.
+        # Squares overflow, or no row has weight: the curvature is not known.
         curvature = moments.new_ones(rows.n_features)
     elif is_spectral:
         curvature, basis = torch.linalg.eigh(moments)
@@ -111,7 +111,8 @@ def _weighted_mean(rows: TensorRows) -> Tensor:
         return weights @ X, weights.sum()
 
     total, weight = rows.map_sum(sums)
-    return total / weight
+    # Where no row of a thinned set has weight, or sums overflow, any finite centre will do.
+    return (total / weight).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _gram(X: Tensor) -> Tensor:

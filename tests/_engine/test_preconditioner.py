@@ -88,3 +88,12 @@ def test_a_thinned_gram_matrix_serves_for_many_rows(monkeypatch):
     monkeypatch.setattr(preconditioner, "MAX_GRAM_ROWS", 1000)
     thinned = curvature_preconditioner(objective).inverse
     torch.testing.assert_close(thinned, full, rtol=0.2, atol=0)
+
+
+def test_rows_without_weight_among_the_thinned_ones_leave_it_finite(monkeypatch):
+    monkeypatch.setattr(preconditioner, "MAX_GRAM_ROWS", 20)
+    weights = torch.ones(40, dtype=torch.float64)
+    weights[::2] = 0.0  # the very rows that thinning keeps
+    objective, *_ = make_objective(weights=weights)
+    applied = curvature_preconditioner(objective)
+    assert torch.isfinite(applied.apply(random_weights(objective))).all()
