@@ -165,6 +165,13 @@ def test_warm_start_goes_on_where_the_fit_before_ended():
     assert cold.fit(DIGITS, DIGIT_LABELS).n_iter_ == cold.n_iter_
 
 
+def test_warm_start_works_without_an_intercept():
+    clf = TorchLogisticClassifier(warm_start=True, fit_intercept=False).fit(X, Y)
+    n_iter = clf.n_iter_
+    assert clf.fit(X, Y).n_iter_ < n_iter
+    assert (clf.intercept_ == 0).all()
+
+
 def test_warm_start_of_adam_lowers_the_loss_further():
     clf = TorchLogisticClassifier(solver="adam", max_iter=2, warm_start=True, random_state=0)
     first = clf.fit(X, Y).loss_curve_[-1]
