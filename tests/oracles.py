@@ -27,3 +27,12 @@ def value_and_grad(W, *args, **kwargs):
     value = penalized_nll(W, *args, **kwargs)
     value.backward()
     return value.detach(), W.grad
+
+
+def hessian(W, *args, **kwargs):
+    """Return the Hessian (K * D, K * D) by autograd."""
+
+    def value(flat):
+        return penalized_nll(flat.view_as(W), *args, **kwargs)
+
+    return torch.autograd.functional.hessian(value, W.to(torch.float64).flatten())

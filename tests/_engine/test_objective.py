@@ -13,6 +13,7 @@ from skorchless._engine.objective import (
     evaluate,
     linear_scores,
     log_proba,
+    without_shift,
 )
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -65,14 +66,83 @@ def test_models_in_a_batch_are_those_one_by_one(n_classes):
         torch.testing.assert_close(grads[m], grad)
 
 
-def test_small_blocks_add_up_to_one_large_block(monkeypatch):
+@pytest.mark.parametrize("n_cores", [1, 2, 5])
+def test_small_blocks_in_parts_add_up_to_one_large_block(n_cores, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     objective, *_ = make_objective(n_rows=103)
     W = random_weights(objective)
-    whole = objective.value_and_grad(W)
-    monkeypatch.setattr(rows, "CPU_BLOCK_BYTES", 1)
-    monkeypatch.setattr(rows, "MIN_BLOCK_ROWS", 7)
-    for part, expected in zip(objective.value_and_grad(W), whole, strict=True):
+    whole = (*objective.value_and_grad(W), objective.hessian(W))
+    monkeypatch.setattr(rows, "CPU_PART_BYTES", 1)
+    monkeypatch.setattr(rows, "MIN_PART_ROWS", 7)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_cores)
+    objective, *_ = make_objective(n_rows=103)
+    parts = (*objective.value_and_grad(W), objective.hessian(W))
+    for part, expected in zip(parts, whole, strict=True):
         torch.testing.assert_close(part, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_hessian_is_that_of_autograd(n_classes, fit_intercept):
+    weights = torch.rand(40, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    alphas = (0.1, 3.0)
+    objective, X, codes, weights = make_objective(
+        n_classes, alphas=alphas, weights=weights, fit_intercept=fit_intercept
+    )
+    W = random_weights(objective)
+    for m, alpha in enumerate(alphas):
+        expected = oracles.hessian(
+            *(W[m], X, codes, weights[:, m], alpha),
+            n_classes=n_classes,
+            fit_intercept=fit_intercept,
+        )
+        torch.testing.assert_close(objective.hessian(W)[m], expected)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_row_curvature_is_the_diagonal_of_the_hessian_of_a_single_row(n_classes):
+    X = torch.ones(1, 1).double()
+    objective, X, codes, weights = make_objective(
+        n_classes, X=X, alphas=(0.0,), fit_intercept=False, weights=torch.tensor([2.0])
+    )
+    W = random_weights(objective)
+    curvature = objective.block_curvature(W, X, weights)  # (1, K, 1)
+    expected = oracles.hessian(
+        *(W[0], X, codes, weights, 0.0), n_classes=n_classes, fit_intercept=False
+    )
+    torch.testing.assert_close(curvature.flatten(), 2.0 * expected.diagonal())
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fit_intercept):
+    weights = torch.rand(40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    objective, *data = make_objective(
+        n_classes, weights=weights, alphas=(0.0,), fit_intercept=fit_intercept
+    )
+    W = random_weights(objective)[0]
+    batch = objective.rows.take(torch.arange(40), append_one=fit_intercept)
+    nll, grad = objective.minibatch_nll_and_grad(W, *batch)
+    value, expected = oracles.value_and_grad(
+        W, *data, 0.0, n_classes=n_classes, fit_intercept=fit_intercept
+    )
+    torch.testing.assert_close(nll.sum(), value * weights.sum())
+    torch.testing.assert_close(grad, expected * weights.sum())
+
+
+def test_weights_without_their_shift_give_the_same_probabilities():
+    objective, X, *_ = make_objective(n_classes=4)
+    W = random_weights(objective)
+    centred = without_shift(W)
+    torch.testing.assert_close(centred.sum(1), torch.zeros(1, 6).double())
+    before, after = (log_proba(linear_scores(X, weights[0])) for weights in (W, centred))
+    torch.testing.assert_close(after, before)
+
+
+def test_one_row_of_weights_has_no_shift():
+    objective, *_ = make_objective(n_classes=2)
+    W = random_weights(objective)
+    assert torch.equal(without_shift(W), W)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

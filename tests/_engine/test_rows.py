@@ -14,8 +14,9 @@ COLUMN = torch.arange(35)
 
 @pytest.fixture(autouse=True)
 def blocks_of_four_rows(monkeypatch):
-    monkeypatch.setattr(rows, "CPU_BLOCK_BYTES", 4 * 2 * 8)
-    monkeypatch.setattr(rows, "MIN_BLOCK_ROWS", 1)
+    monkeypatch.setattr(rows, "CPU_PART_BYTES", 4 * 2 * 8)
+    monkeypatch.setattr(rows, "MIN_PART_ROWS", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
 
 
 def test_map_sum_adds_up_what_each_block_gives():
@@ -42,6 +43,14 @@ def test_values_held_for_each_row_bound_the_block():
     assert max(seen) == 1
 
 
+def test_a_block_has_a_part_for_each_core(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    lengths = []
+    placed = TensorRows(X, (), place(CPU, torch.float64))
+    placed.map_rows(lambda block: lengths.append(len(block)) or block, n_outputs=2)
+    assert lengths == [12, 12, 11]
+
+
 def test_sums_are_added_in_float64_whatever_the_dtype():
     ones = torch.full((1000, 1), 0.1, dtype=torch.float32)
     (total,) = TensorRows(ones, (), place(CPU, torch.float32)).map_sum(lambda b: (b.sum(),))
@@ -53,6 +62,20 @@ def test_sums_are_added_in_float64_whatever_the_dtype():
 def test_map_rows_keeps_the_order():
     doubled = TensorRows(X, (), place(CPU, torch.float64)).map_rows(lambda b: 2 * b, n_outputs=2)
     torch.testing.assert_close(doubled, 2 * X)
+
+
+def test_map_rows_gives_the_columns_too():
+    placed = TensorRows(X, (COLUMN,), place(CPU, torch.float64))
+    products = placed.map_rows(lambda block, column: block[:, 0] * column, n_outputs=1)
+    torch.testing.assert_close(products, X[:, 0] * COLUMN)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
+def test_take_appends_a_one_for_the_intercept(dtype):
+    index = torch.tensor([30, 2])
+    (block,) = TensorRows(X.to(dtype), (), place(CPU, torch.float32)).take(index, append_one=True)
+    assert block.dtype == torch.float32
+    assert block.tolist() == [[60.0, 61.0, 1.0], [4.0, 5.0, 1.0]]
 
 
 def test_take_returns_rows_and_columns():
