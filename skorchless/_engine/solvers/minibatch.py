@@ -8,6 +8,7 @@ update of 7,850 weights takes a third of the time of `torch.optim.Adam(fused=Tru
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.base import Patience, Progress, Status
 
 Buffers = dict[str, Tensor]
+
+# Rows are gathered, and losses added up, for so many minibatches at once: an epoch of MNIST (64
+# rows a minibatch) takes 80 ms for 95 ms.
+GROUP_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,12 @@ class Adam:
         """Move ``W`` in place."""
         n_steps = buffers["n_steps"].add_(1).item()
         first = buffers["first"].lerp_(grad, 1 - self.beta_1)
-        second = buffers["second"].mul_(self.beta_2)
-        second.addcmul_(grad, grad, value=1 - self.beta_2)
-        root = (second / (1 - self.beta_2**n_steps)).sqrt_().add_(self.epsilon)
-        W.addcdiv_(first, root, value=-self.learning_rate / (1 - self.beta_1**n_steps))
+        second = buffers["second"].lerp_(grad.square(), 1 - self.beta_2)
+        # The bias corrections go into epsilon and the step size: numbers in place of tensors.
+        correction = math.sqrt(1 - self.beta_2**n_steps)
+        root = second.sqrt().add_(self.epsilon * correction)
+        step_size = self.learning_rate * correction / (1 - self.beta_1**n_steps)
+        W.addcdiv_(first, root, value=-step_size)
 
 
 @dataclass(frozen=True)
@@ -69,31 +76,39 @@ class Sampling:
     shuffle: bool
     generator: torch.Generator
 
-    def batches(self, n_rows: int, device: torch.device) -> tuple[Tensor, ...]:
-        """Return the row numbers of each minibatch of one epoch."""
+    def groups(self, objective: PenalizedNLL) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield X (B, D), codes (B,) and row weights (B,) of some minibatches at a time."""
+        rows = objective.rows
         # Drawn on the CPU, so that a seed gives the same order on every device.
         if self.shuffle:
-            order = torch.randperm(n_rows, generator=self.generator)
+            order = torch.randperm(rows.n_rows, generator=self.generator)
         else:
-            order = torch.arange(n_rows)
-        return torch.split(order.to(device), self.batch_size)
+            order = torch.arange(rows.n_rows)
+        for index in torch.split(order.to(rows.placement.device), self.batch_size * GROUP_SIZE):
+            X, codes, weights = rows.take(index, append_one=objective.fit_intercept)
+            yield X, codes, weights
 
 
 def _run_epoch(
-    objective: PenalizedNLL,
-    W: Tensor,
-    optimizer: Adam | SGD,
-    buffers: Buffers,
-    batches: tuple[Tensor, ...],
+    objective: PenalizedNLL, W: Tensor, optimizer: Adam | SGD, buffers: Buffers, sampling: Sampling
 ) -> Tensor:
-    """Move ``W`` through one epoch; return the objective (M,), each batch before its update."""
-    rows = objective.rows
-    shrinkage = objective.shrinkage.to(W.dtype)
+    """Move ``W`` (K, D) through one epoch; return the objective (1,), of each batch before it."""
+    size = sampling.batch_size
+    shrinkage = objective.shrinkage[0].to(W.dtype)
     loss = torch.zeros_like(objective.total_weight)
-    for index in batches:
-        batch_loss, grad = objective.block_loss_and_grad(W, *rows.take(index))
-        loss += batch_loss
-        optimizer.step(W, (grad / len(index)).addcmul_(shrinkage, W), buffers)
+    for X, codes, weights in sampling.groups(objective):
+        # The mean over a minibatch is in its weights: one division for the group. The last
+        # minibatch of an epoch may have fewer rows.
+        n_rows = torch.full_like(weights, size)
+        n_rows[len(X) // size * size :] = len(X) % size
+        shares = weights / n_rows
+        nlls = []
+        for start in range(0, len(X), size):
+            batch = slice(start, start + size)
+            nll, grad = objective.minibatch_nll_and_grad(W, X[batch], codes[batch], shares[batch])
+            nlls.append(nll)
+            optimizer.step(W, grad.addcmul_(shrinkage, W), buffers)
+        loss += torch.dot(torch.cat(nlls), n_rows)
     return loss / objective.total_weight + objective.penalty_and_grad(W)[0]
 
 
@@ -117,18 +132,14 @@ def minimize_minibatch(
 ) -> Iterator[Progress]:
     """Yield the progress of each epoch; stop when ``patience`` with the loss runs out.
 
+    One model only, ``W`` (1, K, D): a grid of models shares passes over all rows, not steps.
     ``buffers`` of an earlier `Progress` continue its optimiser.
     """
-    placement = objective.rows.placement
-    W = W.to(placement.device, placement.dtype, copy=True)
+    (W,) = W.to(objective.rows.placement.dtype, copy=True)  # (K, D)
     buffers = optimizer.init(W) if buffers is None else _copy_buffers(buffers, W)
-    is_running = torch.ones(len(W), dtype=torch.bool, device=placement.device)  # (M,)
-    while is_running.any():
-        before = W.clone()
-        batches = sampling.batches(objective.rows.n_rows, placement.device)
-        value = _run_epoch(objective, W, optimizer, buffers, batches)
-        # A model that has stopped stays where it stopped while the others of its batch go on.
-        W.copy_(torch.where(is_running[:, None, None], W, before))
-        is_running &= ~patience.is_exhausted(value)
-        status = torch.where(is_running, int(Status.RUNNING), int(Status.CONVERGED))
-        yield Progress(W, value, status, value, buffers)
+    status = torch.tensor([Status.RUNNING])
+    while status == Status.RUNNING:
+        value = _run_epoch(objective, W, optimizer, buffers, sampling)
+        if patience.is_exhausted(value):
+            status = torch.tensor([Status.CONVERGED])
+        yield Progress(W[None], value, status, value, buffers)

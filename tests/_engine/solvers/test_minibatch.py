@@ -7,8 +7,14 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine.solvers.base import Patience, Status
-from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
+from skorchless._engine.solvers.base import Patience
+from skorchless._engine.solvers.minibatch import (
+    GROUP_SIZE,
+    SGD,
+    Adam,
+    Sampling,
+    minimize_minibatch,
+)
 
 OPTIMIZERS = [Adam(0.01), SGD(0.05, 0.9), SGD(0.05, 0.0)]
 
@@ -73,16 +79,22 @@ def test_the_global_generator_is_not_used():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def drawn_rows(n_rows, sampling):
+    """Return the numbers of the rows in the order in which an epoch takes them."""
+    objective, *_ = make_objective(X=torch.arange(n_rows)[:, None])
+    return torch.cat([X[:, 0] for X, *_ in sampling.groups(objective)]).tolist()
+
+
 def test_without_shuffling_rows_come_in_order():
     sampling = Sampling(4, False, torch.Generator())
-    batches = sampling.batches(10, torch.device("cpu"))
-    assert [batch.tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert drawn_rows(10, sampling) == list(range(10))
 
 
-def test_every_row_is_in_one_minibatch_of_an_epoch():
-    sampling = Sampling(4, True, torch.Generator().manual_seed(0))
-    batches = sampling.batches(10, torch.device("cpu"))
-    assert sorted(torch.cat(batches).tolist()) == list(range(10))
+def test_an_epoch_takes_every_row_once():
+    n_rows = 4 * GROUP_SIZE + 10  # more than are gathered at once
+    drawn = drawn_rows(n_rows, Sampling(4, True, torch.Generator().manual_seed(0)))
+    assert drawn != list(range(n_rows))
+    assert sorted(drawn) == list(range(n_rows))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=str)
@@ -102,25 +114,6 @@ def test_the_callers_tensors_are_not_changed():
     solve(objective, Adam(0.01), 1, W=W, buffers=half.buffers)
     assert torch.equal(W, random_weights(objective))
     assert all(torch.equal(half.buffers[name], buffer) for name, buffer in before.items())
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=str)
-def test_a_batch_of_models_ends_where_each_ends_alone(optimizer):
-    alphas = (0.0, 0.1, 1.0)
-    batch, *_ = make_objective(alphas=alphas)
-    together = solve(batch, optimizer, 3)[-1].W
-    for m, alpha in enumerate(alphas):
-        alone, *_ = make_objective(alphas=(alpha,))
-        torch.testing.assert_close(together[m], solve(alone, optimizer, 3)[-1].W[0])
-
-
-def test_a_model_that_has_stopped_is_not_moved_while_others_go_on():
-    # Under so large a penalty the loss of the first model does not fall.
-    objective, *_ = make_objective(alphas=(1e3, 0.0))
-    history = solve(objective, SGD(1e-4, 0.0), 10, patience=Patience(1e-7, 2))
-    done = next(i for i, p in enumerate(history) if p.status[0] == Status.CONVERGED)
-    assert history[-1].status[1] == Status.RUNNING
-    assert torch.equal(history[-1].W[0], history[done].W[0])
 
 
 def test_the_value_is_the_objective_before_each_update():
