@@ -5,6 +5,8 @@ import torch
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
+from skorchless._engine.solvers.descent import Point, descend
+from skorchless._engine.solvers.lbfgs import LBFGSDirections
 
 CPU = torch.device("cpu")
 
@@ -46,3 +48,10 @@ def random_weights(objective, seed=1):
     """Return weights (M, K, D) drawn at random."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(objective.weights_shape, generator=generator, dtype=torch.float64)
+
+
+def n_lbfgs_iterations(objective, tol=1e-6):
+    """Return how many iterations L-BFGS takes from zero weights."""
+    W = torch.zeros(objective.weights_shape, dtype=torch.float64)
+    start = Point(W, *objective.value_and_grad(W))
+    return sum(1 for _ in descend(objective, start, LBFGSDirections(objective, start), tol=tol))

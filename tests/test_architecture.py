@@ -21,6 +21,10 @@ LAYERS = [
     ["_engine.rows"],
     ["_engine.objective", "_engine.moments"],
     ["_engine.preconditioner"],
+    ["_engine.class_preconditioner"],
+    ["_engine.solvers.base"],
+    ["_engine.solvers.descent", "_engine.solvers.minibatch"],
+    ["_engine.solvers.lbfgs", "_engine.solvers.newton"],
     ["_engine.solvers"],
     ["estimators._inputs"],
     ["estimators"],
@@ -36,7 +40,7 @@ ENGINE_MAY_IMPORT = {
     "__future__",
     "collections",
     "dataclasses",
-} | {*("enum", "functools", "typing")}
+} | {*("enum", "functools", "math", "typing")}
 GLOBAL_SETTINGS = {
     *("manual_seed", "set_num_threads", "set_num_interop_threads", "set_default_dtype"),
     *("set_default_device", "set_float32_matmul_precision", "use_deterministic_algorithms"),

@@ -15,12 +15,13 @@ from torch import Tensor
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows import TensorRows
 
-# Beyond this many features the eigendecomposition (P^3) costs more than the passes it saves, and
-# the variances alone are used.
-MAX_SPECTRAL_FEATURES = 1500
-# The Gram matrix of every n-th row guides as well, and beyond this many rows it would cost
-# (N P^2) more than the passes it saves.
-MAX_GRAM_ROWS = 2**16
+# Beyond this many features a factorisation (P^3) costs more than the passes it saves, and the
+# variances alone are used.
+MAX_MATRIX_FEATURES = 1500
+# A second moment of so many rows for each feature guides as well as that of all rows: on MNIST
+# 8 x 784 of the 50,000 rows save 0.35 s of 0.4 s and cost no iteration.
+GRAM_ROWS_PER_FEATURE = 8
+MIN_GRAM_ROWS = 2**12
 # The mean of p * (1 - p) over rows near the optimum. It weighs X's curvature against the
 # penalty; the overall scale is L-BFGS's own business. 0.01 to 0.1 serve equally well on MNIST,
 # digits, wine, iris and breast cancer.
@@ -31,57 +32,62 @@ ROUNDING_FACTOR = 10.0
 
 @dataclass(frozen=True)
 class Preconditioner:
-    """An approximate inverse Hessian, applied to gradients (M, K, D).
+    """An approximate inverse Hessian, applied to gradients.
 
     With an intercept it acts in the coordinates of centred features, where intercept and
-    coefficients do not interact: ``W x + b = W (x - mean) + (b + W mean)``.
+    coefficients hardly interact: ``W x + b = W (x - mean) + (b + W mean)``.
     """
 
-    basis: Tensor | None  # (P, P), columns are eigenvectors; None: the coordinate axes
-    inverse: Tensor  # (M, P), 1 / (curvature + alpha)
     mean: Tensor | None  # (P,); None: no intercept
-    inverse_of_intercept: float
+    solve: Callable[[Tensor], Tensor]  # in the coordinates of centred features
+    gram: Tensor | None  # (P, P), the rows' second moments; None: too many features
 
     def apply(self, grad: Tensor) -> Tensor:
-        """Return the direction (M, K, D) to which ``grad`` (M, K, D) is scaled."""
-        n_features = self.inverse.shape[1]
-        by_W = grad[..., :n_features]
-        if self.mean is not None:
-            by_b = grad[..., n_features:]  # (M, K, 1)
-            by_W = by_W - by_b * self.mean
-        if self.basis is None:
-            step = by_W * self.inverse[:, None]
-        else:
-            step = ((by_W @ self.basis) * self.inverse[:, None]) @ self.basis.T
+        """Return the directions (R, M, K, D) to which R gradients (R, M, K, D) are scaled."""
         if self.mean is None:
-            return step
-        step_b = by_b * self.inverse_of_intercept - (step @ self.mean)[..., None]
-        return torch.cat([step, step_b], dim=-1)
+            return self.solve(grad)
+        by_W, by_b = grad[..., :-1], grad[..., -1:]
+        step = self.solve(torch.cat([by_W - by_b * self.mean, by_b], dim=-1))
+        step[..., -1] -= step[..., :-1] @ self.mean
+        return step
 
 
-def curvature_preconditioner(objective: PenalizedNLL) -> Preconditioner:
-    """Return the preconditioner that suits the shape of the objective's data."""
-    rows = objective.rows.thin(max(1, objective.rows.n_rows // MAX_GRAM_ROWS))
+def shared_preconditioner(objective: PenalizedNLL) -> Preconditioner:
+    """Return the preconditioner for all classes and models, from the rows' moments alone."""
+    n_features = objective.rows.n_features
+    has_matrix = n_features <= MAX_MATRIX_FEATURES
+    rows = thinned(objective.rows, max(MIN_GRAM_ROWS, GRAM_ROWS_PER_FEATURE * n_features))
     mean = _weighted_mean(rows) if objective.fit_intercept else None
-    is_spectral = rows.n_features <= MAX_SPECTRAL_FEATURES
-    moments = _second_moments(rows, mean, _gram if is_spectral else _squares)
+    moments = _second_moments(rows, mean, _gram if has_matrix else _squares)
     basis: Tensor | None = None
+    gram: Tensor | None = None
     if not torch.isfinite(moments).all():
         # Squares overflow, or no row has weight: the curvature is not known.
-        curvature = moments.new_ones(rows.n_features)
-    elif is_spectral:
+        curvature = moments.new_ones(n_features)
+    elif has_matrix:
         curvature, basis = torch.linalg.eigh(moments)
         eps = torch.finfo(rows.placement.dtype).eps
         curvature = _replace_rounding(curvature, moments, basis, eps)
+        gram = (basis * curvature) @ basis.T
     else:
         # A feature that does not vary has no gradient either: any curvature will do.
         curvature = torch.where(moments > 0, moments, 1.0)
-    return Preconditioner(
-        basis=basis,
-        inverse=1.0 / (SOFTMAX_CURVATURE * curvature + objective.alpha[:, None]),
-        mean=mean,
-        inverse_of_intercept=1.0 / SOFTMAX_CURVATURE,
-    )
+    inverse = 1.0 / (SOFTMAX_CURVATURE * curvature + objective.alpha[:, None])  # (M, P)
+
+    def solve(grad: Tensor) -> Tensor:
+        by_W = grad[..., :n_features]
+        if basis is None:
+            step = by_W * inverse[:, None]
+        else:
+            step = ((by_W @ basis) * inverse[:, None]) @ basis.T
+        return torch.cat([step, grad[..., n_features:] / SOFTMAX_CURVATURE], dim=-1)
+
+    return Preconditioner(mean, solve, gram)
+
+
+def thinned(rows: TensorRows, n_rows: int) -> TensorRows:
+    """Return about ``n_rows`` of the rows, or all of them where they are fewer."""
+    return rows.thin(max(1, rows.n_rows // n_rows))
 
 
 def _replace_rounding(curvature: Tensor, moments: Tensor, basis: Tensor, eps: float) -> Tensor:

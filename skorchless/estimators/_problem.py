@@ -25,7 +25,7 @@ from skorchless._engine.placement import (
 )
 from skorchless._engine.rows import TensorRows
 from skorchless._engine.solvers.base import Patience, Progress
-from skorchless._engine.solvers.lbfgs import minimize_lbfgs
+from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
 from skorchless.estimators._inputs import Array, check_X_y, encode_known_labels
 from skorchless.estimators._monitor import Validation
@@ -158,7 +158,7 @@ def build_solver(
     """Return the iterations of the estimator's solver from the weights ``W`` (1, K, D)."""
     W = W.to(objective.rows.placement.device)
     if estimator.solver == "lbfgs":
-        return minimize_lbfgs(objective, W, tol=estimator.tol)
+        return minimize_full_batch(objective, W, tol=estimator.tol)
     generator = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
     # With early stopping the validation loss alone decides, not the training loss.
     n_iter_no_change = np.inf if estimator.early_stopping else estimator.n_iter_no_change

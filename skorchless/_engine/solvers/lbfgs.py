@@ -1,181 +1,114 @@
-"""L-BFGS for M models at once, started from the curvature of X.
+"""The directions of L-BFGS, started from the curvature of the objective.
 
-Every quantity has a leading axis M: each model has its own step size, curvature pairs and
-status; they share the passes over the rows. Weights are held in the dtype of sums whatever the
-dtype of X, so that a float32 fit does not stall at float32's resolution of the objective.
+For problems of any size: it keeps a few pairs of vectors a model, and asks the preconditioner
+for everything else that it knows of curvature.
 
 References
 ----------
-Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), algorithms 3.1, 7.4 and 7.5,
-https://doi.org/10.1007/978-0-387-40065-5; their H_k^0 is our preconditioner, gamma_k our scale.
-Hager & Zhang, A new conjugate gradient method with guaranteed descent and an efficient line
-search (2005), section 3, https://doi.org/10.1137/030601880: acceptance near the optimum.
+Byrd, Nocedal & Schnabel, Representations of quasi-Newton matrices and their use in limited
+memory methods (1994), section 2, https://doi.org/10.1007/BF01582063; their S_k, Y_k, R_k, D_k
+and gamma_k are ours, with the preconditioner H_0 in place of the identity.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
+from skorchless._engine.class_preconditioner import (
+    class_preconditioner,
+    iterations_before_classes,
+)
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.preconditioner import Preconditioner, curvature_preconditioner
-from skorchless._engine.solvers.base import Progress, Status
+from skorchless._engine.preconditioner import shared_preconditioner
+from skorchless._engine.solvers.descent import Point
 
 N_PAIRS = 10  # scipy's and scikit-learn's default
-SUFFICIENT_DECREASE = 1e-4  # Nocedal & Wright's c_1
-MAX_BACKTRACKS = 30
-# A float32 gradient of unscaled features may never fall below `tol`. So many iterations in which
-# the objective moves by less than its own rounding end a fit that would only shuffle noise.
-MAX_IDLE_ITERATIONS = 10
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """Return the inner products (M,) of weights (M, K, D)."""
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+class LBFGSDirections:
+    """The last curvature pairs of each model, on top of the preconditioner.
 
+    The compact form of the two-loop recursion: a handful of products of stacked pairs in place
+    of four operations for each pair.
+    """
 
-def _per_model(values: Tensor) -> Tensor:
-    """Return ``values`` (M,) shaped to multiply weights (M, K, D)."""
-    return values[:, None, None]
+    def __init__(self, objective: PenalizedNLL, start: Point) -> None:
+        self._objective = objective
+        self._shared = self._preconditioner = shared_preconditioner(objective)
+        self._n_until_refresh = self._interval = iterations_before_classes(objective)
+        self._last = start
+        self._scale = start.value.new_ones(len(start.value), 1)  # gamma
+        # A pair of zeros has no effect: those that are still to come, and those skipped.
+        self._S = start.grad.flatten(1)[:, None].repeat(1, N_PAIRS, 1).zero_()  # (M, pairs, K * D)
+        self._Y = torch.zeros_like(self._S)
+        self._HY = torch.zeros_like(self._S)
+        self._multiply()
 
-
-@dataclass(frozen=True)
-class _Point:
-    """Weights with the objective there."""
-
-    W: Tensor  # (M, K, D)
-    value: Tensor  # (M,)
-    grad: Tensor  # (M, K, D)
-
-    def where(self, taken: Tensor, other: _Point) -> _Point:
-        """Return this point for the models ``taken`` (M,), ``other`` for the rest."""
-        mask = _per_model(taken)
-        return _Point(
-            torch.where(mask, self.W, other.W),
-            torch.where(taken, self.value, other.value),
-            torch.where(mask, self.grad, other.grad),
-        )
-
-
-class _InverseHessian:
-    """The last curvature pairs of each model, on top of the preconditioner."""
-
-    def __init__(self, preconditioner: Preconditioner, n_models: int) -> None:
-        self._preconditioner = preconditioner
-        self._pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=N_PAIRS)
-        self._scale = preconditioner.inverse.new_ones(n_models)  # (M,)
-
-    def apply(self, grad: Tensor) -> Tensor:
-        """Return H @ grad (M, K, D) by the two-loop recursion (algorithm 7.4)."""
-        q = grad
-        alphas = []
-        for s, y, rho in reversed(self._pairs):
-            alpha = rho * _dot(s, q)
-            q = q - _per_model(alpha) * y
-            alphas.append(alpha)
-        r = _per_model(self._scale) * self._preconditioner.apply(q)
-        for (s, y, rho), alpha in zip(self._pairs, reversed(alphas), strict=True):
-            r = r + _per_model(alpha - rho * _dot(y, r)) * s
-        return r
-
-    def update(self, old: _Point, new: _Point) -> None:
-        """Learn the curvature between two points; models with none there skip the pair."""
-        s, y = new.W - old.W, new.grad - old.grad
-        sy = _dot(s, y)
-        # rho = 0 makes a pair a no-op in both loops: that is how one model of a batch skips it.
-        useful = sy > torch.finfo(sy.dtype).eps * _dot(y, y)
-        self._pairs.append((s, y, torch.where(useful, 1.0 / sy, 0.0)))
-        scale = sy / _dot(y, self._preconditioner.apply(y))
-        self._scale = torch.where(useful, scale, self._scale)
+    def at(self, point: Point) -> Tensor:
+        """Return -H @ grad (M, K, D) at ``point``, after the pair that led there is learnt."""
+        s, y = self._pair(point)
+        self._last = point
+        self._S, self._Y = _append(self._S, s), _append(self._Y, y)
+        if self._n_until_refresh <= 0 and self._refresh(point):
+            self._HY, Hg = self._apply(self._Y, point.grad)
+        else:
+            Hy, Hg = self._apply(y, point.grad)
+            self._HY = _append(self._HY, Hy)
+        self._n_until_refresh -= 1
+        self._multiply()
+        return self._direction(point.grad.flatten(1)[..., None], Hg).view_as(point.grad)
 
     def forget(self, models: Tensor) -> None:
         """Drop all pairs of ``models`` (M,)."""
-        self._pairs = deque(
-            ((s, y, torch.where(models, 0.0, rho)) for s, y, rho in self._pairs), N_PAIRS
-        )
+        if models.any():
+            kept = ~models[:, None, None]
+            self._S, self._Y, self._HY = self._S * kept, self._Y * kept, self._HY * kept
+
+    def _pair(self, point: Point) -> tuple[Tensor, Tensor]:
+        """Return the changes (M, 1, K * D) since the last point, zeros without curvature."""
+        s, y = (point.W - self._last.W).flatten(1), (point.grad - self._last.grad).flatten(1)
+        is_useful = torch.linalg.vecdot(s, y) > _EPS * torch.linalg.vecdot(y, y)
+        s, y = torch.where(is_useful[:, None], torch.stack([s, y]), 0.0)[:, :, None]
+        return s, y
+
+    def _refresh(self, point: Point) -> bool:
+        """Try to weigh the rows for each class at ``point``; return whether that succeeded."""
+        # Twice as far apart each time: where the first ones are far from the optimum, a later
+        # one is near, and none of them costs more than the passes since the last.
+        self._interval *= 2
+        self._n_until_refresh = self._interval
+        refreshed = class_preconditioner(self._objective, point.W, self._shared)
+        self._preconditioner = refreshed or self._preconditioner
+        return refreshed is not None
+
+    def _apply(self, Y: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """Return H_0 of pairs (M, pairs, K * D) and of ``grad``, (M, K * D), in one read of it."""
+        stacked = torch.cat([Y, grad.flatten(1)[:, None]], dim=1).transpose(0, 1)
+        applied = self._preconditioner.apply(stacked.reshape(-1, *grad.shape))
+        applied = applied.flatten(2).transpose(0, 1)  # (M, pairs + 1, K * D)
+        return applied[:, :-1], applied[:, -1]
+
+    def _multiply(self) -> None:
+        """Refresh the inner products of the pairs, and gamma from the newest one."""
+        SY, YHY = self._S @ self._Y.mT, self._Y @ self._HY.mT  # (M, pairs, pairs)
+        sy = SY.diagonal(dim1=1, dim2=2)  # (M, pairs), the diagonal of D
+        scale = sy[:, -1:] / YHY[:, -1:, -1]
+        self._scale = torch.where(sy[:, -1:] > 0, scale, self._scale)
+        self._R = SY.triu() + torch.diag_embed((sy == 0).to(sy.dtype))
+        self._middle = torch.diag_embed(sy) + self._scale[..., None] * YHY
+
+    def _direction(self, grad: Tensor, Hg: Tensor) -> Tensor:
+        """Return -H @ grad (M, K * D) from ``grad`` (M, K * D, 1) and H_0 of it (theorem 2.2)."""
+        p = torch.linalg.solve_triangular(self._R, self._S @ grad, upper=True)  # (M, pairs, 1)
+        q = self._middle @ p - self._scale[..., None] * (self._HY @ grad)
+        a = torch.linalg.solve_triangular(self._R.mT, q, upper=False)
+        return -self._scale * (Hg - (self._HY.mT @ p)[..., 0]) - (self._S.mT @ a)[..., 0]
 
 
-def _is_acceptable(
-    old: _Point, new: _Point, step: Tensor, direction: Tensor, rounding: float
-) -> Tensor:
-    """Return for which models (M,) the new point is a sufficient decrease."""
-    slope, new_slope = _dot(old.grad, direction), _dot(new.grad, direction)
-    armijo = new.value <= old.value + SUFFICIENT_DECREASE * step * slope
-    # Where the decrease drowns in the rounding of the value, the slope still tells: Hager &
-    # Zhang's approximate condition (4.1), which lets a fit reach a tight `tol`.
-    is_level = new.value <= old.value + rounding * old.value.abs()
-    approximate = is_level & (new_slope <= (2 * SUFFICIENT_DECREASE - 1) * slope)
-    return armijo | approximate
+_EPS = torch.finfo(torch.float64).eps
 
 
-def _shorter(step: Tensor, old: _Point, new: _Point, direction: Tensor) -> Tensor:
-    """Return the next step sizes (M,): a parabola's minimum, within [0.1, 0.5] of the last."""
-    slope = _dot(old.grad, direction)
-    excess = new.value - old.value - step * slope
-    parabola = -slope * step * step / (2 * excess)
-    return torch.clamp(parabola.nan_to_num(0.0), 0.1 * step, 0.5 * step)
-
-
-def _relative_rounding(objective: PenalizedNLL) -> float:
-    """Return the relative error of the objective: that of products with X."""
-    return torch.finfo(objective.rows.placement.dtype).eps
-
-
-def _line_search(
-    objective: PenalizedNLL, start: _Point, direction: Tensor, active: Tensor
-) -> tuple[_Point, Tensor]:
-    """Return the next point, and which of the ``active`` models (M,) found none."""
-    step = torch.ones_like(start.value)
-    rounding = _relative_rounding(objective)
-    pending = active
-    reached = start
-    for _ in range(MAX_BACKTRACKS):
-        W = start.W + _per_model(step) * direction
-        trial = _Point(W, *objective.value_and_grad(W))
-        accepted = pending & _is_acceptable(start, trial, step, direction, rounding)
-        reached = trial.where(accepted, reached)
-        pending = pending & ~accepted
-        if not pending.any():
-            break
-        step = torch.where(pending, _shorter(step, start, trial, direction), step)
-    return reached, pending
-
-
-def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
-    """Return a `Status` for each model (M,)."""
-    status = torch.where(is_stalled, int(Status.STALLED), int(Status.RUNNING))
-    return torch.where(is_converged, int(Status.CONVERGED), status)
-
-
-@torch.inference_mode()
-def minimize_lbfgs(objective: PenalizedNLL, W: Tensor, *, tol: float) -> Iterator[Progress]:
-    """Yield the progress of each iteration; stop when no gradient entry exceeds ``tol``.
-
-    The gradient is that of the objective per unit of weight, scikit-learn's meaning of ``tol``.
-    """
-    inverse_hessian = _InverseHessian(curvature_preconditioner(objective), len(W))
-    W = W.to(objective.rows.placement.sum_dtype)
-    point = _Point(W, *objective.value_and_grad(W))
-    active = torch.ones_like(point.value, dtype=torch.bool)  # (M,)
-    is_stalled = failed = ~active
-    n_idle = torch.zeros_like(point.value)  # (M,)
-    rounding = _relative_rounding(objective)
-    while active.any():
-        direction = -inverse_hessian.apply(point.grad)
-        new_point, not_found = _line_search(objective, point, direction, active)
-        inverse_hessian.update(point, new_point)
-        # A search that fails along the learnt direction may succeed along the plain one.
-        inverse_hessian.forget(not_found)
-        is_idle = point.value - new_point.value <= rounding * new_point.value.abs()
-        n_idle = torch.where(is_idle, n_idle + 1, 0)
-        is_stalled = is_stalled | (not_found & failed) | (n_idle >= MAX_IDLE_ITERATIONS)
-        failed = not_found
-        point = new_point
-        remaining = point.grad.abs().amax((1, 2))  # (M,)
-        is_converged = remaining <= tol
-        active = ~(is_converged | is_stalled)
-        yield Progress(point.W, point.value, _as_statuses(is_converged, is_stalled), remaining)
+def _append(pairs: Tensor, newest: Tensor) -> Tensor:
+    """Return ``pairs`` (M, pairs, K * D) with ``newest`` (M, 1, K * D) in place of the oldest."""
+    return torch.cat([pairs[:, 1:], newest], dim=1)

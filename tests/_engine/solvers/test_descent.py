@@ -1,4 +1,4 @@
-"""L-BFGS reaches the optimum, for a batch of models as for each alone."""
+"""Descent reaches the optimum by either method, for a batch of models as for each alone."""
 
 from itertools import islice
 
@@ -10,17 +10,32 @@ from problems import make_objective
 from scipy.optimize import minimize
 
 from skorchless._engine.solvers.base import Status
-from skorchless._engine.solvers.lbfgs import MAX_IDLE_ITERATIONS, minimize_lbfgs
+from skorchless._engine.solvers.descent import MAX_IDLE_ITERATIONS, Point, descend
+from skorchless._engine.solvers.lbfgs import LBFGSDirections
+from skorchless._engine.solvers.newton import NewtonDirections
+
+METHODS = {
+    "lbfgs": LBFGSDirections,
+    "newton": lambda objective, _: NewtonDirections(objective),
+}
 
 
-def solve(objective, *, tol=1e-9, max_iter=1000, W=None):
-    W = torch.zeros(objective.weights_shape) if W is None else W
-    return list(islice(minimize_lbfgs(objective, W, tol=tol), max_iter))
+@pytest.fixture(params=METHODS)
+def solve(request):
+    """Return a function that gives the progress of every iteration of one method."""
+
+    def history(objective, *, tol=1e-9, max_iter=1000, W=None):
+        W = torch.zeros(objective.weights_shape).double() if W is None else W
+        start = Point(W, *objective.value_and_grad(W))
+        directions = METHODS[request.param](objective, start)
+        return list(islice(descend(objective, start, directions, tol=tol), max_iter))
+
+    return history
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_it_finds_the_optimum_that_scipy_finds(n_classes, fit_intercept):
+def test_it_finds_the_optimum_that_scipy_finds(solve, n_classes, fit_intercept):
     objective, *data = make_objective(n_classes, fit_intercept=fit_intercept)
     _, n_weight_rows, n_columns = objective.weights_shape
 
@@ -42,7 +57,7 @@ def test_it_finds_the_optimum_that_scipy_finds(n_classes, fit_intercept):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_a_batch_of_models_ends_where_each_ends_alone(n_classes):
+def test_a_batch_of_models_ends_where_each_ends_alone(solve, n_classes):
     alphas = (1e-3, 0.1, 10.0)
     weights = torch.rand(40, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     batch, *_, weights = make_objective(n_classes, alphas=alphas, weights=weights)
@@ -53,7 +68,7 @@ def test_a_batch_of_models_ends_where_each_ends_alone(n_classes):
         torch.testing.assert_close(together[m], expected, atol=1e-7, rtol=0)
 
 
-def test_a_converged_model_is_not_moved_while_others_go_on():
+def test_a_converged_model_is_not_moved_while_others_go_on(solve):
     objective, *_ = make_objective(alphas=(1.0, 1e-6))
     history = solve(objective)
     statuses = torch.stack([progress.status for progress in history])  # (iterations, M)
@@ -65,7 +80,7 @@ def test_a_converged_model_is_not_moved_while_others_go_on():
 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-5, 1e-9])
-def test_it_has_converged_when_no_gradient_entry_exceeds_tol(tol):
+def test_it_has_converged_when_no_gradient_entry_exceeds_tol(solve, tol):
     objective, *data = make_objective()
     *before, last = solve(objective, tol=tol)
     _, grad = oracles.value_and_grad(last.W[0], *data, 0.1, n_classes=3, fit_intercept=True)
@@ -75,19 +90,26 @@ def test_it_has_converged_when_no_gradient_entry_exceeds_tol(tol):
     assert all(p.status == Status.RUNNING and p.remaining > tol for p in before)
 
 
-def test_the_objective_never_rises():
+def test_weights_that_sum_to_zero_over_classes_keep_doing_so(solve):
+    # Softmax would not notice; the intercepts would no longer be LogisticRegression's.
+    objective, *_ = make_objective(n_classes=4, alphas=(1e-3,))
+    W = solve(objective)[-1].W
+    torch.testing.assert_close(W.sum(1), torch.zeros_like(W.sum(1)), rtol=0, atol=1e-12)
+
+
+def test_the_objective_never_rises(solve):
     objective, *_ = make_objective(alphas=(1e-4,))
     values = np.array([float(p.value) for p in solve(objective)])
     assert (np.diff(values) <= 1e-15).all()
 
 
-def test_from_the_optimum_one_iteration_is_enough():
+def test_from_the_optimum_one_iteration_is_enough(solve):
     objective, *_ = make_objective()
     W = solve(objective)[-1].W
     assert len(solve(objective, W=W, tol=1e-8)) == 1
 
 
-def test_an_unreachable_tol_ends_when_only_rounding_is_left():
+def test_an_unreachable_tol_ends_when_only_rounding_is_left(solve):
     X = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     X = X * torch.tensor([1.0, 1e2, 1e3, 1e4])
     objective, *_ = make_objective(X=X, dtype=torch.float32, alphas=(1e-2,))
@@ -101,7 +123,7 @@ def test_an_unreachable_tol_ends_when_only_rounding_is_left():
     assert len(history) > MAX_IDLE_ITERATIONS
 
 
-def test_separable_classes_without_a_penalty_go_on_lowering_the_objective():
+def test_separable_classes_without_a_penalty_go_on_lowering_the_objective(solve):
     X = torch.tensor([[-1.0], [-2.0], [1.0], [2.0]])
     objective, *_ = make_objective(2, X=X, alphas=(0.0,))
     objective.rows._columns[0].copy_(torch.tensor([0, 0, 1, 1]))

@@ -1,0 +1,149 @@
+"""Descent for M models at once: a direction, a line search, and when to stop.
+
+Where a direction comes from is the business of `lbfgs` and `newton`. Each model has its own step
+size and status; they share the passes over the rows. Weights are held in the dtype of sums
+whatever the dtype of X, so that a float32 fit does not stall at float32's resolution of the
+objective.
+
+References
+----------
+Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), algorithm 3.1,
+https://doi.org/10.1007/978-0-387-40065-5: backtracking.
+Hager & Zhang, A new conjugate gradient method with guaranteed descent and an efficient line
+search (2005), section 3, https://doi.org/10.1137/030601880: acceptance near the optimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from skorchless._engine.objective import PenalizedNLL, without_shift
+from skorchless._engine.solvers.base import Progress, Status
+
+SUFFICIENT_DECREASE = 1e-4  # Nocedal & Wright's c_1
+MAX_BACKTRACKS = 30
+# A float32 gradient of unscaled features may never fall below `tol`. So many iterations in which
+# the objective moves by less than its own rounding end a fit that would only shuffle noise.
+MAX_IDLE_ITERATIONS = 10
+
+
+@dataclass(frozen=True)
+class Point:
+    """Weights with the objective there."""
+
+    W: Tensor  # (M, K, D)
+    value: Tensor  # (M,)
+    grad: Tensor  # (M, K, D)
+
+    def where(self, taken: Tensor, other: Point) -> Point:
+        """Return this point for the models ``taken`` (M,), ``other`` for the rest."""
+        mask = _per_model(taken)
+        return Point(
+            torch.where(mask, self.W, other.W),
+            torch.where(taken, self.value, other.value),
+            torch.where(mask, self.grad, other.grad),
+        )
+
+
+class Directions(Protocol):
+    """Where to go from each point of a descent."""
+
+    def at(self, point: Point) -> Tensor:
+        """Return the direction (M, K, D) of the step from ``point``, which follows the last."""
+
+    def forget(self, models: Tensor) -> None:
+        """Drop what was learnt of ``models`` (M,), whose last direction led nowhere."""
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Return the inner products (M,) of weights (M, K, D)."""
+    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+
+
+def _per_model(values: Tensor) -> Tensor:
+    """Return ``values`` (M,) shaped to multiply weights (M, K, D)."""
+    return values[:, None, None]
+
+
+def _is_acceptable(
+    old: Point, new: Point, step: Tensor, slope: Tensor, direction: Tensor, rounding: float
+) -> Tensor:
+    """Return for which models (M,) the new point is a sufficient decrease."""
+    armijo = new.value <= old.value + SUFFICIENT_DECREASE * step * slope
+    # Where the decrease drowns in the rounding of the value, the slope still tells: Hager &
+    # Zhang's approximate condition (4.1), which lets a fit reach a tight `tol`.
+    is_level = new.value <= old.value + rounding * old.value.abs()
+    is_flatter = dot(new.grad, direction) <= (2 * SUFFICIENT_DECREASE - 1) * slope
+    return armijo | (is_level & is_flatter)
+
+
+def _shorter(step: Tensor, old: Point, new: Point, slope: Tensor) -> Tensor:
+    """Return the next step sizes (M,): a parabola's minimum, within [0.1, 0.5] of the last."""
+    excess = new.value - old.value - step * slope
+    parabola = -slope * step * step / (2 * excess)
+    return torch.clamp(parabola.nan_to_num(0.0), 0.1 * step, 0.5 * step)
+
+
+def _relative_rounding(objective: PenalizedNLL) -> float:
+    """Return the relative error of the objective: that of products with X."""
+    return torch.finfo(objective.rows.placement.dtype).eps
+
+
+def _line_search(
+    objective: PenalizedNLL, start: Point, direction: Tensor, active: Tensor
+) -> tuple[Point, Tensor]:
+    """Return the next point, and which of the ``active`` models (M,) found none."""
+    step = torch.ones_like(start.value)
+    slope = dot(start.grad, direction)
+    rounding = _relative_rounding(objective)
+    pending = active
+    reached = start
+    for _ in range(MAX_BACKTRACKS):
+        W = start.W + _per_model(step) * direction
+        trial = Point(W, *objective.value_and_grad(W))
+        accepted = pending & _is_acceptable(start, trial, step, slope, direction, rounding)
+        reached = trial.where(accepted, reached)
+        pending = pending & ~accepted
+        if not pending.any():
+            break
+        step = torch.where(pending, _shorter(step, start, trial, slope), step)
+    return reached, pending
+
+
+def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
+    """Return a `Status` for each model (M,)."""
+    status = torch.where(is_stalled, int(Status.STALLED), int(Status.RUNNING))
+    return torch.where(is_converged, int(Status.CONVERGED), status)
+
+
+def descend(
+    objective: PenalizedNLL, start: Point, directions: Directions, *, tol: float
+) -> Iterator[Progress]:
+    """Yield the progress of each iteration; stop when no gradient entry exceeds ``tol``.
+
+    The gradient is that of the objective per unit of weight, scikit-learn's meaning of ``tol``.
+    """
+    point = start
+    active = torch.ones_like(point.value, dtype=torch.bool)  # (M,)
+    is_stalled = failed = ~active
+    n_idle = torch.zeros_like(point.value)  # (M,)
+    rounding = _relative_rounding(objective)
+    while active.any():
+        direction = without_shift(directions.at(point))
+        new_point, not_found = _line_search(objective, point, direction, active)
+        # A search that fails along the learnt direction may succeed along the plain one.
+        directions.forget(not_found)
+        is_idle = point.value - new_point.value <= rounding * new_point.value.abs()
+        n_idle = torch.where(is_idle, n_idle + 1, 0)
+        is_stalled = is_stalled | (not_found & failed) | (n_idle >= MAX_IDLE_ITERATIONS)
+        failed = not_found
+        point = new_point
+        remaining = point.grad.abs().amax((1, 2))  # (M,)
+        is_converged = remaining <= tol
+        active = ~(is_converged | is_stalled)
+        yield Progress(point.W, point.value, _as_statuses(is_converged, is_stalled), remaining)
