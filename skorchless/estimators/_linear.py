@@ -128,7 +128,11 @@ class LinearPredictionMixin(ClassifierMixin):
         placement = place(X.device, dtype)
         W = W.to(placement.device, placement.dtype)
         rows = TensorRows(X, (), placement)
-        return rows.map_rows(lambda block: linear_scores(block, W).T, n_outputs=len(W))
+
+        def scores(block: Tensor) -> Tensor:
+            return linear_scores(rows.in_parts(block), W).mT.flatten(0, 1)  # (B, K)
+
+        return rows.map_rows(scores, n_outputs=len(W))
 
 
 def _returns_tensors(X: Any) -> bool:

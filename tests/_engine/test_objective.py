@@ -135,7 +135,7 @@ def test_weights_without_their_shift_give_the_same_probabilities():
     W = random_weights(objective)
     centred = without_shift(W)
     torch.testing.assert_close(centred.sum(1), torch.zeros(1, 6).double())
-    before, after = (log_proba(linear_scores(X, weights[0])) for weights in (W, centred))
+    before, after = (log_proba(linear_scores(X[None], weights[0])) for weights in (W, centred))
     torch.testing.assert_close(after, before)
 
 
@@ -182,7 +182,7 @@ def test_evaluate_is_scikit_learns_log_loss_and_accuracy(n_classes):
     objective, X, codes, weights = make_objective(n_classes, weights=weights)
     W = random_weights(objective)[0]
     nll, accuracy = evaluate(W, objective.rows)
-    proba = log_proba(linear_scores(X, W)).exp().T.numpy()
+    proba = log_proba(linear_scores(X[None], W))[0].exp().T.numpy()
     weights = weights.numpy()
     assert float(nll) == pytest.approx(log_loss(codes, proba, sample_weight=weights))
     assert float(accuracy) == pytest.approx(

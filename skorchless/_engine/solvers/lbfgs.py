@@ -50,7 +50,8 @@ class LBFGSDirections:
         s, y = self._pair(point)
         self._last = point
         self._S, self._Y = _append(self._S, s), _append(self._Y, y)
-        if self._n_until_refresh <= 0 and self._refresh(point):
+        if self._n_until_refresh <= 0:
+            self._refresh(point)
             self._HY, Hg = self._apply(self._Y, point.grad)
         else:
             Hy, Hg = self._apply(y, point.grad)
@@ -72,15 +73,16 @@ class LBFGSDirections:
         s, y = torch.where(is_useful[:, None], torch.stack([s, y]), 0.0)[:, :, None]
         return s, y
 
-    def _refresh(self, point: Point) -> bool:
-        """Try to weigh the rows for each class at ``point``; return whether that succeeded."""
+    def _refresh(self, point: Point) -> None:
+        """Weigh the rows for each class at ``point``, or for all alike where that fails."""
         # Twice as far apart each time: where the first ones are far from the optimum, a later
         # one is near, and none of them costs more than the passes since the last.
         self._interval *= 2
         self._n_until_refresh = self._interval
+        # The last one goes before the next is made: each takes as much memory as K Gram matrices.
+        self._preconditioner = self._shared
         refreshed = class_preconditioner(self._objective, point.W, self._shared)
-        self._preconditioner = refreshed or self._preconditioner
-        return refreshed is not None
+        self._preconditioner = refreshed or self._shared
 
     def _apply(self, Y: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
         """Return H_0 of pairs (M, pairs, K * D) and of ``grad``, (M, K * D), in one read of it."""
