@@ -159,11 +159,10 @@ class PenalizedNLL:
         W_block = W.to(self.rows.placement.dtype)
 
         def block_sum(X: Tensor, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-            if self.fit_intercept:
-                X = torch.nn.functional.pad(X, (0, 1), value=1.0)  # (B, D)
             curvature = self._block_score_hessian(W_block, X, weights)  # (M, K, K, B)
-            weighted = curvature.flatten(0, 2)[:, None] * X.T  # (M * K * K, D, B)
-            return (weighted.flatten(0, 1) @ X,)
+            columns = torch.cat([X.T, X.new_ones(int(self.fit_intercept), len(X))])  # (D, B)
+            weighted = curvature.flatten(0, 2)[:, None] * columns  # (M * K * K, D, B)
+            return (weighted.flatten(0, 1) @ columns.T,)
 
         n_outputs = n_models * n_rows_of_W**2 * n_columns
         (total,) = self.rows.map_sum(block_sum, n_outputs=n_outputs)

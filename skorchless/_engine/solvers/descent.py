@@ -107,6 +107,8 @@ def _line_search(
         W = start.W + _per_model(step) * direction
         trial = Point(W, *objective.value_and_grad(W))
         accepted = pending & _is_acceptable(start, trial, step, slope, direction, rounding)
+        if accepted.all():
+            return trial, ~accepted
         reached = trial.where(accepted, reached)
         pending = pending & ~accepted
         if not pending.any():
@@ -117,8 +119,8 @@ def _line_search(
 
 def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
     """Return a `Status` for each model (M,)."""
-    status = torch.where(is_stalled, int(Status.STALLED), int(Status.RUNNING))
-    return torch.where(is_converged, int(Status.CONVERGED), status)
+    is_stalled = is_stalled & ~is_converged
+    return Status.CONVERGED * is_converged + Status.STALLED * is_stalled
 
 
 def descend(
@@ -139,7 +141,7 @@ def descend(
         # A search that fails along the learnt direction may succeed along the plain one.
         directions.forget(not_found)
         is_idle = point.value - new_point.value <= rounding * new_point.value.abs()
-        n_idle = torch.where(is_idle, n_idle + 1, 0)
+        n_idle = (n_idle + 1) * is_idle
         is_stalled = is_stalled | (not_found & failed) | (n_idle >= MAX_IDLE_ITERATIONS)
         failed = not_found
         point = new_point

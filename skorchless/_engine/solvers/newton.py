@@ -41,20 +41,33 @@ class NewtonDirections:
     def at(self, point: Point) -> Tensor:
         """Return -H^-1 @ grad (M, K, D) at ``point``."""
         hessian = self._objective.hessian(point.W)  # (M, K * D, K * D)
+        # To unit diagonal, so that features of any scale are told from rounding.
+        scale = hessian.diagonal(dim1=1, dim2=2).rsqrt()[..., None]  # (M, K * D, 1)
+        scaled = hessian * scale * scale.mT
+        grad = point.grad.flatten(1)[..., None] * scale  # (M, K * D, 1)
+        factor, _ = torch.linalg.cholesky_ex(scaled)
+        # A failed factorisation has zeros or NaN on its diagonal.
+        if (factor.diagonal(dim1=1, dim2=2).square() > self._rounding).all():
+            step = scale * torch.cholesky_solve(grad, factor)
+        else:
+            step = self._step_where_curved(hessian, point.grad.flatten(1)[..., None])
+        return -step.view_as(point.grad)
+
+    def _step_where_curved(self, hessian: Tensor, grad: Tensor) -> Tensor:
+        """Return H^+ @ grad (M, K * D, 1): no step where the objective is flat.
+
+        It is along constant features, and along shifts of all classes alike, which change no
+        probability.
+        """
         # Squares of features may overflow; the gradient alone then has to do.
         is_known = hessian.isfinite().flatten(1).all(1)[:, None, None]
         hessian = torch.where(is_known, hessian, self._identity)
-        # To unit diagonal, so that features of any scale are told from rounding.
-        scale = hessian.diagonal(dim1=1, dim2=2).clamp(min=0.0).rsqrt()  # (M, K * D)
+        scale = hessian.diagonal(dim1=1, dim2=2).clamp(min=0.0).rsqrt()[..., None]
         scale = torch.where(scale.isfinite(), scale, 0.0)
-        curvature, basis = torch.linalg.eigh(hessian * scale[:, :, None] * scale[:, None])
-        # No step where the objective is flat: along constant features, and along shifts of all
-        # classes alike, which change no probability.
+        curvature, basis = torch.linalg.eigh(hessian * scale * scale.mT)
         is_real = curvature > self._rounding * curvature[:, -1:]
-        inverse = torch.where(is_real, 1.0 / curvature, 0.0)
-        grad = (point.grad.flatten(1) * scale)[:, None]  # (M, 1, K * D)
-        step = ((grad @ basis) * inverse[:, None]) @ basis.mT
-        return -(step[:, 0] * scale).view_as(point.grad)
+        inverse = torch.where(is_real, 1.0 / curvature, 0.0)[..., None]
+        return scale * (basis @ (inverse * (basis.mT @ (scale * grad))))
 
     def forget(self, models: Tensor) -> None:
         """Drop nothing: each direction stands alone."""
