@@ -51,9 +51,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against peers, side by side; `-- mnist` on MNIST instead of digits."""
-    install(session)
-    session.run("python", "benchmarks/bench_fit.py", *session.posargs)
+    """Measure against peers, side by side; `-- epoch small` some, `-- --write FILE` the page."""
+    install(session, "bench")
+    session.run("python", "benchmarks/report.py", *session.posargs)
 
 
 @nox.session
