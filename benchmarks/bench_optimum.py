@@ -22,10 +22,23 @@ MARGIN = 1.001
 
 def peers_on_cpu(X, y):
     """Return the fits of other libraries."""
+
+    def cyanure(solver, max_iter):
+        return Classifier(
+            loss="multiclass-logistic",
+            penalty="l2",
+            lambda_1=1 / len(y),
+            fit_intercept=True,
+            solver=solver,
+            max_iter=max_iter,
+            tol=1e-6,
+            verbose=False,
+        ).fit(X, y)
+
     return {
         "LogisticRegression, newton-cg": lambda: LogisticRegression(solver="newton-cg").fit(X, y),
-        "LogisticRegression, lbfgs, 500 iterations": lambda: LogisticRegression(
-            tol=1e-9, max_iter=500
+        "LogisticRegression, lbfgs, 900 iterations": lambda: LogisticRegression(
+            tol=1e-9, max_iter=900
         ).fit(X, y),
         "LogisticRegression, saga, 60 epochs": lambda: LogisticRegression(
             solver="saga", tol=1e-9, max_iter=60
@@ -33,15 +46,8 @@ def peers_on_cpu(X, y):
         "scikit-learn-intelex, lbfgs, 600 iterations": lambda: IntelLogisticRegression(
             tol=1e-9, max_iter=600
         ).fit(X, y),
-        "cyanure, multiclass-logistic": lambda: Classifier(
-            loss="multiclass-logistic",
-            penalty="l2",
-            lambda_1=1 / len(y),
-            fit_intercept=True,
-            max_iter=500,
-            tol=1e-5,
-            verbose=False,
-        ).fit(X, y),
+        "cyanure, qning-miso, its default": lambda: cyanure("auto", 500),
+        "cyanure, catalyst-miso, 80 epochs": lambda: cyanure("catalyst-miso", 80),
     }
 
 

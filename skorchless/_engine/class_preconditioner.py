@@ -70,7 +70,10 @@ def class_preconditioner(
 
     def solve(grad: Tensor) -> Tensor:
         columns = grad.movedim(0, -1).to(factors.dtype)  # (M, K, D, R)
-        return torch.cholesky_solve(columns, factors).movedim(-1, 0).to(grad.dtype)
+        # Not cholesky_solve, which copies the factors each time.
+        half = torch.linalg.solve_triangular(factors, columns, upper=False)
+        step = torch.linalg.solve_triangular(factors.mT, half, upper=True)
+        return step.movedim(-1, 0).to(grad.dtype)
 
     return Preconditioner(shared.mean, solve, shared.gram)
 
