@@ -69,6 +69,8 @@ def main():
     def skorch(**options):
         return NeuralNetClassifier(
             LogisticModule,
+            # Its own loss, NLLLoss, would take the logarithm of what is one already.
+            criterion=nn.CrossEntropyLoss,
             optimizer=torch.optim.Adam,
             lr=1e-3,
             batch_size=BATCH_SIZE,

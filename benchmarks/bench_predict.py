@@ -40,7 +40,7 @@ def main():
     for name in ("predict", "predict_proba", "decision_function"):
         runs = {model: streak(fitted, name) for model, fitted in models.items()}
         streaks = {model: [] for model in runs}
-        for _ in range(5):
+        for _ in range(15):
             for model, (_, seconds) in alternate(runs, n_repeats=1).items():
                 streaks[model].append(seconds)
         ours = median(streaks["TorchLogisticClassifier"])

@@ -105,7 +105,7 @@ def pass_floor(n_rows: int, n_features: int, n_columns: int, itemsize: int = 4) 
 def show(rows: Mapping[str, Mapping[str, Any]]) -> None:
     """Print a table of named rows as Markdown."""
     table = pd.DataFrame.from_dict(rows, orient="index")
-    print(table.to_markdown(missingval="", disable_numparse=True, stralign="right"))
+    print(table.fillna("").to_markdown(disable_numparse=True, stralign="right"))
 
 
 def ratio(seconds: float, ours: float) -> str:

@@ -59,12 +59,10 @@ def _multinomial_nll_and_residual(
 ) -> tuple[Tensor, Tensor]:
     """Return the weighted NLL (..., 1, B) and its derivative by the scores (..., K, B)."""
     log_p = torch.log_softmax(scores, dim=-2)
-    index = codes.expand(*scores.shape[:-2], 1, -1)
     minus_weights = -weights
-    nll = log_p.gather(-2, index).mul_(minus_weights)
+    nll = log_p.gather(-2, codes).mul_(minus_weights)
     # Weights times (softmax minus one-hot), with no one-hot matrix.
-    residual = log_p.exp_().mul_(weights)
-    return nll, residual.scatter_add_(-2, index, minus_weights.expand_as(index))
+    return nll, log_p.exp_().mul_(weights).scatter_add_(-2, codes, minus_weights)
 
 
 @dataclass(frozen=True)
@@ -121,8 +119,9 @@ class PenalizedNLL:
         n_models, n_rows_of_W, _ = W.shape
         n_parts, n_rows, _ = X.shape
         scores = linear_scores(X, W.flatten(0, 1)).view(n_parts, n_models, n_rows_of_W, n_rows)
-        codes = codes.view(n_parts, 1, 1, n_rows)
-        weights = weights.view(n_parts, n_rows, 1, -1).transpose(1, 3)  # (parts, M or 1, 1, B)
+        each = (n_parts, n_models, 1, n_rows)  # one number for each model and row
+        codes = codes.view(n_parts, 1, 1, n_rows).expand(each)
+        weights = weights.view(n_parts, n_rows, 1, -1).transpose(1, 3).expand(each)
         nll, residual = self._nll_and_residual(scores, codes, weights)
         residual = residual.view(n_parts, n_models * n_rows_of_W, n_rows)
         grad = residual.new_empty(n_parts, n_models * n_rows_of_W, W.shape[2])
@@ -135,19 +134,25 @@ class PenalizedNLL:
     def minibatch_nll_and_grad(
         self, W: Tensor, X: Tensor, codes: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL (B,) of each row and the gradient of their sum (K, D).
+        """Return the weighted NLL (parts, 1, B) of each row and the gradient of the sum (K, D).
 
-        Of one model ``W`` (K, D) and rows ``X`` (B, D) that have a one for the intercept.
+        Of one model ``W`` (parts, K, D), the same for each part, and rows ``X`` (parts, B, D)
+        that have a one for the intercept; ``codes`` and ``weights`` are (parts, 1, B). With half
+        the operations of `block_loss_and_grad`, each of which costs what a product does here.
         """
-        # The products of a minibatch take a few microseconds each, as does any other operation:
-        # there are as few as possible. `block_loss_and_grad` would take 85 us for 45 us.
-        nll, residual = self._nll_and_residual(torch.mm(W, X.T), codes[None], weights[None])
-        return nll[0], torch.mm(residual, X)
+        nll, residual = self._nll_and_residual(torch.bmm(W, X.mT), codes, weights)
+        grad, *others = torch.bmm(residual, X).unbind()
+        for other in others:
+            grad += other  # half the time of a sum over the first axis
+        return nll, grad
 
     def _nll_and_residual(
         self, scores: Tensor, codes: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL (..., 1, B) and its derivative by ``scores`` (..., K, B)."""
+        """Return the weighted NLL (..., 1, B) and its derivative by ``scores`` (..., K, B).
+
+        ``codes`` and ``weights`` are (..., 1, B).
+        """
         of_classes = (
             _binary_nll_and_residual if self.n_classes == 2 else _multinomial_nll_and_residual
         )

@@ -119,9 +119,9 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> Array:
 
 def encode_labels(y: Array) -> tuple[Array, Array]:
     """Return the sorted classes and the code (N,) of each label."""
-    classes, codes = np.unique(y, return_inverse=True)
+    classes = np.unique(y)
     check_has_two_classes(classes)
-    return classes, codes
+    return classes, np.searchsorted(classes, y)
 
 
 def check_has_two_classes(classes: Array) -> None:

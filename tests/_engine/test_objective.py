@@ -121,8 +121,9 @@ def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fi
         n_classes, weights=weights, alphas=(0.0,), fit_intercept=fit_intercept
     )
     W = random_weights(objective)[0]
-    batch = objective.rows.take(torch.arange(40), append_one=fit_intercept)
-    nll, grad = objective.minibatch_nll_and_grad(W, *batch)
+    X, codes, shares = objective.rows.take(torch.arange(40), append_one=fit_intercept)
+    in_parts = (X.view(4, 10, -1), codes.view(4, 1, 10), shares.view(4, 1, 10))
+    nll, grad = objective.minibatch_nll_and_grad(W.expand(4, -1, -1), *in_parts)
     value, expected = oracles.value_and_grad(
         W, *data, 0.0, n_classes=n_classes, fit_intercept=fit_intercept
     )

@@ -82,7 +82,7 @@ def test_the_global_generator_is_not_used():
 def drawn_rows(n_rows, sampling):
     """Return the numbers of the rows in the order in which an epoch takes them."""
     objective, *_ = make_objective(X=torch.arange(n_rows)[:, None])
-    return torch.cat([X[:, 0] for X, *_ in sampling.groups(objective)]).tolist()
+    return torch.cat([X[..., 0].flatten() for X, *_ in sampling.groups(objective)]).tolist()
 
 
 def test_without_shuffling_rows_come_in_order():
