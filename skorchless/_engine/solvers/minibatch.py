@@ -97,7 +97,7 @@ class Sampling:
         ]
         # The last minibatch of an epoch may have fewer rows.
         for index, size in [*groups, (rest, len(rest))]:
-            if size:
+            if len(index):
                 index = index.to(rows.placement.device)
                 X, codes, weights = rows.take(index, append_one=objective.fit_intercept)
                 yield _in_batches(X, codes, weights / size, size, rows.n_parts)
