@@ -26,8 +26,7 @@ def main():
             n: (lambda n=n, X=X, y=y: TorchLogisticClassifier(max_iter=n, tol=0.0).fit(X, y))
             for n in (1, 4)
         }
-        alternate(runs, n_repeats=1)  # warm up
-        measured = alternate(runs)
+        measured = alternate(runs, n_repeats=3, n_in_a_row=3)
         iteration = (measured[4][0] - measured[1][0]) / 3
         floor = pass_floor(n_rows, n_features, 10)
         table[f"{n_rows:,} x {n_features:,}"] = {
