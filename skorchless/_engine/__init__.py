@@ -11,5 +11,6 @@ M      models that share X and are solved together; 1 for a plain fit
 D      columns of a weight row: P, or P + 1 when its last entry is the intercept
 =====  =====================================================================
 
-Weights are (M, K, D), values (M,), labels (N,) integer codes, row weights (N,) or (N, M).
+Weights are (M, K, D), values (M,), labels (N,) integer codes, row weights (N,) or (N, M). Rows
+(B, P) of a block are multiplied as (parts, B / parts, P), one part a core.
 """

@@ -89,7 +89,9 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         weighs classes by the inverse of their (weighted) frequency.
     solver : {'lbfgs', 'adam', 'sgd'}, default='lbfgs'
         - 'lbfgs' uses all rows in each iteration and converges to the optimum. Its L-BFGS
-          starts from the curvature of ``X``, so that features need not have the same scale.
+          starts from the curvature of ``X``, so that features need not have the same scale,
+          and goes on from that of each class. Where a Hessian costs less than an iteration
+          (a few dozen weights, or few rows), it takes the steps of Newton's method.
         - 'adam' and 'sgd' go through shuffled minibatches; an iteration is an epoch. They
           come near the optimum within few epochs, and can learn from a stream
           (`partial_fit`).
@@ -178,7 +180,10 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
     ----------
     .. [1] J. Nocedal, S. J. Wright, "Numerical Optimization", 2nd ed., 2006, chapter 7,
        :doi:`10.1007/978-0-387-40065-5`.
-    .. [2] D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015,
+    .. [2] R. H. Byrd, J. Nocedal, R. B. Schnabel, "Representations of quasi-Newton matrices
+       and their use in limited memory methods", Mathematical Programming 63, 1994,
+       :doi:`10.1007/BF01582063`.
+    .. [3] D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015,
        :arxiv:`1412.6980`.
 
     Examples

@@ -1,0 +1,49 @@
+"""A fit takes little memory beside X, whatever the type of X."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# In a process of its own: the peak of this one's memory is whatever an earlier test took.
+SCRIPT = """
+import warnings
+from pathlib import Path
+import numpy as np
+from skorchless import TorchLogisticClassifier
+
+def memory(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
+
+rng = np.random.default_rng(0)
+X = rng.integers(0, 255, (50_000, 784), dtype=np.uint8).astype("{dtype}")
+y = rng.integers(0, 10, len(X))
+model = TorchLogisticClassifier({parameters})
+warnings.simplefilter("ignore")
+model.fit(X[:500], y[:500])  # what libraries load at the first fit is not counted
+before = memory("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+model.fit(X, y)
+print(memory("VmHWM") - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize(
+    ("parameters", "limit"),
+    [
+        # Two refreshes of the preconditioner, which is the largest thing in a fit.
+        ("max_iter=25, tol=0.0", 60e6),
+        ("solver='adam', max_iter=1", 20e6),
+    ],
+    ids=["lbfgs", "adam"],
+)
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_a_fit_of_50000_images_takes_less_than_a_copy_of_them(dtype, parameters, limit):
+    script = SCRIPT.format(dtype=dtype, parameters=parameters)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) < limit
