@@ -112,12 +112,14 @@ def pass_floor(n_rows: int, n_features: int, n_columns: int, itemsize: int = 4) 
 def show(rows: Mapping[str, Mapping[str, Any]]) -> None:
     """Print a table of named rows as Markdown."""
     table = pd.DataFrame.from_dict(rows, orient="index")
-    print(table.fillna("").to_markdown(disable_numparse=True, stralign="right"))
+    align = ("left", *["right"] * table.shape[1])
+    print(table.fillna("").to_markdown(disable_numparse=True, colalign=align))
 
 
 def ratio(seconds: float, ours: float) -> str:
     """Return how many times as long as ours."""
-    return f"{seconds / ours:.2g}x" if seconds < 10 * ours else f"{seconds / ours:.0f}x"
+    times = seconds / ours
+    return f"{times:.0f}x" if times >= 10 else f"{times:.1f}x" if times >= 1 else f"{times:.2g}x"
 
 
 def environment() -> str:
