@@ -7,6 +7,7 @@ exit code 2, found before the work begins wherever it can be.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         progress.close()
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        return EXIT_ERROR  # whoever read the pipe has left (`| head`): no one to tell
+        # Whoever read the pipe has left (`| head`): no one to tell. What is still in the buffer
+        # would raise again when Python flushes it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
     except (ValueError, OSError, ImportError) as error:
         progress.close()
         sentence = " ".join(str(error).split())
