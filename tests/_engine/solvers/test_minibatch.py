@@ -7,7 +7,7 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine.solvers.base import Patience
+from skorchless._engine.solvers.base import Patience, Status
 from skorchless._engine.solvers.minibatch import (
     GROUP_SIZE,
     SGD,
@@ -144,6 +144,16 @@ def test_the_callers_tensors_are_not_changed():
     solve(objective, Adam(0.01), 1, W=W, buffers=half.buffers)
     assert torch.equal(W, random_weights(objective))
     assert all(torch.equal(half.buffers[name], buffer) for name, buffer in before.items())
+
+
+def test_it_ends_when_patience_with_the_loss_runs_out():
+    # Under so large a penalty the loss soon stands still.
+    objective, *_ = make_objective(alphas=(1e3,))
+    *before, last = solve(objective, SGD(1e-4, 0.0), 100, patience=Patience(1e-7, 3))
+    assert last.status == Status.CONVERGED
+    assert all(p.status == Status.RUNNING for p in before)
+    losses = [float(p.value) for p in (*before, last)]
+    assert min(losses[-3:]) > min(losses[:-3]) - 1e-7
 
 
 def test_the_value_is_the_objective_before_each_update():
