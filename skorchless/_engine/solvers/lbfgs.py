@@ -24,6 +24,8 @@ from skorchless._engine.preconditioner import shared_preconditioner
 from skorchless._engine.solvers.descent import Point
 
 N_PAIRS = 10  # scipy's and scikit-learn's default
+# A change of the gradient with less curvature than this, for its size, is rounding.
+MIN_CURVATURE = torch.finfo(torch.float64).eps
 
 
 class LBFGSDirections:
@@ -69,7 +71,7 @@ class LBFGSDirections:
     def _pair(self, point: Point) -> tuple[Tensor, Tensor]:
         """Return the changes (M, 1, K * D) since the last point, zeros without curvature."""
         s, y = (point.W - self._last.W).flatten(1), (point.grad - self._last.grad).flatten(1)
-        is_useful = torch.linalg.vecdot(s, y) > _EPS * torch.linalg.vecdot(y, y)
+        is_useful = torch.linalg.vecdot(s, y) > MIN_CURVATURE * torch.linalg.vecdot(y, y)
         s, y = torch.where(is_useful[:, None], torch.stack([s, y]), 0.0)[:, :, None]
         return s, y
 
@@ -106,9 +108,6 @@ class LBFGSDirections:
         q = self._middle @ p - self._scale[..., None] * (self._HY @ grad)
         a = torch.linalg.solve_triangular(self._R.mT, q, upper=False)
         return -self._scale * (Hg - (self._HY.mT @ p)[..., 0]) - (self._S.mT @ a)[..., 0]
-
-
-_EPS = torch.finfo(torch.float64).eps
 
 
 def _append(pairs: Tensor, newest: Tensor) -> Tensor:
