@@ -33,13 +33,15 @@ def make_objective(
     if weights is None:
         weights = torch.ones(len(X), dtype=dtype)
     weights = weights.to(dtype)
-    total = weights.double().sum(0).expand(len(alphas)).clone()
+    columns = weights.view(len(X), -1)  # (N, F): one for all models, or one for each
+    fold = torch.arange(len(alphas)).clamp(max=columns.shape[1] - 1)
     objective = PenalizedNLL(
-        rows=TensorRows(X, (codes, weights), place(CPU, dtype)),
+        rows=TensorRows(X, (codes, columns), place(CPU, dtype)),
         n_classes=n_classes,
         fit_intercept=fit_intercept,
         alpha=torch.tensor(alphas, dtype=torch.float64),
-        total_weight=total,
+        total_weight=columns.double().sum(0)[fold],
+        fold=fold,
     )
     return objective, X, codes, weights
 

@@ -45,8 +45,12 @@ class TensorRows:
         """
         sums: tuple[Tensor, ...] | None = None
         for block in self._blocks(n_outputs):
-            parts = tuple(part.to(self.placement.sum_dtype) for part in function(*block))
-            sums = parts if sums is None else tuple(map(torch.add, sums, parts))
+            parts = function(*block)
+            if sums is None:
+                sums = tuple(part.to(self.placement.sum_dtype) for part in parts)
+            else:
+                for total, part in zip(sums, parts, strict=True):
+                    total += part
         assert sums is not None, "a Rows object has at least one row"  # noqa: S101
         return sums
 

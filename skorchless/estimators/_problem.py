@@ -54,7 +54,7 @@ class Samples:
     def rows(self, placement: Placement, unit: float = 1.0) -> TensorRows:
         """Return the rows for the engine, with weights in multiples of ``unit``."""
         codes = torch.from_numpy(self.codes)
-        weights = torch.from_numpy(self.weights / unit).to(placement.dtype)
+        weights = torch.from_numpy(self.weights[:, None] / unit).to(placement.dtype)
         return TensorRows(as_tensor(self.X), (codes, weights), placement)
 
 
@@ -110,6 +110,7 @@ def build_objective(
         # Divided in this order, because C * total overflows sooner.
         alpha=per_model(1.0 / estimator.C / total * (total / unit / len(samples.codes))),
         total_weight=per_model(len(samples.codes)),
+        fold=torch.zeros(1, dtype=torch.int64, device=placement.device),
     )
 
 

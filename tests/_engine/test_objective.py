@@ -7,6 +7,7 @@ import torch
 from problems import make_objective, random_weights
 from sklearn.metrics import accuracy_score, log_loss
 
+from skorchless._engine import objective as module
 from skorchless._engine import rows
 from skorchless._engine.objective import (
     constant_model,
@@ -66,6 +67,54 @@ def test_models_in_a_batch_are_those_one_by_one(n_classes):
         torch.testing.assert_close(grads[m], grad)
 
 
+@pytest.fixture
+def rows_multiplied(monkeypatch):
+    """Return a list to which each product adds its number of rows times that of models."""
+    n_rows = []
+
+    def counted(X, W):
+        n_rows.append(X.shape[0] * X.shape[1] * W.shape[0])
+        return linear_scores(X, W)
+
+    monkeypatch.setattr(module, "linear_scores", counted)
+    return n_rows
+
+
+@pytest.mark.parametrize("n_folds", [1, 3])
+def test_rows_without_weight_in_a_fold_cost_it_nothing(n_folds, monkeypatch, rows_multiplied):
+    monkeypatch.setattr(rows, "CPU_PART_BYTES", 1)
+    monkeypatch.setattr(rows, "MIN_PART_ROWS", 5)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    # As unshuffled folds are: each leaves out 10 rows that lie together; no one has the last 10.
+    weights = torch.ones(40, n_folds).double()
+    for f in range(n_folds):
+        weights[10 * f : 10 * f + 10, f] = 0.0
+    weights[30:] = 0.0
+    objective, X, codes, weights = make_objective(alphas=(0.1,) * n_folds, weights=weights)
+    W = random_weights(objective)
+    values, grads = objective.value_and_grad(W)
+    assert sum(rows_multiplied) == 20 * n_folds * W.shape[1]
+    for m in range(n_folds):
+        value, grad = oracles.value_and_grad(
+            W[m], X, codes, weights[:, m], 0.1, n_classes=3, fit_intercept=True
+        )
+        torch.testing.assert_close(values[m], value)
+        torch.testing.assert_close(grads[m], grad)
+
+
+def test_models_taken_from_a_batch_are_those_models():
+    weights = torch.rand(40, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    objective, *_ = make_objective(alphas=(0.0, 0.1, 3.0), weights=weights)
+    W = random_weights(objective)
+    part = torch.tensor([2, 0])
+    taken = objective.take(part)
+    for of_part, of_all in zip(
+        taken.value_and_grad(W[part]), objective.value_and_grad(W), strict=True
+    ):
+        torch.testing.assert_close(of_part, of_all[part])
+    torch.testing.assert_close(taken.hessian(W[part]), objective.hessian(W)[part])
+
+
 @pytest.mark.parametrize("n_cores", [1, 2, 5])
 def test_small_blocks_in_parts_add_up_to_one_large_block(n_cores, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
@@ -106,7 +155,7 @@ def test_row_curvature_is_the_diagonal_of_the_hessian_of_a_single_row(n_classes)
         n_classes, X=X, alphas=(0.0,), fit_intercept=False, weights=torch.tensor([2.0])
     )
     W = random_weights(objective)
-    curvature = objective.block_curvature(W, X, weights)  # (1, K, 1)
+    curvature = objective.block_curvature(W, X, weights[:, None])  # (1, K, 1)
     expected = oracles.hessian(
         *(W[0], X, codes, weights, 0.0), n_classes=n_classes, fit_intercept=False
     )

@@ -6,7 +6,11 @@ import torch
 from problems import make_objective, n_lbfgs_iterations
 
 from skorchless._engine import preconditioner
-from skorchless._engine.preconditioner import SOFTMAX_CURVATURE, shared_preconditioner
+from skorchless._engine.preconditioner import (
+    DAMPING,
+    SOFTMAX_CURVATURE,
+    shared_preconditioner,
+)
 from skorchless._engine.solvers import lbfgs
 
 
@@ -27,7 +31,7 @@ def test_it_is_symmetric_and_positive_definite(fit_intercept, max_spectral, monk
     assert (np.linalg.eigvalsh(matrix) > 0).all()
 
 
-def test_it_is_the_inverse_of_curvature_plus_penalty():
+def test_it_is_the_inverse_of_damped_curvature_plus_penalty():
     weights = torch.rand(40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     objective, X, _, weights = make_objective(weights=weights)
     matrix = dense(shared_preconditioner(objective), 6)
@@ -37,7 +41,8 @@ def test_it_is_the_inverse_of_curvature_plus_penalty():
     mean = share @ X.numpy()
     to_centred = np.eye(6)
     to_centred[5, :5] = mean
-    penalty = np.diag([0.1] * 5 + [0.0])
+    damping = SOFTMAX_CURVATURE * DAMPING * np.ptp(X.numpy(), axis=0) ** 2
+    penalty = np.diag([*(0.1 + damping), 0.0])
     curvature = SOFTMAX_CURVATURE * (ones.T * share) @ ones
     centred = np.linalg.inv(to_centred)
     expected = np.linalg.inv(centred.T @ curvature @ centred + penalty)
@@ -51,15 +56,16 @@ def test_constant_and_duplicate_columns_stay_finite(alpha):
     objective, *_ = make_objective(X=X, alphas=(alpha,))
     matrix = dense(shared_preconditioner(objective), 6)
     assert np.isfinite(matrix).all()
-    # No direction is scaled up beyond what the least varying real one is, or the penalty asks.
-    assert np.linalg.eigvalsh(matrix).max() < 1e4
+    # No direction is scaled up beyond what the damping of the real ones lets through.
+    least = DAMPING * float((X.amax(0) - X.amin(0))[:3].min()) ** 2
+    assert np.linalg.eigvalsh(matrix).max() < 100 / (SOFTMAX_CURVATURE * least)
 
 
 def test_features_whose_squares_overflow_stay_finite():
     X = 1e30 * torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
     objective, *_ = make_objective(X=X, dtype=torch.float32)
     applied = shared_preconditioner(objective)
-    assert applied.gram is None
+    assert applied.squared_range is None
     assert np.isfinite(dense(applied, 4)).all()
 
 
@@ -70,7 +76,7 @@ def test_it_saves_iterations_on_features_of_different_scales(max_matrix, monkeyp
     monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: float("inf"))
     monkeypatch.setattr(preconditioner, "MAX_MATRIX_FEATURES", max_matrix)
     preconditioned = n_lbfgs_iterations(objective)
-    identity = preconditioner.Preconditioner(None, lambda grad: grad, None)
+    identity = preconditioner.Preconditioner(None, lambda grad, _: grad, None, torch.arange(1))
     monkeypatch.setattr(lbfgs, "shared_preconditioner", lambda _: identity)
     assert preconditioned < n_lbfgs_iterations(objective) / 2
 
@@ -91,3 +97,34 @@ def test_rows_without_weight_among_the_thinned_ones_leave_it_finite(monkeypatch)
     weights[::2] = 0.0  # the very rows that thinning keeps
     objective, *_ = make_objective(weights=weights)
     assert np.isfinite(dense(shared_preconditioner(objective), 6)).all()
+
+
+def test_what_few_rows_show_is_damped():
+    # Two features of the same size: one in half of the rows, one in a single row.
+    X = torch.zeros(40_000, 2).double()
+    X[::2, 0], X[0, 1] = 2.0, 2.0
+    objective, *_ = make_objective(2, X=X, alphas=(0.0,), fit_intercept=False)
+    often, once = dense(shared_preconditioner(objective), 2).diagonal()
+    plain = 1 / (SOFTMAX_CURVATURE * X.square().mean(0).numpy())
+    assert often == pytest.approx(plain[0], rel=1e-3)
+    assert once < plain[1] / 4
+
+
+@pytest.mark.parametrize("max_matrix", [1500, 0], ids=["matrix", "diagonal"])
+def test_it_follows_the_scale_of_each_feature(max_matrix, monkeypatch):
+    monkeypatch.setattr(preconditioner, "MAX_MATRIX_FEATURES", max_matrix)
+    scale = torch.tensor([1e-3, 1.0, 1.0, 1e3, 1.0]).double()
+    X = make_objective()[1]
+    plain, scaled = (
+        dense(shared_preconditioner(make_objective(X=X * by, alphas=(0.0,))[0]), 6)[:5, :5]
+        for by in (torch.ones(5), scale)
+    )
+    np.testing.assert_allclose(scaled * np.outer(scale, scale), plain, rtol=1e-6, atol=1e-9)
+
+
+def test_a_part_of_the_models_is_scaled_as_in_the_batch():
+    objective, *_ = make_objective(alphas=(0.1, 1.0, 10.0))
+    shared = shared_preconditioner(objective)
+    grad = torch.randn(2, 3, 3, 6, generator=torch.Generator().manual_seed(0)).double()
+    part = torch.tensor([2, 0])
+    torch.testing.assert_close(shared.take(part).apply(grad[:, part]), shared.apply(grad)[:, part])

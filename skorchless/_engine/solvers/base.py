@@ -36,6 +36,15 @@ class Progress:
     remaining: Tensor  # (M,)
     buffers: dict[str, Tensor] = field(default_factory=dict)
 
+    def put(self, models: Tensor, latest: Progress) -> Progress:
+        """Return this record with that of ``models``, an index into all M, replaced."""
+        return Progress(
+            self.W.index_copy(0, models, latest.W),
+            self.value.index_copy(0, models, latest.value),
+            self.status.index_copy(0, models, latest.status),
+            self.remaining.index_copy(0, models, latest.remaining),
+        )
+
 
 class Patience:
     """Tells when M losses have not fallen by ``tol`` for ``n_iter_no_change`` reports.

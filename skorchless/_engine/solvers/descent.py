@@ -43,13 +43,16 @@ class Point:
     value: Tensor  # (M,)
     grad: Tensor  # (M, K, D)
 
-    def where(self, taken: Tensor, other: Point) -> Point:
-        """Return this point for the models ``taken`` (M,), ``other`` for the rest."""
-        mask = _per_model(taken)
+    def take(self, models: Tensor) -> Point:
+        """Return this point for ``models``, an index into all M."""
+        return Point(self.W[models], self.value[models], self.grad[models])
+
+    def put(self, models: Tensor, other: Point) -> Point:
+        """Return this point with that of ``models`` replaced by ``other``."""
         return Point(
-            torch.where(mask, self.W, other.W),
-            torch.where(taken, self.value, other.value),
-            torch.where(mask, self.grad, other.grad),
+            self.W.index_copy(0, models, other.W),
+            self.value.index_copy(0, models, other.value),
+            self.grad.index_copy(0, models, other.grad),
         )
 
 
@@ -62,6 +65,9 @@ class Directions(Protocol):
     def forget(self, models: Tensor) -> None:
         """Drop what was learnt of ``models`` (M,), whose last direction led nowhere."""
 
+    def keep(self, models: Tensor) -> None:
+        """Go on with ``models`` alone, an index into all M."""
+
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """Return the inner products (M,) of weights (M, K, D)."""
@@ -73,22 +79,34 @@ def _per_model(values: Tensor) -> Tensor:
     return values[:, None, None]
 
 
-def _is_acceptable(
-    old: Point, new: Point, step: Tensor, slope: Tensor, direction: Tensor, rounding: float
-) -> Tensor:
+@dataclass(frozen=True)
+class Ray:
+    """Where a line search starts, and along what."""
+
+    start: Point
+    direction: Tensor  # (M, K, D)
+    slope: Tensor  # (M,)
+
+    def take(self, models: Tensor) -> Ray:
+        """Return this ray for ``models``, an index into all M."""
+        return Ray(self.start.take(models), self.direction[models], self.slope[models])
+
+
+def _is_acceptable(ray: Ray, step: Tensor, new: Point, rounding: float) -> Tensor:
     """Return for which models (M,) the new point is a sufficient decrease."""
-    armijo = new.value <= old.value + SUFFICIENT_DECREASE * step * slope
+    old = ray.start.value
+    armijo = new.value <= old + SUFFICIENT_DECREASE * step * ray.slope
     # Where the decrease drowns in the rounding of the value, the slope still tells: Hager &
     # Zhang's approximate condition (4.1), which lets a fit reach a tight `tol`.
-    is_level = new.value <= old.value + LEVEL_ROUNDINGS * rounding * old.value.abs()
-    is_flatter = dot(new.grad, direction) <= (2 * SUFFICIENT_DECREASE - 1) * slope
+    is_level = new.value <= old + LEVEL_ROUNDINGS * rounding * old.abs()
+    is_flatter = dot(new.grad, ray.direction) <= (2 * SUFFICIENT_DECREASE - 1) * ray.slope
     return armijo | (is_level & is_flatter)
 
 
-def _shorter(step: Tensor, old: Point, new: Point, slope: Tensor) -> Tensor:
+def _shorter(ray: Ray, step: Tensor, new: Point) -> Tensor:
     """Return the next step sizes (M,): a parabola's minimum, within [0.1, 0.5] of the last."""
-    excess = new.value - old.value - step * slope
-    parabola = -slope * step * step / (2 * excess)
+    excess = new.value - ray.start.value - step * ray.slope
+    parabola = -ray.slope * step * step / (2 * excess)
     return torch.clamp(parabola.nan_to_num(0.0), 0.1 * step, 0.5 * step)
 
 
@@ -97,27 +115,27 @@ def _relative_rounding(objective: PenalizedNLL) -> float:
     return torch.finfo(objective.rows.placement.dtype).eps
 
 
-def _line_search(
-    objective: PenalizedNLL, start: Point, direction: Tensor, active: Tensor
-) -> tuple[Point, Tensor]:
-    """Return the next point, and which of the ``active`` models (M,) found none."""
-    step = torch.ones_like(start.value)
-    slope = dot(start.grad, direction)
+def _line_search(objective: PenalizedNLL, start: Point, direction: Tensor) -> tuple[Point, Tensor]:
+    """Return the next point, and for which models (M,) there is none: they stay at ``start``."""
+    ray = Ray(start, direction, dot(start.grad, direction))
+    step = torch.ones_like(ray.slope)
     rounding = _relative_rounding(objective)
-    pending = active
+    pending = torch.arange(len(step), device=step.device)
     reached = start
     for _ in range(MAX_BACKTRACKS):
-        W = start.W + _per_model(step) * direction
+        W = ray.start.W + _per_model(step) * ray.direction
         trial = Point(W, *objective.value_and_grad(W))
-        accepted = pending & _is_acceptable(start, trial, step, slope, direction, rounding)
+        accepted = _is_acceptable(ray, step, trial, rounding)
         if accepted.all():
-            return trial, ~accepted
-        reached = trial.where(accepted, reached)
-        pending = pending & ~accepted
-        if not pending.any():
+            reached = trial if len(pending) == len(start.value) else reached.put(pending, trial)
+            pending = pending[:0]
             break
-        step = torch.where(pending, _shorter(step, start, trial, slope), step)
-    return reached, pending
+        # The others need no further pass: with 50 models, one is nearly always left behind.
+        done, left = accepted.nonzero()[:, 0], (~accepted).nonzero()[:, 0]
+        reached = reached.put(pending[done], trial.take(done))
+        step = _shorter(ray, step, trial)[left]
+        objective, ray, pending = objective.take(left), ray.take(left), pending[left]
+    return reached, torch.zeros_like(start.value, dtype=torch.bool).index_fill(0, pending, True)
 
 
 def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
@@ -132,23 +150,36 @@ def descend(
     """Yield the progress of each iteration; stop when no gradient entry exceeds ``tol``.
 
     The gradient is that of the objective per unit of weight, scikit-learn's meaning of ``tol``.
+    A model that has stopped leaves the batch, and costs nothing any more.
     """
     point = start
-    active = torch.ones_like(point.value, dtype=torch.bool)  # (M,)
-    is_stalled = failed = ~active
-    n_idle = torch.zeros_like(point.value)  # (M,)
     rounding = _relative_rounding(objective)
-    while active.any():
+    running = torch.arange(len(start.value), device=start.value.device)
+    record: Progress | None = None  # of all models
+    n_idle = torch.zeros_like(point.value)
+    failed = n_idle > 0
+    while len(running):
         direction = without_shift(directions.at(point))
-        new_point, not_found = _line_search(objective, point, direction, active)
+        new_point, not_found = _line_search(objective, point, direction)
         # A search that fails along the learnt direction may succeed along the plain one.
         directions.forget(not_found)
         is_idle = point.value - new_point.value <= rounding * new_point.value.abs()
         n_idle = (n_idle + 1) * is_idle
-        is_stalled = is_stalled | (not_found & failed) | (n_idle >= MAX_IDLE_ITERATIONS)
+        is_stalled = (not_found & failed) | (n_idle >= MAX_IDLE_ITERATIONS)
         failed = not_found
         point = new_point
-        remaining = point.grad.abs().amax((1, 2))  # (M,)
-        is_converged = remaining <= tol
-        active = ~(is_converged | is_stalled)
-        yield Progress(point.W, point.value, _as_statuses(is_converged, is_stalled), remaining)
+        remaining = point.grad.abs().amax((1, 2))
+        status = _as_statuses(remaining <= tol, is_stalled)
+        latest = Progress(point.W, point.value, status, remaining)
+        record = latest if record is None else record.put(running, latest)
+        yield record
+        left = (status == Status.RUNNING).nonzero()[:, 0]
+        if len(left) < len(running):
+            running, point, n_idle, failed = (
+                running[left],
+                point.take(left),
+                n_idle[left],
+                failed[left],
+            )
+            objective = objective.take(left)
+            directions.keep(left)

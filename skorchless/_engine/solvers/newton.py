@@ -71,3 +71,7 @@ class NewtonDirections:
 
     def forget(self, models: Tensor) -> None:
         """Drop nothing: each direction stands alone."""
+
+    def keep(self, models: Tensor) -> None:
+        """Go on with ``models`` alone, an index into all M."""
+        self._objective = self._objective.take(models)

@@ -9,6 +9,7 @@ import torch
 from problems import make_objective
 from scipy.optimize import minimize
 
+from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import MAX_IDLE_ITERATIONS, Point, descend
 from skorchless._engine.solvers.lbfgs import LBFGSDirections
@@ -77,6 +78,57 @@ def test_a_converged_model_is_not_moved_while_others_go_on(solve):
     assert done < len(history) - 1
     for progress in history[done:]:
         assert torch.equal(progress.W[first], history[done].W[first])
+
+
+@pytest.fixture
+def models_in_passes(monkeypatch):
+    """Return a list to which each pass over the rows adds how many models it is for."""
+    n_models = []
+    value_and_grad = PenalizedNLL.value_and_grad
+
+    def counted(self, W):
+        n_models.append(len(W))
+        return value_and_grad(self, W)
+
+    monkeypatch.setattr(PenalizedNLL, "value_and_grad", counted)
+    return n_models
+
+
+def test_a_model_that_has_stopped_costs_nothing_any_more(solve, models_in_passes):
+    objective, *_ = make_objective(alphas=(10.0, 1e-2, 1e-6))
+    history = solve(objective)
+    n_running = [3, *(int((p.status == Status.RUNNING).sum()) for p in history)]
+    assert n_running[0] == 3
+    assert 0 < n_running[-2] < 3
+    # A pass at the start, and in each iteration one for those that run; a line search that goes
+    # on adds one for a part of them.
+    in_order = iter(models_in_passes)
+    assert all(n in in_order for n in [3, *n_running[:-1]])
+    assert max(models_in_passes[-2:]) <= n_running[-3]
+
+
+class Uphill:
+    """Directions that lead the second model too far, and the others straight down."""
+
+    def at(self, point):
+        return -point.grad * torch.tensor([1.0, 1e4, 1.0]).double()[:, None, None]
+
+    def forget(self, _):
+        pass
+
+    def keep(self, _):
+        raise AssertionError("no model has stopped")
+
+
+def test_a_line_search_goes_on_for_those_alone_that_need_it(models_in_passes):
+    objective, *_ = make_objective(alphas=(0.1, 0.1, 0.1))
+    W = torch.zeros(objective.weights_shape).double()
+    start = Point(W, *objective.value_and_grad(W))
+    progress = next(descend(objective, start, Uphill(), tol=0.0))
+    assert models_in_passes[:2] == [3, 3]
+    assert set(models_in_passes[2:]) == {1}
+    assert (progress.value < start.value).all()
+    torch.testing.assert_close(progress.W[0], -start.grad[0])
 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-5, 1e-9])

@@ -85,6 +85,21 @@ def test_forgetting_one_model_leaves_the_others():
     torch.testing.assert_close(first, plain)
 
 
+def test_the_models_kept_go_on_as_in_the_batch(monkeypatch):
+    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: 3)
+    objective, *_ = make_objective(n_rows=400, alphas=(0.01, 0.1, 1.0))
+    visited = points(objective, 14)
+    part = torch.tensor([0, 2])
+    whole, kept = (LBFGSDirections(objective, visited[0]) for _ in range(2))
+    for i, point in enumerate(visited):
+        # Past the last look at the classes: fewer models would be grouped otherwise.
+        if i == 12:
+            kept.keep(part)
+        expected = whole.at(point)
+        direction = kept.at(point if i < 12 else point.take(part))
+    torch.testing.assert_close(direction, expected[part])
+
+
 def test_later_directions_know_the_classes(monkeypatch):
     monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: 2)
     objective, *_ = make_objective()

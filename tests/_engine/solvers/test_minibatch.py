@@ -89,7 +89,7 @@ def whole_batches(objective, size):
     """Yield X, codes and shares of minibatches, each in one part."""
     for index in torch.arange(objective.rows.n_rows).split(size):
         X, codes, weights = objective.rows.take(index, append_one=True)
-        yield X[None], codes[None, None], weights[None, None] / len(index)
+        yield X[None], codes[None, None], weights.T[None] / len(index)
 
 
 def test_without_shuffling_rows_come_in_order():
