@@ -158,7 +158,10 @@ def test_nothing_is_loaded_by_bare_pickle_or_torch_load(name):
 @pytest.mark.parametrize(
     ("package", "names"),
     [
-        ("skorchless", ["GlobalStandardScaler", "TorchLogisticClassifier"]),
+        (
+            "skorchless",
+            ["GlobalStandardScaler", "TorchLogisticClassifier", "TorchLogisticClassifierCV"],
+        ),
         ("skorchless.datasets", ["fetch_mnist", "load_mnist_pickle"]),
         ("skorchless.comparison", ["Comparison", "compare", "default_models"]),
     ],

@@ -3,11 +3,17 @@
 import pytest
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skorchless import GlobalStandardScaler, TorchLogisticClassifier
+from skorchless import (
+    GlobalStandardScaler,
+    TorchLogisticClassifier,
+    TorchLogisticClassifierCV,
+)
 
 ESTIMATORS = [
     *(TorchLogisticClassifier(solver=solver) for solver in ("lbfgs", "adam", "sgd")),
     TorchLogisticClassifier(C=100.0, class_weight="balanced", dtype="float64"),
+    TorchLogisticClassifierCV(),
+    TorchLogisticClassifierCV(Cs=[0.1, 10.0], scoring="neg_log_loss", refit=False, cv=3),
     GlobalStandardScaler(),
     GlobalStandardScaler(with_mean=False),
     GlobalStandardScaler(with_std=False),

@@ -34,7 +34,14 @@ from skorchless.estimators._inputs import (
     fitted_state_kept_on_error,
 )
 from skorchless.estimators._linear import LinearPredictionMixin
-from skorchless.estimators._monitor import CallbackTasks, History, Validation, run, shortfall
+from skorchless.estimators._monitor import (
+    CallbackTasks,
+    History,
+    Validation,
+    as_metadata,
+    run,
+    shortfall,
+)
 from skorchless.estimators._problem import (
     Samples,
     Stream,
@@ -42,10 +49,10 @@ from skorchless.estimators._problem import (
     build_solver,
     continued_stream,
     first_weights,
+    linear_attributes,
     pack_weights,
     resolve_placement,
     set_validation_aside,
-    unpack_weights,
 )
 
 MINIBATCH_SOLVERS = ("adam", "sgd")
@@ -307,7 +314,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         ConvergenceWarning
             If ``max_iter`` or the precision ended the fit before it had converged.
         """
-        given = {"X": X, "y": y, "metadata": _as_metadata(sample_weight)}
+        given = {"X": X, "y": y, "metadata": as_metadata(sample_weight)}
         with fitted_state_kept_on_error(self):
             self._check_l1_ratio()
             X, y = check_X_y(self, X, y, reset=True)
@@ -460,30 +467,22 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         given: dict[str, Any],
     ) -> History:
         """Run ``solver`` under the eyes of callbacks and of the validation samples."""
-        context = self._init_callback_context(max_subtasks=self.max_iter)
-        context.call_on_fit_task_begin(estimator=self, **given)
 
         def fitted_attributes(W: Tensor) -> dict[str, Any]:
-            return self._linear_attributes(W, classes, dtype)
+            return linear_attributes(W.to(dtype), self.n_features_in_, classes)
 
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        tasks = CallbackTasks(self, context, given, fitted_attributes)
+        tasks.begin_fit()
         history = run(
             solver,
             max_iter=self.max_iter,
-            tasks=CallbackTasks(self, context, given, fitted_attributes),
+            tasks=tasks,
             validation=validation,
             verbose=self.verbose,
         )
-        context.call_on_fit_task_end(
-            estimator=self,
-            **given,
-            reconstruction_attributes=lambda: fitted_attributes(history.W),
-        )
+        tasks.end_fit(history.W)
         return history
-
-    def _linear_attributes(self, W: Tensor, classes: Array, dtype: torch.dtype) -> dict[str, Any]:
-        """Return what prediction needs of the weights (1, K, D), as NumPy of ``dtype``."""
-        coef, intercept = unpack_weights(W.to(dtype), self.n_features_in_)
-        return {"coef_": coef, "intercept_": intercept, "classes_": classes}
 
     def _store(
         self,
@@ -499,13 +498,9 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
                 f"solver={self.solver!r} ran into infinite or NaN weights. Scale the features, or "
                 "lower learning_rate_init."
             )
-        self.__dict__.update(self._linear_attributes(W, classes, placement.dtype))
+        W = W.to(placement.dtype)
+        self.__dict__.update(linear_attributes(W, self.n_features_in_, classes))
         self.n_iter_ = len(losses)
         self.loss_curve_ = np.array(losses)
         self.validation_scores_ = None if validation is None else np.array(validation.accuracies)
         self.device_ = str(placement.device)
-
-
-def _as_metadata(sample_weight: Any) -> dict[str, Any] | None:
-    """Return the metadata of a fit as scikit-learn's callbacks take it."""
-    return None if sample_weight is None else {"sample_weight": sample_weight}

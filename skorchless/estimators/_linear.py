@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skorchless._engine.objective import linear_scores, log_proba
-from skorchless._engine.placement import as_tensor, place, resolve_dtype
+from skorchless._engine.placement import Placement, as_tensor, place, resolve_dtype
 from skorchless._engine.rows import TensorRows
 from skorchless.estimators._inputs import Array, check_X, to_numpy
 
@@ -62,7 +62,7 @@ class LinearPredictionMixin(ClassifierMixin):
         """
         scores = self._scores(X)  # (N, K)
         codes = (scores[:, 0] > 0).long() if scores.shape[1] == 1 else scores.argmax(1)
-        if _returns_tensors(X) and self.classes_.dtype.kind in "biuf":
+        if is_tensor_output(X) and self.classes_.dtype.kind in "biuf":
             return as_tensor(self.classes_).to(codes.device)[codes]
         return self.classes_[codes.cpu().numpy()]
 
@@ -115,7 +115,7 @@ class LinearPredictionMixin(ClassifierMixin):
         score : float
             The weighted fraction of samples whose label is predicted.
         """
-        if not _returns_tensors(X):
+        if not is_tensor_output(X):
             y, sample_weight = to_numpy(y), to_numpy(sample_weight)
         return float(super().score(X, y, sample_weight))
 
@@ -127,15 +127,20 @@ class LinearPredictionMixin(ClassifierMixin):
         dtype = torch.promote_types(resolve_dtype(self.dtype, X.dtype), W.dtype)
         placement = place(X.device, dtype)
         W = W.to(placement.device, placement.dtype)
-        rows = TensorRows(X, (), placement)
-
-        def scores(block: Tensor) -> Tensor:
-            return linear_scores(rows.in_parts(block), W).mT.flatten(0, 1)  # (B, K)
-
-        return rows.map_rows(scores, n_outputs=len(W))
+        return score_rows(X, W, placement)
 
 
-def _returns_tensors(X: Any) -> bool:
+def score_rows(X: Tensor, W: Tensor, placement: Placement) -> Tensor:
+    """Return the scores (N, K') of the rows ``X`` (N, P) for the weights ``W`` (K', D)."""
+    rows = TensorRows(X, (), placement)
+
+    def scores(block: Tensor) -> Tensor:
+        return linear_scores(rows.in_parts(block), W).mT.flatten(0, 1)  # (B, K')
+
+    return rows.map_rows(scores, n_outputs=len(W))
+
+
+def is_tensor_output(X: Any) -> bool:
     """Return whether predictions for ``X`` are tensors."""
     return isinstance(X, Tensor) and get_config()["array_api_dispatch"]
 
@@ -143,4 +148,4 @@ def _returns_tensors(X: Any) -> bool:
 def _to_output(predictions: Tensor, X: Any) -> Any:
     """Return ``predictions`` as the caller of ``X`` wants them."""
     predictions = predictions.contiguous()
-    return predictions if _returns_tensors(X) else predictions.cpu().numpy()
+    return predictions if is_tensor_output(X) else predictions.cpu().numpy()

@@ -20,7 +20,7 @@ from skorchless._engine.solvers.base import Patience, Progress, Status
 
 
 class CallbackTasks:
-    """scikit-learn's callbacks, told of the begin and end of each iteration."""
+    """scikit-learn's callbacks, told of the begin and end of a fit and of its parts."""
 
     def __init__(
         self,
@@ -34,16 +34,33 @@ class CallbackTasks:
         self._fitted_attributes = fitted_attributes
         self._task: Any = None
 
-    def begin(self) -> None:
-        """Announce an iteration."""
-        self._task = self._context.subcontext(task_name="iteration")
+    def begin_fit(self) -> None:
+        """Announce the fit."""
+        self._context.call_on_fit_task_begin(**self._arguments)
+
+    def end_fit(self, W: Tensor) -> None:
+        """Report the weights (1, K, D) after the fit."""
+        self._end(self._context, W)
+
+    def begin(self, name: str = "iteration", number: int | None = None) -> None:
+        """Announce a part of the fit, by its number where they end in any order."""
+        self._task = self._context.subcontext(task_name=name, task_id=number)
         self._task.call_on_fit_task_begin(**self._arguments)
 
     def end(self, W: Tensor) -> bool:
         """Report the weights (1, K, D) after it; return whether a callback asks to stop."""
-        return self._task.call_on_fit_task_end(
+        return self._end(self._task, W)
+
+    def _end(self, task: Any, W: Tensor) -> bool:
+        """Call the hooks of the end of a task."""
+        return task.call_on_fit_task_end(
             **self._arguments, reconstruction_attributes=lambda: self._fitted_attributes(W)
         )
+
+
+def as_metadata(sample_weight: Any) -> dict[str, Any] | None:
+    """Return the metadata of a fit as scikit-learn's callbacks take it."""
+    return None if sample_weight is None else {"sample_weight": sample_weight}
 
 
 @dataclass
@@ -74,22 +91,22 @@ class Validation:
         return loss, accuracy
 
 
-class EpochTable:
-    """The table that ``verbose`` prints: one row an iteration."""
+class ProgressTable:
+    """The table that ``verbose`` prints: one row an iteration, its seconds last."""
 
-    def __init__(self, has_validation: bool) -> None:
-        # Not "train loss": it has the penalty in it, which the validation loss has not.
-        names = ["iter", "objective", "valid loss", "valid acc", "seconds"]
-        self._names = names if has_validation else names[:2] + names[-1:]
+    def __init__(self, *names: str) -> None:
+        self._names = [*names, "seconds"]
         self._start = time.perf_counter()
 
-    def add_row(self, n_iter: int, *values: float) -> None:
-        """Print the row of iteration ``n_iter``, and the header before the first."""
-        if n_iter == 1:
+    def add_row(self, *values: float) -> None:
+        """Print a row: whole numbers as they are, others to 5 digits; names before the first."""
+        if values[0] == 1:
             print("".join(f"{name:>12}" for name in self._names))  # noqa: T201, verbose is to print
+        cells = [
+            f"{value:12d}" if isinstance(value, int) else f"{value:12.5f}" for value in values
+        ]
         seconds = time.perf_counter() - self._start
-        cells = [f"{value:12.5f}" for value in values]
-        print(f"{n_iter:12d}{''.join(cells)}{seconds:12.2f}", flush=True)  # noqa: T201
+        print(f"{''.join(cells)}{seconds:12.2f}", flush=True)  # noqa: T201
 
 
 @dataclass(frozen=True)
@@ -114,7 +131,9 @@ def run(
 ) -> History:
     """Drive ``solver`` until it, a callback, the validation loss or ``max_iter`` ends it."""
     losses: list[float] = []
-    table = EpochTable(validation is not None)
+    # Not "train loss": it has the penalty in it, which the validation loss has not.
+    of_validation = () if validation is None else ("valid loss", "valid acc")
+    table = ProgressTable("iter", "objective", *of_validation)
     for n_iter in range(1, max_iter + 1):
         tasks.begin()
         progress = next(solver)
@@ -136,23 +155,32 @@ def run(
     )
 
 
+def full_batch_shortfall(
+    name: str, status: Status, n_iter: int, remaining: float, tol: float, dtype: torch.dtype
+) -> str:
+    """Return why a full-batch fit that goes by ``name`` did not converge, and what to do."""
+    gradient = f"the largest gradient entry is {remaining:.2g}, tol={tol:g}"
+    if status == Status.STALLED:
+        precision = str(dtype).removeprefix("torch.")
+        in_double = "" if dtype is torch.float64 else " or pass dtype='float64'"
+        return (
+            f"{name} can not lower the objective any further in {precision} after {n_iter} "
+            f"iterations: {gradient}. Scale the features{in_double}."
+        )
+    return (
+        f"{name} did not converge in {n_iter} iterations: {gradient}. Increase max_iter or "
+        "scale the features."
+    )
+
+
 def shortfall(estimator: Any, history: History, dtype: torch.dtype) -> str | None:
     """Return what a fit that did not converge has to tell its user; None where it did."""
     if history.is_stopped_early or history.status == Status.CONVERGED:
         return None
     n_iter = len(history.losses)
     if estimator.solver == "lbfgs":
-        gradient = f"the largest gradient entry is {history.remaining:.2g}, tol={estimator.tol:g}"
-        if history.status == Status.STALLED:
-            name = str(dtype).removeprefix("torch.")
-            in_double = "" if dtype is torch.float64 else " or pass dtype='float64'"
-            return (
-                f"lbfgs can not lower the objective any further in {name} after {n_iter} "
-                f"iterations: {gradient}. Scale the features{in_double}."
-            )
-        return (
-            f"lbfgs did not converge in {n_iter} iterations: {gradient}. Increase max_iter or "
-            "scale the features."
+        return full_batch_shortfall(
+            "lbfgs", history.status, n_iter, history.remaining, estimator.tol, dtype
         )
     if estimator.max_iter <= estimator.n_iter_no_change:
         # So few epochs can not show convergence: they were asked for as they are.

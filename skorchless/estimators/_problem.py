@@ -131,6 +131,12 @@ def unpack_weights(W: Tensor, n_features: int) -> tuple[Array, Array]:
     return coef, intercept
 
 
+def linear_attributes(W: Tensor, n_features: int, classes: Array) -> dict[str, Any]:
+    """Return what prediction needs of the weights (1, K, D), as NumPy of their dtype."""
+    coef, intercept = unpack_weights(W, n_features)
+    return {"coef_": coef, "intercept_": intercept, "classes_": classes}
+
+
 def first_weights(estimator: Any, objective: PenalizedNLL, classes: Array) -> Tensor:
     """Return the constant model, or the fit before where it is continued, (1, K, D)."""
     if not (estimator.warm_start and hasattr(estimator, "coef_")):

@@ -1,0 +1,100 @@
+"""The scores of a grid's candidates on the samples that each fold leaves out.
+
+TorchLogisticClassifierCV calls it. All candidates of a fold are predicted by one product.
+"""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn import config_context
+from sklearn.metrics import get_scorer, make_scorer
+from sklearn.utils.validation import _check_method_params
+from torch import Tensor
+
+from skorchless._engine.placement import as_tensor, place
+from skorchless.estimators._classifier import TorchLogisticClassifier
+from skorchless.estimators._grid import Grid
+from skorchless.estimators._inputs import Array
+from skorchless.estimators._linear import score_rows
+from skorchless.estimators._problem import linear_attributes
+
+
+class Candidate(TorchLogisticClassifier):
+    """A fitted classifier that knows its scores of some samples already."""
+
+    # Not fitted attributes: what a scorer may look at is a fitted TorchLogisticClassifier.
+    _known_X: Any
+    _known_scores: Tensor  # (N, K)
+
+    def _scores(self, X: Any) -> Tensor:
+        """Return the scores (N, K), without a product where they are known."""
+        return self._known_scores if X is self._known_X else super()._scores(X)
+
+
+def resolve_scorer(scoring: Any) -> Any:
+    """Return the scorer that ``scoring`` means, accuracy for None."""
+    return get_scorer("accuracy" if scoring is None else scoring)
+
+
+def _with_all_classes(scorer: Any, classes: Array) -> Any:
+    """Return ``scorer``, told of all ``classes`` where its metric asks for them."""
+    # A test set may lack a class, and log loss then does not know what a column belongs to.
+    score_func = getattr(scorer, "_score_func", None)
+    parameters = {} if score_func is None else signature(score_func).parameters
+    if "labels" not in parameters:
+        return scorer
+    options = {"labels": classes}
+    average = scorer._kwargs.get("average", "binary")
+    if len(classes) == 2 and "pos_label" in parameters and average == "binary":
+        options["pos_label"] = classes[1]
+    return make_scorer(
+        score_func,
+        greater_is_better=scorer._sign > 0,
+        response_method=scorer._response_method,
+        **{**options, **scorer._kwargs},
+    )
+
+
+def takes_sample_weight(scorer: Any) -> bool:
+    """Return whether ``scorer`` can weigh samples."""
+    return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+
+
+def score_folds(
+    grid: Grid,
+    W: Tensor,
+    X: Any,
+    y: Array,
+    *,
+    classes: Array,
+    scorer: Any,
+    score_params: dict[str, Any],
+    parameters: dict[str, Any],
+) -> Array:
+    """Return the scores (n_folds, n_l1_ratios, n_cs) of candidates ``W`` (M, K, D).
+
+    ``parameters`` are those of the classifiers that a scorer sees, beside C and l1_ratio.
+    """
+    scorer = _with_all_classes(scorer, classes)
+    penalties = [(float(C), float(ratio)) for ratio in grid.l1_ratios for C in grid.Cs]
+    scores = []
+    for (_, test), of_fold in zip(grid.folds, torch.split(W, len(penalties)), strict=True):
+        X_test, y_test = X[test], y[test]
+        params = _check_method_params(X, score_params, indices=test)
+        # One product for all candidates, (N, candidates * K).
+        known = score_rows(as_tensor(X_test), of_fold.flatten(0, 1), place(W.device, W.dtype))
+        for (C, ratio), weights, known_scores in zip(
+            penalties, torch.split(of_fold, 1), torch.split(known, W.shape[1], 1), strict=True
+        ):
+            candidate = Candidate(C=C, l1_ratio=ratio, **parameters)
+            candidate.__dict__.update(linear_attributes(weights, X.shape[1], classes))
+            candidate.n_features_in_ = X.shape[1]
+            candidate._known_X, candidate._known_scores = X_test, known_scores
+            # Labels are NumPy here, whatever X is.
+            with config_context(array_api_dispatch=False):
+                scores.append(scorer(candidate, X_test, y_test, **params))
+    return np.array(scores, dtype=np.float64).reshape(grid.shape)
