@@ -105,8 +105,8 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
     Attributes
     ----------
     C_ : float
-        The C with the highest mean score; the smallest of equal ones. Without ``refit``, the
-        mean of each fold's best.
+        The C with the highest mean score; the first of equal ones. Without ``refit``, the mean
+        of each fold's best.
     l1_ratio_ : float
         The l1_ratio that goes with ``C_``.
     Cs_ : ndarray of shape (n_cs,)

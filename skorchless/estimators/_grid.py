@@ -158,7 +158,7 @@ def mean_of_best(grid: Grid, W: torch.Tensor, scores: Array) -> Choice:
 def _best_of(scores: Array) -> tuple[int, int]:
     """Return which l1_ratio and which C has the highest of ``scores`` (n_l1_ratios, n_cs).
 
-    Of equal ones the smallest C's, as in LogisticRegressionCV; a score that is NaN is the lowest.
+    Of equal ones the first C's, as in LogisticRegressionCV; a score that is NaN is the lowest.
     """
     by_C = np.where(np.isnan(scores), -np.inf, scores).T
     c, ratio = np.unravel_index(by_C.argmax(), by_C.shape)
