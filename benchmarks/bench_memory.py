@@ -19,6 +19,11 @@ MODELS = {
     "TorchLogisticClassifier(solver='adam')": (
         "skorchless.TorchLogisticClassifier(solver='adam', max_iter=1)"
     ),
+    "TorchLogisticClassifierCV(Cs=1), 5 candidates": "skorchless.TorchLogisticClassifierCV(Cs=1)",
+    "TorchLogisticClassifierCV(), 50 candidates": "skorchless.TorchLogisticClassifierCV()",
+    "TorchLogisticClassifierCV(Cs=20), 100 candidates": (
+        "skorchless.TorchLogisticClassifierCV(Cs=20)"
+    ),
     "LogisticRegression()": "linear_model.LogisticRegression(max_iter=30)",
     "LogisticRegression(solver='newton-cg')": (
         "linear_model.LogisticRegression(solver='newton-cg', max_iter=2)"

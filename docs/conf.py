@@ -20,7 +20,7 @@ templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skorchless"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
-html_sidebars = {name: [] for name in ("index", "start", "benchmarks", "changelog")}
+html_sidebars = {name: [] for name in ("index", "start", "grid", "benchmarks", "changelog")}
 
 autosummary_generate = True
 autodoc_typehints = "none"

@@ -28,6 +28,7 @@ LAYERS = [
     ["_engine.solvers"],
     ["estimators._inputs"],
     ["estimators"],
+    ["plotting"],
     ["datasets"],
     ["comparison"],
     ["cli", "__main__"],
@@ -162,6 +163,7 @@ def test_nothing_is_loaded_by_bare_pickle_or_torch_load(name):
             "skorchless",
             ["GlobalStandardScaler", "TorchLogisticClassifier", "TorchLogisticClassifierCV"],
         ),
+        ("skorchless.plotting", ["RegularizationPathDisplay"]),
         ("skorchless.datasets", ["fetch_mnist", "load_mnist_pickle"]),
         ("skorchless.comparison", ["Comparison", "compare", "default_models"]),
     ],
@@ -184,6 +186,7 @@ def state():
     )
 before = state()
 import skorchless, skorchless.cli, skorchless.comparison, skorchless.datasets
+import skorchless.plotting
 assert state() == before
 """
     done = subprocess.run(

@@ -10,7 +10,12 @@ from skorchless import comparison, datasets
 
 validate = pytest.importorskip("numpydoc.validate").validate
 
-PACKAGES = ["skorchless", "skorchless.comparison", "skorchless.datasets"]
+PACKAGES = [
+    "skorchless",
+    "skorchless.comparison",
+    "skorchless.datasets",
+    "skorchless.plotting",
+]
 # A summary starts on the first line (GL01) and may be all there is (ES01). "See Also" and
 # examples are asked of classes and functions, not of each method (SA01, EX01). What is returned
 # has a name, as in scikit-learn (RT02).

@@ -91,8 +91,9 @@ def check_folds(folds: Iterable[tuple[Any, Any]], n_samples: int) -> list[tuple[
 def _as_index(samples: Any, n_samples: int) -> Array:
     """Return the indices of ``samples``, which may be a mask of all."""
     samples = np.asarray(samples)
-    index = np.flatnonzero(samples) if samples.dtype == bool else samples.astype(np.intp)
-    return np.arange(n_samples)[index]  # raises for what is not there; none is negative
+    if not len(samples):
+        return np.arange(0)
+    return np.arange(n_samples)[samples]  # raises for what is not there; none is negative
 
 
 def fold_weights(grid: Grid, weights: Array) -> Array:
