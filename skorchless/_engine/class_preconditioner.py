@@ -132,11 +132,12 @@ def _class_hessian(rows: TensorRows, curvature: Tensor, mean: Tensor | None) -> 
         shares = curvature.cumsum(0, dtype=rows.placement.sum_dtype)
         points = (torch.arange(n_drawn, device=shares.device) + 0.5) * (shares[-1] / n_drawn)
         index = torch.searchsorted(shares, points).clamp_(max=rows.n_rows - 1)
-        share = curvature.mean().expand(n_drawn)
+        share = None
     else:
         index = torch.arange(rows.n_rows, device=curvature.device)
-        share = curvature
+        share = curvature / curvature.mean()
     X = rows.take(index, append_one=mean is not None)[0]  # (rows, D)
     if mean is not None:
         X[:, :-1] -= mean.to(X.dtype)
-    return (X * share[:, None]).T @ X / len(index)
+    X_weighted = X if share is None else X * share[:, None]
+    return (X_weighted.T @ X).mul_(curvature.mean() / len(index))
