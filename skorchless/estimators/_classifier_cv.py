@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -25,6 +27,7 @@ from sklearn.utils.metadata_routing import (
 from torch import Tensor
 
 from skorchless._engine.objective import constant_model
+from skorchless._engine.placement import Placement
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless.estimators._candidates import (
     Candidates,
@@ -255,27 +258,30 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         with fitted_state_kept_on_error(self):
             Cs, l1_ratios = check_Cs(self.Cs), check_l1_ratios(self.l1_ratios)
             X, y = check_X_y(self, X, y, reset=True)
-            dtype = resolve_placement(self, X).dtype
+            placement = resolve_placement(self, X)
             classes, codes = encode_labels(y)
             weights = check_sample_weight(sample_weight, len(codes))
             for_split, for_score = self._route(sample_weight, params)
             splits = check_cv(self.cv, y, classifier=True).split(X, y, **for_split)
-            grid = Grid(Cs, l1_ratios, check_folds(splits, len(codes)))
+            grid = Grid(Cs, l1_ratios, check_folds(splits, len(codes)), len(codes))
             weights = apply_class_weight(self.class_weight, classes, codes, weights)
             samples = Samples(X, codes, weights)
-            tasks = self._begin_tasks(grid, classes, dtype, given)
-            candidates = self._solve(grid, samples, len(classes), tasks=tasks)
+            tasks = self._begin_tasks(grid, classes, placement.dtype, given)
+            solve = partial(
+                self._solve, samples=samples, n_classes=len(classes), placement=placement
+            )
+            candidates = solve(grid, tasks=tasks)
             scores = score_folds(
-                *(grid, candidates.W.to(dtype), X, y),
+                *(grid, candidates.W.to(placement.dtype), X, y),
                 classes=classes,
                 scorer=resolve_scorer(self.scoring),
                 score_params=for_score,
                 parameters=self._shared_parameters(),
             )
-            chosen, refitted = self._choose(grid, samples, len(classes), candidates, scores)
-            self._store(grid, candidates, scores, chosen, classes, dtype)
+            chosen, refitted = self._choose(grid, candidates, scores, solve)
+            self._store(grid, candidates, scores, chosen, classes, placement)
             tasks.end_fit(chosen.W)
-        self._warn(scores, candidates, refitted, dtype)
+        self._warn(scores, candidates, refitted, placement.dtype)
         return self
 
     # As LogisticRegressionCV's, whose score is not always accuracy.
@@ -302,6 +308,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             score_params = process_routing(self, "score", **score_params).scorer.score
         if not is_tensor_output(X):
             y = to_numpy(y)
+            score_params = {name: to_numpy(value) for name, value in score_params.items()}
         return float(resolve_scorer(self.scoring)(self, X, y, **score_params))
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -353,14 +360,14 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
     def _solve(
         self,
         grid: Grid,
+        *,
         samples: Samples,
         n_classes: int,
-        *,
+        placement: Placement,
         tasks: CallbackTasks | None = None,
         W: Tensor | None = None,
     ) -> Candidates:
         """Return the fitted candidates of ``grid``, from the weights ``W`` (M, K, D) on."""
-        placement = resolve_placement(self, samples.X)
         objective = build_grid_objective(grid, samples, n_classes, self.fit_intercept, placement)
         solver = minimize_full_batch(
             objective, constant_model(objective) if W is None else W, tol=self.tol
@@ -376,18 +383,15 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
     def _choose(
         self,
         grid: Grid,
-        samples: Samples,
-        n_classes: int,
         candidates: Candidates,
         scores: Array,
+        solve: Callable[..., Candidates],
     ) -> tuple[Choice, Candidates | None]:
         """Return the penalty and weights that the scores choose, and the fit to all samples."""
         if not self.refit:
             return mean_of_best(grid, candidates.W, scores), None
         best = best_on_average(grid, candidates.W, scores)
-        every = np.arange(len(samples.codes))
-        whole = Grid(np.array([best.C]), np.array([best.l1_ratio]), [(every, every[:0])])
-        refitted = self._solve(whole, samples, n_classes, W=best.W)
+        refitted = solve(grid.to_all_samples(best), W=best.W)
         return replace(best, W=refitted.W), refitted
 
     def _store(
@@ -397,12 +401,12 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         scores: Array,
         chosen: Choice,
         classes: Array,
-        dtype: torch.dtype,
+        placement: Placement,
     ) -> None:
         """Set the fitted attributes, all at once and last of all."""
-        W = candidates.W.to(dtype).cpu()
+        W = candidates.W.to(placement.dtype).cpu()
         self.__dict__.update(
-            linear_attributes(chosen.W.to(dtype), self.n_features_in_, classes),
+            linear_attributes(chosen.W.to(placement.dtype), self.n_features_in_, classes),
             C_=chosen.C,
             l1_ratio_=chosen.l1_ratio,
             Cs_=grid.Cs,
@@ -410,7 +414,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             scores_=scores,
             coefs_paths_=W.view(*grid.shape, *W.shape[1:]).numpy(),
             n_iter_=candidates.n_iter.cpu().numpy().reshape(grid.shape),
-            device_=str(candidates.W.device),
+            device_=str(placement.device),
         )
 
     def _warn(

@@ -21,12 +21,22 @@ from skorchless.estimators._problem import Samples
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The penalty that is chosen, with weights (1, K, D) that go with it."""
+
+    C: float
+    l1_ratio: float
+    W: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Grid:
     """What the candidates are: every fold with every l1_ratio and every C."""
 
     Cs: Array  # (n_cs,)
     l1_ratios: Array  # (n_l1_ratios,)
     folds: list[tuple[Array, Array]]  # indices of training and of test samples
+    n_samples: int
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -42,6 +52,12 @@ class Grid:
     def C(self) -> Array:
         """The C (M,) of each candidate."""
         return np.tile(self.Cs, self.shape[0] * self.shape[1])
+
+    def to_all_samples(self, choice: Choice) -> Grid:
+        """Return the grid of one candidate, of the chosen penalty on all samples."""
+        every = np.arange(self.n_samples)
+        Cs, l1_ratios = np.array([choice.C]), np.array([choice.l1_ratio])
+        return Grid(Cs, l1_ratios, [(every, every[:0])], self.n_samples)
 
 
 def check_Cs(Cs: Any) -> Array:
@@ -130,15 +146,6 @@ def build_grid_objective(
         total_weight=to_engine(total_weight, placement.sum_dtype),
         fold=to_engine(grid.fold, torch.int64),
     )
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The penalty that is chosen, with weights (1, K, D) that go with it."""
-
-    C: float
-    l1_ratio: float
-    W: torch.Tensor
 
 
 def best_on_average(grid: Grid, W: torch.Tensor, scores: Array) -> Choice:

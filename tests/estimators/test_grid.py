@@ -7,6 +7,7 @@ import torch
 
 from skorchless._engine.placement import place
 from skorchless.estimators._grid import (
+    Choice,
     Grid,
     best_on_average,
     build_grid_objective,
@@ -22,7 +23,7 @@ FOLDS = [(np.arange(0, 8), np.arange(8, 12)), (np.array([4, 4, 5, 6, 7, 8]), np.
 
 
 def make_grid(Cs=(0.1, 1.0, 10.0), l1_ratios=(0.0,)):
-    return Grid(np.array(Cs), np.array(l1_ratios), FOLDS)
+    return Grid(np.array(Cs), np.array(l1_ratios), FOLDS, 12)
 
 
 def test_a_number_of_Cs_spans_the_decades_of_logistic_regression_cv():
@@ -34,6 +35,13 @@ def test_candidates_go_by_fold_then_ratio_then_C():
     assert grid.shape == (2, 2, 3)
     assert grid.fold.tolist() == 6 * [0] + 6 * [1]
     assert grid.C.tolist() == 4 * [0.1, 1.0, 10.0]
+
+
+def test_the_last_fit_is_one_candidate_of_all_samples():
+    whole = make_grid().to_all_samples(Choice(10.0, 0.0, torch.zeros(1, 3, 3)))
+    assert whole.shape == (1, 1, 1)
+    assert whole.C.tolist() == [10.0]
+    np.testing.assert_array_equal(fold_weights(whole, WEIGHTS)[:, 0], WEIGHTS)
 
 
 def test_a_fold_weighs_its_training_samples_as_often_as_they_are_drawn():

@@ -119,23 +119,34 @@ def _line_search(objective: PenalizedNLL, start: Point, direction: Tensor) -> tu
     """Return the next point, and for which models (M,) there is none: they stay at ``start``."""
     ray = Ray(start, direction, dot(start.grad, direction))
     step = torch.ones_like(ray.slope)
-    rounding = _relative_rounding(objective)
+    W = start.W + direction
+    trial = Point(W, *objective.value_and_grad(W))
+    accepted = _is_acceptable(ray, step, trial, _relative_rounding(objective))
+    if accepted.all():
+        return trial, ~accepted
+    return _backtrack(objective, ray, step, trial, accepted)
+
+
+def _backtrack(
+    objective: PenalizedNLL, ray: Ray, step: Tensor, trial: Point, accepted: Tensor
+) -> tuple[Point, Tensor]:
+    """Return what `_line_search` does, by shorter steps for those whose ``trial`` was too far.
+
+    The others need no further pass: of 50 models, one is nearly always left behind.
+    """
+    reached = ray.start
     pending = torch.arange(len(step), device=step.device)
-    reached = start
     for _ in range(MAX_BACKTRACKS):
-        W = ray.start.W + _per_model(step) * ray.direction
-        trial = Point(W, *objective.value_and_grad(W))
-        accepted = _is_acceptable(ray, step, trial, rounding)
-        if accepted.all():
-            reached = trial if len(pending) == len(start.value) else reached.put(pending, trial)
-            pending = pending[:0]
-            break
-        # The others need no further pass: with 50 models, one is nearly always left behind.
         done, left = accepted.nonzero()[:, 0], (~accepted).nonzero()[:, 0]
         reached = reached.put(pending[done], trial.take(done))
         step = _shorter(ray, step, trial)[left]
         objective, ray, pending = objective.take(left), ray.take(left), pending[left]
-    return reached, torch.zeros_like(start.value, dtype=torch.bool).index_fill(0, pending, True)
+        if not len(left):
+            break
+        W = ray.start.W + _per_model(step) * ray.direction
+        trial = Point(W, *objective.value_and_grad(W))
+        accepted = _is_acceptable(ray, step, trial, _relative_rounding(objective))
+    return reached, torch.zeros_like(reached.value, dtype=torch.bool).index_fill(0, pending, True)
 
 
 def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
@@ -155,9 +166,9 @@ def descend(
     point = start
     rounding = _relative_rounding(objective)
     running = torch.arange(len(start.value), device=start.value.device)
-    record: Progress | None = None  # of all models
     n_idle = torch.zeros_like(point.value)
     failed = n_idle > 0
+    record = Progress(point.W, point.value, failed.long(), point.value)  # of all models
     while len(running):
         direction = without_shift(directions.at(point))
         new_point, not_found = _line_search(objective, point, direction)
@@ -171,7 +182,7 @@ def descend(
         remaining = point.grad.abs().amax((1, 2))
         status = _as_statuses(remaining <= tol, is_stalled)
         latest = Progress(point.W, point.value, status, remaining)
-        record = latest if record is None else record.put(running, latest)
+        record = latest if len(running) == len(start.value) else record.put(running, latest)
         yield record
         left = (status == Status.RUNNING).nonzero()[:, 0]
         if len(left) < len(running):
