@@ -1,5 +1,7 @@
 """Small problems for the engine's tests."""
 
+from itertools import islice
+
 import torch
 
 from skorchless._engine.objective import PenalizedNLL
@@ -52,8 +54,9 @@ def random_weights(objective, seed=1):
     return torch.randn(objective.weights_shape, generator=generator, dtype=torch.float64)
 
 
-def n_lbfgs_iterations(objective, tol=1e-6):
-    """Return how many iterations L-BFGS takes from zero weights."""
+def n_lbfgs_iterations(objective, tol=1e-6, max_iter=1000):
+    """Return how many iterations L-BFGS takes from zero weights, ``max_iter`` for more."""
     W = torch.zeros(objective.weights_shape, dtype=torch.float64)
     start = Point(W, *objective.value_and_grad(W))
-    return sum(1 for _ in descend(objective, start, LBFGSDirections(objective, start), tol=tol))
+    iterations = descend(objective, start, LBFGSDirections(objective, start), tol=tol)
+    return sum(1 for _ in islice(iterations, max_iter))

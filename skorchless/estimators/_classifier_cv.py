@@ -24,6 +24,7 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skorchless._engine.objective import constant_model
@@ -53,10 +54,15 @@ from skorchless.estimators._inputs import (
     fitted_state_kept_on_error,
     to_numpy,
 )
-from skorchless.estimators._linear import LinearPredictionMixin, is_tensor_output
+from skorchless.estimators._linear import LinearPredictionMixin, predictions_in_numpy
 from skorchless.estimators._monitor import CallbackTasks, as_metadata
 from skorchless.estimators._problem import Samples, linear_attributes, resolve_placement
-from skorchless.estimators._scoring import resolve_scorer, score_folds, takes_sample_weight
+from skorchless.estimators._scoring import (
+    resolve_scorer,
+    score_folds,
+    takes_sample_weight,
+    with_all_classes,
+)
 
 
 class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, BaseEstimator):
@@ -303,13 +309,14 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         score : float
             The score, accuracy by default.
         """
+        check_is_fitted(self)
         _raise_for_params(score_params, self, "score", allow=["sample_weight"])
         if _routing_enabled():
             score_params = process_routing(self, "score", **score_params).scorer.score
-        if not is_tensor_output(X):
-            y = to_numpy(y)
-            score_params = {name: to_numpy(value) for name, value in score_params.items()}
-        return float(resolve_scorer(self.scoring)(self, X, y, **score_params))
+        score_params = {name: to_numpy(value) for name, value in score_params.items()}
+        scorer = with_all_classes(resolve_scorer(self.scoring), self.classes_)
+        with predictions_in_numpy():
+            return float(scorer(self, X, to_numpy(y), **score_params))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what metadata the splitter and the scorer ask for.

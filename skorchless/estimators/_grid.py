@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class Grid:
 
 def check_Cs(Cs: Any) -> Array:
     """Return the values of C (n_cs,): those given, or so many from 1e-4 to 1e4."""
-    if np.ndim(Cs) == 0:
+    if isinstance(Cs, Integral):
         return np.logspace(-4, 4, Cs)
     return _check_values("Cs", Cs, "above 0", lambda values: values > 0)
 

@@ -5,11 +5,12 @@ The classifiers inherit them. The weights go to where X is.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn import get_config
+from sklearn import config_context, get_config
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -62,7 +63,7 @@ class LinearPredictionMixin(ClassifierMixin):
         """
         scores = self._scores(X)  # (N, K)
         codes = (scores[:, 0] > 0).long() if scores.shape[1] == 1 else scores.argmax(1)
-        if is_tensor_output(X) and self.classes_.dtype.kind in "biuf":
+        if _returns_tensors(X) and self.classes_.dtype.kind in "biuf":
             return as_tensor(self.classes_).to(codes.device)[codes]
         return self.classes_[codes.cpu().numpy()]
 
@@ -115,7 +116,7 @@ class LinearPredictionMixin(ClassifierMixin):
         score : float
             The weighted fraction of samples whose label is predicted.
         """
-        if not is_tensor_output(X):
+        if not _returns_tensors(X):
             y, sample_weight = to_numpy(y), to_numpy(sample_weight)
         return float(super().score(X, y, sample_weight))
 
@@ -140,7 +141,12 @@ def score_rows(X: Tensor, W: Tensor, placement: Placement) -> Tensor:
     return rows.map_rows(scores, n_outputs=len(W))
 
 
-def is_tensor_output(X: Any) -> bool:
+def predictions_in_numpy() -> AbstractContextManager[None]:
+    """Return a context in which predictions are NumPy whatever X is, as a scorer's labels are."""
+    return config_context(array_api_dispatch=False)
+
+
+def _returns_tensors(X: Any) -> bool:
     """Return whether predictions for ``X`` are tensors."""
     return isinstance(X, Tensor) and get_config()["array_api_dispatch"]
 
@@ -148,4 +154,4 @@ def is_tensor_output(X: Any) -> bool:
 def _to_output(predictions: Tensor, X: Any) -> Any:
     """Return ``predictions`` as the caller of ``X`` wants them."""
     predictions = predictions.contiguous()
-    return predictions if is_tensor_output(X) else predictions.cpu().numpy()
+    return predictions if _returns_tensors(X) else predictions.cpu().numpy()

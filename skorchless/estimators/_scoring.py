@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn import config_context
 from sklearn.metrics import get_scorer, make_scorer
 from sklearn.utils.validation import _check_method_params
 from torch import Tensor
@@ -19,7 +18,7 @@ from skorchless._engine.placement import as_tensor, place
 from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._grid import Grid
 from skorchless.estimators._inputs import Array
-from skorchless.estimators._linear import score_rows
+from skorchless.estimators._linear import predictions_in_numpy, score_rows
 from skorchless.estimators._problem import linear_attributes
 
 
@@ -40,7 +39,7 @@ def resolve_scorer(scoring: Any) -> Any:
     return get_scorer("accuracy" if scoring is None else scoring)
 
 
-def _with_all_classes(scorer: Any, classes: Array) -> Any:
+def with_all_classes(scorer: Any, classes: Array) -> Any:
     """Return ``scorer``, told of all ``classes`` where its metric asks for them."""
     # A test set may lack a class, and log loss then does not know what a column belongs to.
     score_func = getattr(scorer, "_score_func", None)
@@ -64,6 +63,14 @@ def takes_sample_weight(scorer: Any) -> bool:
     return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
 
 
+def _as_number(score: Any) -> float:
+    """Return what a scorer has returned, or raise where it is no number."""
+    try:
+        return float(score)
+    except (TypeError, ValueError):
+        raise ValueError(f"scoring must return a number, got {score!r}.") from None
+
+
 def score_folds(
     grid: Grid,
     W: Tensor,
@@ -79,7 +86,7 @@ def score_folds(
 
     ``parameters`` are those of the classifiers that a scorer sees, beside C and l1_ratio.
     """
-    scorer = _with_all_classes(scorer, classes)
+    scorer = with_all_classes(scorer, classes)
     penalties = [(float(C), float(ratio)) for ratio in grid.l1_ratios for C in grid.Cs]
     scores = []
     for (_, test), of_fold in zip(grid.folds, torch.split(W, len(penalties)), strict=True):
@@ -94,7 +101,6 @@ def score_folds(
             candidate.__dict__.update(linear_attributes(weights, X.shape[1], classes))
             candidate.n_features_in_ = X.shape[1]
             candidate._known_X, candidate._known_scores = X_test, known_scores
-            # Labels are NumPy here, whatever X is.
-            with config_context(array_api_dispatch=False):
-                scores.append(scorer(candidate, X_test, y_test, **params))
-    return np.array(scores, dtype=np.float64).reshape(grid.shape)
+            with predictions_in_numpy():
+                scores.append(_as_number(scorer(candidate, X_test, y_test, **params)))
+    return np.reshape(scores, grid.shape)

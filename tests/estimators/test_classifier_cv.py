@@ -210,6 +210,30 @@ def test_scorers_of_two_classes_know_the_positive_one_of_any_labels(scoring):
     np.testing.assert_allclose(ours.scores_, expected.scores_, rtol=1e-4)
 
 
+def test_the_positive_class_of_strings_is_the_second_in_fit_and_in_score():
+    names = np.array(["benign", "malignant"])[Y2]
+    ours = TorchLogisticClassifierCV(**FEW, scoring="f1").fit(X2, names)
+    numbers = TorchLogisticClassifierCV(**FEW, scoring="f1").fit(X2, Y2)
+    np.testing.assert_array_equal(ours.scores_, numbers.scores_)
+    assert ours.score(X2, names) == numbers.score(X2, Y2)
+
+
+def test_score_knows_the_classes_that_the_samples_lack():
+    clf = TorchLogisticClassifierCV(**FEW, scoring="neg_log_loss").fit(X, Y)
+    expected = clf.predict_log_proba(X[:50])[:, 0].mean()
+    assert clf.score(X[:50], Y[:50]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("returned", [None, {"a": 1.0}, "good"])
+def test_a_scorer_has_to_return_a_number(returned):
+    def scorer(estimator, X, y):
+        return returned
+
+    clf = TorchLogisticClassifierCV(**FEW, scoring=scorer)
+    with pytest.raises(ValueError, match="scoring must return a number, got"):
+        clf.fit(X, Y)
+
+
 def test_labels_may_be_strings():
     names = load_iris().target_names[Y]
     clf = TorchLogisticClassifierCV(**FEW, scoring="neg_log_loss").fit(X, names)
@@ -383,6 +407,7 @@ BAD = {
     "C of NaN": ({"Cs": [np.nan]}, "Cs must be an array-like of numbers above 0"),
     "C in words": ({"Cs": ["strong"]}, "Cs must be an array-like of numbers above 0"),
     "2-d Cs": ({"Cs": [[1.0], [2.0]]}, "Cs must be an array-like of numbers above 0"),
+    "a set of Cs": ({"Cs": {0.1, 1.0}}, "Cs must be an array-like of numbers above 0"),
     "Cs of a float": ({"Cs": 2.5}, "'Cs' parameter of TorchLogisticClassifierCV must be an int"),
     "l1_ratio of 2": ({"l1_ratios": [2.0]}, "l1_ratios must be an array-like of numbers between"),
     "no l1_ratio": ({"l1_ratios": []}, "l1_ratios must be an array-like of numbers between"),
