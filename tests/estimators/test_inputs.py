@@ -6,10 +6,15 @@ import polars as pl
 import pytest
 import torch
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skorchless import GlobalStandardScaler, TorchLogisticClassifier
+from skorchless import (
+    GlobalStandardScaler,
+    TorchLogisticClassifier,
+    TorchLogisticClassifierCV,
+)
 
 X, Y = load_iris(return_X_y=True)
 SOLVERS = ["lbfgs", "adam", "sgd"]
@@ -55,12 +60,20 @@ def assert_same_state(estimator, before):
         np.testing.assert_array_equal(after[name], value, err_msg=name)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+CLASSIFIERS = {
+    "lbfgs": TorchLogisticClassifier(),
+    "adam": TorchLogisticClassifier(solver="adam", max_iter=2),
+    "sgd": TorchLogisticClassifier(solver="sgd", max_iter=2),
+    "cv": TorchLogisticClassifierCV(Cs=2, cv=2),
+}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
 @pytest.mark.parametrize("case", BAD_INPUTS)
-def test_bad_input_is_refused_and_the_fit_before_is_kept(case, solver):
+def test_bad_input_is_refused_and_the_fit_before_is_kept(case, name):
     bad_X, bad_y, weights, message = BAD_INPUTS[case]
     columns = ["a", "b", "c", "d"]
-    clf = TorchLogisticClassifier(solver=solver, max_iter=50 if solver == "lbfgs" else 2)
+    clf = clone(CLASSIFIERS[name])
     clf.fit(pd.DataFrame(X, columns=columns), Y)
     before = state_of(clf)
     with pytest.raises(ValueError, match=message):
@@ -86,8 +99,9 @@ def test_a_failed_first_fit_leaves_an_unfitted_estimator():
     assert vars(clf).keys() == vars(TorchLogisticClassifier()).keys()
 
 
-def test_an_interrupted_fit_keeps_the_one_before():
-    clf = TorchLogisticClassifier().fit(X, Y)
+@pytest.mark.parametrize("name", ["lbfgs", "cv"])
+def test_an_interrupted_fit_keeps_the_one_before(name):
+    clf = clone(CLASSIFIERS[name]).fit(X, Y)
     before = state_of(clf)
 
     class Interrupt:
