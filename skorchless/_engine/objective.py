@@ -111,19 +111,21 @@ class PenalizedNLL:
     def value_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
         W_block = W.to(self.rows.placement.dtype)
-        training: dict[tuple[bool, ...], tuple[Tensor, PenalizedNLL, Tensor]] = {}
+        pattern: list[bool] = []
+        part: tuple[Tensor, PenalizedNLL, Tensor]
 
         def block_sums(X: Tensor, codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-            if weights.shape[1] == 1 or weights.any(0).all():
+            nonlocal pattern, part
+            has_weight = [True] if weights.shape[1] == 1 else weights.any(0).tolist()  # (F,)
+            if all(has_weight):
                 return self.block_loss_and_grad(W_block, X, codes, weights)
-            has_weight = weights.any(0)  # (F,)
             # Folds that have no weight here cost nothing: a sixth of the time for five folds of
             # rows that lie together, as those of an unshuffled KFold do; half for time series.
-            key = tuple(has_weight.tolist())
-            if key not in training:
-                models = has_weight[self.fold].nonzero()[:, 0]
-                training[key] = (models, self.take(models), W_block[models])
-            models, objective, W_models = training[key]
+            if has_weight != pattern:
+                pattern = has_weight
+                models = torch.tensor(has_weight, device=W.device)[self.fold].nonzero()[:, 0]
+                part = (models, self.take(models), W_block[models])
+            models, objective, W_models = part
             loss = self.alpha.new_zeros(len(W))
             grad = torch.zeros_like(W_block)
             if len(models):

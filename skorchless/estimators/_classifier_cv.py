@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
+from sklearn.utils import metadata_routing
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -35,19 +35,13 @@ from skorchless.estimators._candidates import (
     candidates_shortfall,
     run_candidates,
 )
-from skorchless.estimators._grid import (
-    Choice,
-    Grid,
-    best_on_average,
-    build_grid_objective,
-    check_Cs,
-    check_folds,
-    check_l1_ratios,
-    mean_of_best,
-)
+from skorchless.estimators._grid import Choice, Grid, Problem, build_grid_objective, choose
 from skorchless.estimators._inputs import (
     Array,
     apply_class_weight,
+    check_Cs,
+    check_folds,
+    check_l1_ratios,
     check_sample_weight,
     check_X_y,
     encode_labels,
@@ -89,8 +83,9 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         :mod:`sklearn.model_selection`, or pairs of training and test indices.
     scoring : str, callable or None, default=None
         The score to choose by, as :func:`~sklearn.metrics.get_scorer` names it, or a callable
-        ``scorer(estimator, X, y)``. None is accuracy. A scorer is given a fitted
-        `TorchLogisticClassifier` whose scores of the test samples are already known.
+        ``scorer(estimator, X, y)``. None is accuracy. A scorer is given a
+        `TorchLogisticClassifier` with ``coef_``, ``intercept_`` and ``classes_``, whose
+        predictions of the test samples take no product with ``X`` any more.
     refit : bool, default=True
         Whether to fit the best penalty to all samples. Otherwise the model is the mean over
         folds of each fold's best one.
@@ -151,9 +146,18 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
     -----
     A candidate takes memory of its own for its weights and the last curvature pairs of
     L-BFGS: about 40 numbers of 8 bytes for each weight. The products with ``X`` take none,
-    however many candidates there are, because rows are read in blocks.
+    however many candidates there are, because rows are read in blocks. Beside that there are
+    one number a sample for each fold, at most as much as ``X`` for the curvature of the
+    classes, and, when a fold is scored, its test samples and their scores.
 
-    Fitted attributes are those of ``LogisticRegressionCV(use_legacy_attributes=False)``.
+    Fitted attributes are those of ``LogisticRegressionCV(use_legacy_attributes=False)``, and so
+    is the choice; but a penalty with a score that is NaN in any fold counts as the worst there,
+    where LogisticRegressionCV prefers it. With ``class_weight='balanced'`` the weights are those
+    of all samples, in every fold.
+
+    scikit-learn's callbacks see a task for each candidate, which begins and ends when it has
+    finished. One that asks to stop ends the search: what has not converged is scored as it is,
+    the model is the mean over folds of the best penalty's candidates, and there is no refit.
 
     Examples
     --------
@@ -184,6 +188,9 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         "dtype": [None, str, type, np.dtype, torch.dtype],
         "random_state": ["random_state"],
     }
+
+    # The scorer's, not this class's own.
+    __metadata_request__score: ClassVar = {"sample_weight": metadata_routing.UNUSED}
 
     C_: float
     l1_ratio_: float
@@ -236,7 +243,8 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         y : {array-like, tensor} of shape (n_samples,)
             Their labels: numbers or strings, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the samples, in fits and in scores; None weighs all alike.
+            Non-negative weights of the samples, in fits, and in scores where the scorer takes
+            them; None weighs all alike.
         **params : dict
             What the splitter and the scorer ask for, such as ``groups``, where scikit-learn's
             ``enable_metadata_routing`` is on.
@@ -267,31 +275,40 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             placement = resolve_placement(self, X)
             classes, codes = encode_labels(y)
             weights = check_sample_weight(sample_weight, len(codes))
-            for_split, for_score = self._route(sample_weight, params)
+            for_split, for_score = self._route(None if sample_weight is None else weights, params)
             splits = check_cv(self.cv, y, classifier=True).split(X, y, **for_split)
-            grid = Grid(Cs, l1_ratios, check_folds(splits, len(codes)), len(codes))
+            folds = check_folds(splits, len(codes), for_score.get("sample_weight"))
+            grid = Grid(Cs, l1_ratios, folds, len(codes))
             weights = apply_class_weight(self.class_weight, classes, codes, weights)
-            samples = Samples(X, codes, weights)
+            problem = Problem(Samples(X, codes, weights), len(classes), placement)
             tasks = self._begin_tasks(grid, classes, placement.dtype, given)
-            solve = partial(
-                self._solve, samples=samples, n_classes=len(classes), placement=placement
-            )
-            candidates = solve(grid, tasks=tasks)
+            candidates = self._solve(grid, problem, tasks=tasks, verbose=self.verbose)
             scores = score_folds(
-                *(grid, candidates.W.to(placement.dtype), X, y),
+                grid,
+                candidates.W.to(placement.dtype),
+                X=X,
+                y=y,
                 classes=classes,
                 scorer=resolve_scorer(self.scoring),
                 score_params=for_score,
                 parameters=self._shared_parameters(),
             )
-            chosen, refitted = self._choose(grid, candidates, scores, solve)
-            self._store(grid, candidates, scores, chosen, classes, placement)
-            tasks.end_fit(chosen.W)
-        self._warn(scores, candidates, refitted, placement.dtype)
+            fits, chosen = [candidates], choose(grid, candidates.W, scores, refit=self.refit)
+            if self.refit and not candidates.is_stopped_early:
+                fits.append(self._solve(grid.to_all_samples(chosen), problem, W=chosen.W))
+                chosen = replace(chosen, W=fits[-1].W)
+            W = chosen.W.to(placement.dtype)
+            self.__dict__.update(
+                linear_attributes(W, self.n_features_in_, classes),
+                **search_attributes(grid, candidates, chosen, scores, placement),
+            )
+            tasks.end_fit(W)
+        for category, message in shortfalls(fits, scores, self.tol, placement.dtype):
+            # 3: past scikit-learn's wrapper, to the line that called fit.
+            warnings.warn(message, category, stacklevel=3)
         return self
 
-    # As LogisticRegressionCV's, whose score is not always accuracy.
-    def score(self, X: Any, y: Any, **score_params: Any) -> float:  # type: ignore[override]
+    def score(self, X: Any, y: Any, sample_weight: Any = None, **score_params: Any) -> float:
         """Return the score that ``scoring`` means on the given samples and labels.
 
         Parameters
@@ -300,9 +317,11 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             The samples.
         y : {array-like, tensor} of shape (n_samples,)
             Their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights, for a scorer that takes them.
         **score_params : dict
-            ``sample_weight``, where the metric takes it; with scikit-learn's
-            ``enable_metadata_routing`` whatever the scorer asks for.
+            What else the scorer asks for, where scikit-learn's ``enable_metadata_routing`` is
+            on.
 
         Returns
         -------
@@ -310,12 +329,17 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             The score, accuracy by default.
         """
         check_is_fitted(self)
-        _raise_for_params(score_params, self, "score", allow=["sample_weight"])
+        _raise_for_params(score_params, self, "score")
+        scorer = resolve_scorer(self.scoring)
+        if sample_weight is not None:
+            score_params = {**score_params, "sample_weight": sample_weight}
         if _routing_enabled():
             score_params = process_routing(self, "score", **score_params).scorer.score
+        elif not takes_sample_weight(scorer):
+            score_params = {}
         score_params = {name: to_numpy(value) for name, value in score_params.items()}
-        scorer = with_all_classes(resolve_scorer(self.scoring), self.classes_)
         with predictions_in_numpy():
+            scorer = with_all_classes(scorer, self.classes_)
             return float(scorer(self, X, to_numpy(y), **score_params))
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -326,28 +350,22 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         routing : sklearn.utils.metadata_routing.MetadataRouter
             The requests of `fit` and `score`.
         """
-        for_scorer = MethodMapping().add(caller="fit", callee="score")
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split")
-            )
-            .add(
-                scorer=resolve_scorer(self.scoring),
-                method_mapping=for_scorer.add(caller="score", callee="score"),
-            )
-        )
+        of_splitter = MethodMapping().add(caller="fit", callee="split")
+        of_scorer = MethodMapping().add(caller="fit", callee="score")
+        of_scorer.add(caller="score", callee="score")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(splitter=self.cv, method_mapping=of_splitter)
+        return router.add(scorer=resolve_scorer(self.scoring), method_mapping=of_scorer)
 
     def _route(
-        self, sample_weight: Any, params: dict[str, Any]
+        self, sample_weight: Array | None, params: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the splitter and what the scorer get of the metadata of a fit."""
         if _routing_enabled():
+            params = {name: to_numpy(value) for name, value in params.items()}
             routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             return routed.splitter.split, routed.scorer.score
-        is_weighted = takes_sample_weight(resolve_scorer(self.scoring))
-        if sample_weight is None or not is_weighted:
+        if sample_weight is None or not takes_sample_weight(resolve_scorer(self.scoring)):
             return {}, {}
         return {}, {"sample_weight": sample_weight}
 
@@ -359,7 +377,9 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         def fitted_attributes(W: Tensor) -> dict[str, Any]:
             return linear_attributes(W.to(dtype), self.n_features_in_, classes)
 
-        context = self._init_callback_context(max_subtasks=len(grid.C), sequential_subtasks=False)
+        context = self._init_callback_context(
+            max_subtasks=len(grid.candidate_Cs), sequential_subtasks=False
+        )
         tasks = CallbackTasks(self, context, given, fitted_attributes)
         tasks.begin_fit()
         return tasks
@@ -367,19 +387,16 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
     def _solve(
         self,
         grid: Grid,
+        problem: Problem,
         *,
-        samples: Samples,
-        n_classes: int,
-        placement: Placement,
-        tasks: CallbackTasks | None = None,
         W: Tensor | None = None,
+        tasks: CallbackTasks | None = None,
+        verbose: int = 0,
     ) -> Candidates:
         """Return the fitted candidates of ``grid``, from the weights ``W`` (M, K, D) on."""
-        objective = build_grid_objective(grid, samples, n_classes, self.fit_intercept, placement)
-        solver = minimize_full_batch(
-            objective, constant_model(objective) if W is None else W, tol=self.tol
-        )
-        verbose = 0 if tasks is None else self.verbose
+        objective = build_grid_objective(grid, problem, fit_intercept=self.fit_intercept)
+        W = constant_model(objective) if W is None else W
+        solver = minimize_full_batch(objective, W, tol=self.tol)
         return run_candidates(solver, max_iter=self.max_iter, tasks=tasks, verbose=verbose)
 
     def _shared_parameters(self) -> dict[str, Any]:
@@ -387,56 +404,30 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         names = ("fit_intercept", "class_weight", "max_iter", "tol", "device", "dtype")
         return {name: getattr(self, name) for name in names}
 
-    def _choose(
-        self,
-        grid: Grid,
-        candidates: Candidates,
-        scores: Array,
-        solve: Callable[..., Candidates],
-    ) -> tuple[Choice, Candidates | None]:
-        """Return the penalty and weights that the scores choose, and the fit to all samples."""
-        if not self.refit:
-            return mean_of_best(grid, candidates.W, scores), None
-        best = best_on_average(grid, candidates.W, scores)
-        refitted = solve(grid.to_all_samples(best), W=best.W)
-        return replace(best, W=refitted.W), refitted
 
-    def _store(
-        self,
-        grid: Grid,
-        candidates: Candidates,
-        scores: Array,
-        chosen: Choice,
-        classes: Array,
-        placement: Placement,
-    ) -> None:
-        """Set the fitted attributes, all at once and last of all."""
-        W = candidates.W.to(placement.dtype).cpu()
-        self.__dict__.update(
-            linear_attributes(chosen.W.to(placement.dtype), self.n_features_in_, classes),
-            C_=chosen.C,
-            l1_ratio_=chosen.l1_ratio,
-            Cs_=grid.Cs,
-            l1_ratios_=grid.l1_ratios,
-            scores_=scores,
-            coefs_paths_=W.view(*grid.shape, *W.shape[1:]).numpy(),
-            n_iter_=candidates.n_iter.cpu().numpy().reshape(grid.shape),
-            device_=str(placement.device),
-        )
+def search_attributes(
+    grid: Grid, candidates: Candidates, chosen: Choice, scores: Array, placement: Placement
+) -> dict[str, Any]:
+    """Return the fitted attributes beside the model, as NumPy of the fit's dtype."""
+    paths = candidates.W.to(placement.dtype).cpu().numpy()
+    return {
+        "C_": chosen.C,
+        "l1_ratio_": chosen.l1_ratio,
+        "Cs_": grid.Cs,
+        "l1_ratios_": grid.l1_ratios,
+        "scores_": scores,
+        "coefs_paths_": paths.reshape(*grid.shape, *paths.shape[1:]),
+        "n_iter_": candidates.n_iter.cpu().numpy().reshape(grid.shape),
+        "device_": str(placement.device),
+    }
 
-    def _warn(
-        self,
-        scores: Array,
-        candidates: Candidates,
-        refitted: Candidates | None,
-        dtype: torch.dtype,
-    ) -> None:
-        """Warn of scores that are no numbers and of fits that did not converge."""
-        if np.isnan(scores).any():
-            n_nan = int(np.isnan(scores).sum())
-            message = f"{n_nan} of {scores.size} scores are NaN, and count as the lowest."
-            warnings.warn(message, UserWarning, stacklevel=4)
-        for fitted in (candidates, refitted):
-            if fitted and (shortfall := candidates_shortfall(fitted, self.tol, dtype)):
-                # 4: past `fit` and scikit-learn's wrapper of it, to the line that called it.
-                warnings.warn(shortfall, ConvergenceWarning, stacklevel=4)
+
+def shortfalls(
+    fits: list[Candidates], scores: Array, tol: float, dtype: torch.dtype
+) -> Iterator[tuple[type[Warning], str]]:
+    """Yield the warnings of scores that are no numbers and of fits that did not converge."""
+    if n_nan := int(np.isnan(scores).sum()):
+        yield UserWarning, f"{n_nan} of {scores.size} scores are NaN, and count as the lowest."
+    for fitted in fits:
+        if message := candidates_shortfall(fitted, tol, dtype):
+            yield ConvergenceWarning, message

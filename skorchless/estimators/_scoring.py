@@ -5,7 +5,7 @@ TorchLogisticClassifierCV calls it. All candidates of a fold are predicted by on
 
 from __future__ import annotations
 
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,19 @@ from skorchless.estimators._linear import predictions_in_numpy, score_rows
 from skorchless.estimators._problem import linear_attributes
 
 
-class Candidate(TorchLogisticClassifier):
-    """A fitted classifier that knows its scores of some samples already."""
+class ScoredClassifier(TorchLogisticClassifier):
+    """A classifier with coef_, intercept_ and classes_ whose scores of some samples are known."""
 
-    # Not fitted attributes: what a scorer may look at is a fitted TorchLogisticClassifier.
-    _known_X: Any
-    _known_scores: Tensor  # (N, K)
+    # Of which samples, by which coefficients; a scorer may fit it anew, or a clone of it.
+    _known: tuple[Any, Array, Tensor] | None = None
 
     def _scores(self, X: Any) -> Tensor:
         """Return the scores (N, K), without a product where they are known."""
-        return self._known_scores if X is self._known_X else super()._scores(X)
+        if self._known is not None:
+            known_X, known_coef, known_scores = self._known
+            if X is known_X and self.coef_ is known_coef:
+                return known_scores
+        return super()._scores(X)
 
 
 def resolve_scorer(scoring: Any) -> Any:
@@ -60,7 +63,12 @@ def with_all_classes(scorer: Any, classes: Array) -> Any:
 
 def takes_sample_weight(scorer: Any) -> bool:
     """Return whether ``scorer`` can weigh samples."""
-    return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+    try:
+        parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
+    except ValueError:  # a builtin that does not tell
+        return False
+    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
+    return takes_any or "sample_weight" in parameters
 
 
 def _as_number(score: Any) -> float:
@@ -74,9 +82,9 @@ def _as_number(score: Any) -> float:
 def score_folds(
     grid: Grid,
     W: Tensor,
+    *,
     X: Any,
     y: Array,
-    *,
     classes: Array,
     scorer: Any,
     score_params: dict[str, Any],
@@ -97,10 +105,10 @@ def score_folds(
         for (C, ratio), weights, known_scores in zip(
             penalties, torch.split(of_fold, 1), torch.split(known, W.shape[1], 1), strict=True
         ):
-            candidate = Candidate(C=C, l1_ratio=ratio, **parameters)
-            candidate.__dict__.update(linear_attributes(weights, X.shape[1], classes))
-            candidate.n_features_in_ = X.shape[1]
-            candidate._known_X, candidate._known_scores = X_test, known_scores
+            model = ScoredClassifier(C=C, l1_ratio=ratio, **parameters)
+            model.__dict__.update(linear_attributes(weights, X.shape[1], classes))
+            model.n_features_in_ = X.shape[1]
+            model._known = (X_test, model.coef_, known_scores)
             with predictions_in_numpy():
-                scores.append(_as_number(scorer(candidate, X_test, y_test, **params)))
+                scores.append(_as_number(scorer(model, X_test, y_test, **params)))
     return np.reshape(scores, grid.shape)

@@ -75,6 +75,10 @@ def test_a_callback_that_asks_to_stop_ends_the_search_with_what_there_is():
     stopped = clf.set_callbacks(Recorder(stop_after=1)).fit(X, Y)  # without a warning
     assert stopped.n_iter_.max() < whole
     assert np.isfinite(stopped.scores_).all()
+    # No iteration more: the model is the mean of the best penalty's folds.
+    best = (stopped.Cs_ == stopped.C_).argmax()
+    paths = stopped.coefs_paths_[:, 0, best, :, :-1]
+    np.testing.assert_allclose(stopped.coef_, paths.mean(0))
     assert accuracy_score(Y, stopped.predict(X)) > 0.8
 
 

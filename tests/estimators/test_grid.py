@@ -9,12 +9,12 @@ from skorchless._engine.placement import place
 from skorchless.estimators._grid import (
     Choice,
     Grid,
-    best_on_average,
+    Problem,
     build_grid_objective,
-    check_Cs,
+    choose,
     fold_weights,
-    mean_of_best,
 )
+from skorchless.estimators._inputs import check_Cs
 from skorchless.estimators._problem import Samples
 
 RNG = np.random.RandomState(0)
@@ -33,14 +33,14 @@ def test_a_number_of_Cs_spans_the_decades_of_logistic_regression_cv():
 def test_candidates_go_by_fold_then_ratio_then_C():
     grid = make_grid(l1_ratios=(0.0, 1.0))
     assert grid.shape == (2, 2, 3)
-    assert grid.fold.tolist() == 6 * [0] + 6 * [1]
-    assert grid.C.tolist() == 4 * [0.1, 1.0, 10.0]
+    assert grid.candidate_folds.tolist() == 6 * [0] + 6 * [1]
+    assert grid.candidate_Cs.tolist() == 4 * [0.1, 1.0, 10.0]
 
 
 def test_the_last_fit_is_one_candidate_of_all_samples():
     whole = make_grid().to_all_samples(Choice(10.0, 0.0, torch.zeros(1, 3, 3)))
     assert whole.shape == (1, 1, 1)
-    assert whole.C.tolist() == [10.0]
+    assert whole.candidate_Cs.tolist() == [10.0]
     np.testing.assert_array_equal(fold_weights(whole, WEIGHTS)[:, 0], WEIGHTS)
 
 
@@ -52,7 +52,8 @@ def test_a_fold_weighs_its_training_samples_as_often_as_they_are_drawn():
 
 def test_each_candidates_objective_is_that_of_its_fold():
     placement = place(torch.device("cpu"), torch.float64)
-    objective = build_grid_objective(make_grid(), Samples(X, CODES, WEIGHTS), 3, True, placement)
+    problem = Problem(Samples(X, CODES, WEIGHTS), 3, placement)
+    objective = build_grid_objective(make_grid(), problem, fit_intercept=True)
     W = torch.randn(objective.weights_shape, generator=torch.Generator().manual_seed(0)).double()
     values, _ = objective.value_and_grad(W)
     for m, (value, (f, C)) in enumerate(
@@ -73,6 +74,6 @@ def test_the_best_on_average_and_the_mean_of_the_best():
     grid = make_grid()
     scores = np.array([[[0.0, 0.9, 1.0]], [[0.0, 0.8, 0.1]]])
     W = torch.arange(6.0)[:, None, None]
-    average, of_best = best_on_average(grid, W, scores), mean_of_best(grid, W, scores)
+    average, of_best = (choose(grid, W, scores, refit=refit) for refit in (True, False))
     assert (average.C, float(average.W)) == (1.0, (1 + 4) / 2)
     assert (of_best.C, float(of_best.W)) == ((10.0 + 1.0) / 2, (2 + 4) / 2)

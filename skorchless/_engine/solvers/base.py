@@ -37,7 +37,7 @@ class Progress:
     buffers: dict[str, Tensor] = field(default_factory=dict)
 
     def put(self, models: Tensor, latest: Progress) -> Progress:
-        """Return this record with that of ``models``, an index into all M, replaced."""
+        """Return this record with that of ``models`` replaced, without buffers."""
         return Progress(
             self.W.index_copy(0, models, latest.W),
             self.value.index_copy(0, models, latest.value),

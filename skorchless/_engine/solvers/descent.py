@@ -135,18 +135,21 @@ def _backtrack(
     The others need no further pass: of 50 models, one is nearly always left behind.
     """
     reached = ray.start
+    is_found = torch.zeros_like(accepted)
     pending = torch.arange(len(step), device=step.device)
-    for _ in range(MAX_BACKTRACKS):
+    n_backtracks = 0
+    while True:
         done, left = accepted.nonzero()[:, 0], (~accepted).nonzero()[:, 0]
         reached = reached.put(pending[done], trial.take(done))
+        is_found[pending[done]] = True
+        if not len(left) or n_backtracks == MAX_BACKTRACKS:
+            return reached, ~is_found
+        n_backtracks += 1
         step = _shorter(ray, step, trial)[left]
         objective, ray, pending = objective.take(left), ray.take(left), pending[left]
-        if not len(left):
-            break
         W = ray.start.W + _per_model(step) * ray.direction
         trial = Point(W, *objective.value_and_grad(W))
         accepted = _is_acceptable(ray, step, trial, _relative_rounding(objective))
-    return reached, torch.zeros_like(reached.value, dtype=torch.bool).index_fill(0, pending, True)
 
 
 def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:

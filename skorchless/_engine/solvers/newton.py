@@ -46,11 +46,14 @@ class NewtonDirections:
         scaled = hessian * scale * scale.mT
         grad = point.grad.flatten(1)[..., None] * scale  # (M, K * D, 1)
         factor, _ = torch.linalg.cholesky_ex(scaled)
+        step = scale * torch.cholesky_solve(grad, factor)
         # A failed factorisation has zeros or NaN on its diagonal.
-        if (factor.diagonal(dim1=1, dim2=2).square() > self._rounding).all():
-            step = scale * torch.cholesky_solve(grad, factor)
-        else:
-            step = self._step_where_curved(hessian, point.grad.flatten(1)[..., None])
+        is_sound = (factor.diagonal(dim1=1, dim2=2).square() > self._rounding).all(1)  # (M,)
+        if not is_sound.all():
+            flat = (~is_sound).nonzero()[:, 0]
+            step[flat] = self._step_where_curved(
+                hessian[flat], point.grad[flat].flatten(1)[..., None]
+            )
         return -step.view_as(point.grad)
 
     def _step_where_curved(self, hessian: Tensor, grad: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from problems import make_objective
 from scipy.optimize import minimize
 
 from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.solvers import descent
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import MAX_IDLE_ITERATIONS, Point, descend
 from skorchless._engine.solvers.lbfgs import LBFGSDirections
@@ -129,6 +130,25 @@ def test_a_line_search_goes_on_for_those_alone_that_need_it(models_in_passes):
     assert set(models_in_passes[2:]) == {1}
     assert (progress.value < start.value).all()
     torch.testing.assert_close(progress.W[0], -start.grad[0])
+
+
+@pytest.mark.parametrize("n_backtracks", [1, 2, 3])
+def test_the_last_backtrack_counts(n_backtracks, monkeypatch, models_in_passes):
+    objective, *_ = make_objective(alphas=(0.1,))
+    W = torch.zeros(objective.weights_shape).double()
+    start = Point(W, *objective.value_and_grad(W))
+    steps = []
+    while not (steps and steps[-1]):  # how many it takes
+        monkeypatch.setattr(descent, "MAX_BACKTRACKS", len(steps))
+        _, not_found = descent._line_search(objective, start, -(10.0**n_backtracks) * start.grad)
+        steps.append(not bool(not_found))
+    needed = len(steps) - 1
+    assert needed > 0
+    models_in_passes.clear()
+    reached, not_found = descent._line_search(objective, start, -(10.0**n_backtracks) * start.grad)
+    assert not not_found
+    assert float(reached.value) < float(start.value)
+    assert len(models_in_passes) == needed + 1
 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-5, 1e-9])

@@ -26,6 +26,29 @@ def test_the_direction_solves_the_newton_equation(n_classes, fit_intercept):
     torch.testing.assert_close(hessian @ direction.flatten(), -point.grad.flatten())
 
 
+def test_a_flat_model_leaves_the_directions_of_the_others(monkeypatch):
+    X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    X = torch.cat([X, X[:, :1]], dim=1)  # without a penalty the objective is flat
+    batch, *_ = make_objective(2, X=X, alphas=(0.1, 0.0, 1.0))
+    W = random_weights(batch)
+    point = point_at(batch, W)
+    together = NewtonDirections(batch).at(point)
+    n_flat = []
+    of_flat = NewtonDirections._step_where_curved
+
+    def counted(self, hessian, grad):
+        n_flat.append(len(hessian))
+        return of_flat(self, hessian, grad)
+
+    monkeypatch.setattr(NewtonDirections, "_step_where_curved", counted)
+    for m in range(3):
+        one = torch.tensor([m])
+        alone = NewtonDirections(batch.take(one)).at(point.take(one))
+        torch.testing.assert_close(together[m], alone[0])
+    NewtonDirections(batch).at(point)
+    assert n_flat == [1, 1]
+
+
 def test_it_converges_quadratically():
     objective, *_ = make_objective(alphas=(1e-3,))
     W = torch.zeros(objective.weights_shape).double()
