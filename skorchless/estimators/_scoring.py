@@ -63,10 +63,7 @@ def with_all_classes(scorer: Any, classes: Array) -> Any:
 
 def takes_sample_weight(scorer: Any) -> bool:
     """Return whether ``scorer`` can weigh samples."""
-    try:
-        parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
-    except ValueError:  # a builtin that does not tell
-        return False
+    parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
     return takes_any or "sample_weight" in parameters
 
