@@ -215,6 +215,15 @@ def test_the_constant_model_is_the_best_one_that_ignores_X(n_classes):
     torch.testing.assert_close(log_proba(W[0, :, -1:]).exp()[:, 0], share)
 
 
+def test_each_fold_starts_from_its_own_class_frequencies():
+    weights = torch.rand(40, 2, generator=torch.Generator().manual_seed(2)).double()
+    objective, _, codes, weights = make_objective(alphas=(0.1, 0.1), weights=weights)
+    proba = log_proba(constant_model(objective)[..., -1:]).exp()[..., 0]  # (M, classes)
+    for m in range(2):
+        counts = torch.zeros(3).double().index_add_(0, codes, weights[:, m])
+        torch.testing.assert_close(proba[m], counts / counts.sum())
+
+
 def test_a_class_without_weight_starts_at_a_finite_score():
     objective, _, codes, _ = make_objective(3)
     objective, *_ = make_objective(3, weights=(codes != 1).double())

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score
@@ -11,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skorchless import TorchLogisticClassifierCV
+from skorchless._engine.solvers.base import Status
+from skorchless.estimators._candidates import Candidates, candidates_shortfall
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -125,6 +128,24 @@ def test_verbose_prints_a_row_for_each_iteration_of_the_batch(capsys):
     np.testing.assert_array_equal(cells[:, 1], finished)
     assert (cells[:, 2] == 6).all()
     assert cells[-1, 3] <= clf.tol
+
+
+def test_of_stalled_and_unfinished_candidates_more_iterations_are_advised():
+    # More iterations do help some of them; where all have stalled, only precision does.
+    W = torch.zeros(3, 3, 5)
+    mixed = torch.tensor([Status.STALLED, Status.RUNNING, Status.CONVERGED])
+    stalled = torch.tensor([Status.STALLED, Status.STALLED, Status.CONVERGED])
+    messages = [
+        candidates_shortfall(
+            Candidates(W, torch.tensor([5, 9, 2]), status, torch.tensor([0.3, 0.2, 0.0]), False),
+            1e-4,
+            torch.float32,
+        )
+        for status in (mixed, stalled)
+    ]
+    assert "for 2 of 3 candidates, did not converge in 9 iterations" in messages[0]
+    assert "can not lower the objective any further in float32" in messages[1]
+    assert "the largest gradient entry is 0.3, tol=0.0001" in messages[0]
 
 
 def test_without_verbose_nothing_is_printed(capfd):

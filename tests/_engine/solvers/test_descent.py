@@ -132,6 +132,36 @@ def test_a_line_search_goes_on_for_those_alone_that_need_it(models_in_passes):
     torch.testing.assert_close(progress.W[0], -start.grad[0])
 
 
+def test_a_model_stalls_by_its_own_failures_when_others_leave(monkeypatch):
+    objective, *_ = make_objective(alphas=(0.1, 0.1, 0.1))
+    W = torch.ones(objective.weights_shape).double()
+    start = Point(W, torch.tensor([3.0, 3.0, 3.0]), W)
+    done = Point(W, torch.tensor([1.0, 2.0, 3.0]), W * torch.tensor([0.0, 1, 1])[:, None, None])
+    part = torch.tensor([1, 2])
+    script = iter(
+        [
+            # The first model converges, the third finds no step; then the third finds none again.
+            (done, torch.tensor([False, False, True])),
+            (
+                Point(W[part], torch.tensor([1.0, 3.0]), W[part]),
+                torch.tensor([False, True]),
+            ),
+        ]
+    )
+    monkeypatch.setattr(descent, "_line_search", lambda *_: next(script))
+
+    class Anywhere(Uphill):
+        def at(self, point):
+            return -point.grad
+
+        def keep(self, _):
+            pass
+
+    first, second = islice(descend(objective, start, Anywhere(), tol=0.5), 2)
+    assert first.status.tolist() == [Status.CONVERGED, Status.RUNNING, Status.RUNNING]
+    assert second.status.tolist() == [Status.CONVERGED, Status.RUNNING, Status.STALLED]
+
+
 @pytest.mark.parametrize("n_backtracks", [1, 2, 3])
 def test_the_last_backtrack_counts(n_backtracks, monkeypatch, models_in_passes):
     objective, *_ = make_objective(alphas=(0.1,))

@@ -98,6 +98,38 @@ def test_the_models_kept_go_on_as_in_the_batch(monkeypatch):
         expected = whole.at(point)
         direction = kept.at(point if i < 12 else point.take(part))
     torch.testing.assert_close(direction, expected[part])
+    # Without a new pair the scale is that of the last one.
+    again = kept.at(point.take(part))
+    torch.testing.assert_close(again, whole.at(point)[part])
+
+
+def test_the_models_kept_go_on_where_the_classes_can_not_be_weighed(monkeypatch):
+    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: 3)
+    monkeypatch.setattr(lbfgs, "class_preconditioner", lambda *_: None)
+    objective, *_ = make_objective(alphas=(0.01, 0.1, 1.0))
+    visited = points(objective, 6)
+    part = torch.tensor([0, 2])
+    whole, kept = (LBFGSDirections(objective, visited[0]) for _ in range(2))
+    kept.keep(part)
+    for point in visited:
+        expected, direction = whole.at(point), kept.at(point.take(part))
+    torch.testing.assert_close(direction, expected[part])
+
+
+def test_what_is_known_of_the_classes_is_trusted_more_each_time(monkeypatch):
+    dampings = []
+
+    def seen(objective, W, shared, damping):
+        dampings.append(damping)
+
+    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: 1)
+    monkeypatch.setattr(lbfgs, "class_preconditioner", seen)
+    objective, *_ = make_objective()
+    visited = points(objective, 8)
+    directions = LBFGSDirections(objective, visited[0])
+    for point in visited:
+        directions.at(point)
+    assert dampings == pytest.approx([1e-3, 1e-4, 1e-5])
 
 
 def test_later_directions_know_the_classes(monkeypatch):
