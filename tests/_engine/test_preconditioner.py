@@ -102,6 +102,7 @@ def test_rows_without_weight_among_the_thinned_ones_leave_it_finite(monkeypatch)
 @pytest.mark.parametrize("max_matrix", [1500, 0], ids=["matrix", "diagonal"])
 def test_what_few_rows_show_is_damped(max_matrix, monkeypatch):
     monkeypatch.setattr(preconditioner, "MAX_MATRIX_FEATURES", max_matrix)
+    monkeypatch.setattr(preconditioner, "MIN_GRAM_ROWS", 40_000)
     # Two features of the same size: one in half of the rows, one in a single row.
     X = torch.zeros(40_000, 2).double()
     X[::2, 0], X[0, 1] = 2.0, 2.0

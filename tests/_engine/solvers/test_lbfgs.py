@@ -99,8 +99,9 @@ def test_the_models_kept_go_on_as_in_the_batch(monkeypatch):
         direction = kept.at(point if i < 12 else point.take(part))
     torch.testing.assert_close(direction, expected[part])
     # Without a new pair the scale is that of the last one.
-    again = kept.at(point.take(part))
-    torch.testing.assert_close(again, whole.at(point)[part])
+    last = torch.tensor([1])
+    kept.keep(last)
+    torch.testing.assert_close(kept.at(point.take(part[last])), whole.at(point)[part[last]])
 
 
 def test_the_models_kept_go_on_where_the_classes_can_not_be_weighed(monkeypatch):
