@@ -5,7 +5,6 @@ TorchLogisticClassifierCV gives it a solver to drive; the solver knows nothing o
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,7 +35,7 @@ def run_candidates(
     """
     table = ProgressTable("iter", "finished", "of", "gradient")
     is_stopped = False
-    for number in itertools.count(1):
+    for number in range(1, max_iter + 1):
         progress = next(solver)
         if number == 1:
             is_running = torch.ones_like(progress.status, dtype=torch.bool)

@@ -33,12 +33,16 @@ from skorchless.estimators._inputs import (
     encode_labels,
     fitted_state_kept_on_error,
 )
-from skorchless.estimators._linear import LinearPredictionMixin
+from skorchless.estimators._linear import (
+    LinearPredictionMixin,
+    linear_attributes,
+    pack_weights,
+)
 from skorchless.estimators._monitor import (
-    CallbackTasks,
     History,
     Validation,
     as_metadata,
+    begin_tasks,
     run,
     shortfall,
 )
@@ -49,8 +53,6 @@ from skorchless.estimators._problem import (
     build_solver,
     continued_stream,
     first_weights,
-    linear_attributes,
-    pack_weights,
     resolve_placement,
     set_validation_aside,
 )
@@ -467,13 +469,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         given: dict[str, Any],
     ) -> History:
         """Run ``solver`` under the eyes of callbacks and of the validation samples."""
-
-        def fitted_attributes(W: Tensor) -> dict[str, Any]:
-            return linear_attributes(W.to(dtype), self.n_features_in_, classes)
-
-        context = self._init_callback_context(max_subtasks=self.max_iter)
-        tasks = CallbackTasks(self, context, given, fitted_attributes)
-        tasks.begin_fit()
+        tasks = begin_tasks(self, given, classes, dtype, max_subtasks=self.max_iter)
         history = run(
             solver,
             max_iter=self.max_iter,

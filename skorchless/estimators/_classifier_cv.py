@@ -48,13 +48,17 @@ from skorchless.estimators._inputs import (
     fitted_state_kept_on_error,
     to_numpy,
 )
-from skorchless.estimators._linear import LinearPredictionMixin, predictions_in_numpy
-from skorchless.estimators._monitor import CallbackTasks, as_metadata
-from skorchless.estimators._problem import Samples, linear_attributes, resolve_placement
+from skorchless.estimators._linear import (
+    LinearPredictionMixin,
+    linear_attributes,
+    predictions_in_numpy,
+)
+from skorchless.estimators._monitor import CallbackTasks, as_metadata, begin_tasks
+from skorchless.estimators._problem import Samples, resolve_placement
 from skorchless.estimators._scoring import (
     resolve_scorer,
     score_folds,
-    takes_sample_weight,
+    weights_for,
     with_all_classes,
 )
 
@@ -275,13 +279,23 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             placement = resolve_placement(self, X)
             classes, codes = encode_labels(y)
             weights = check_sample_weight(sample_weight, len(codes))
-            for_split, for_score = self._route(None if sample_weight is None else weights, params)
+            scorer = resolve_scorer(self.scoring)
+            for_split, for_score = self._route(
+                scorer, None if sample_weight is None else weights, params
+            )
             splits = check_cv(self.cv, y, classifier=True).split(X, y, **for_split)
             folds = check_folds(splits, len(codes), for_score.get("sample_weight"))
             grid = Grid(Cs, l1_ratios, folds, len(codes))
             weights = apply_class_weight(self.class_weight, classes, codes, weights)
             problem = Problem(Samples(X, codes, weights), len(classes), placement)
-            tasks = self._begin_tasks(grid, classes, placement.dtype, given)
+            tasks = begin_tasks(
+                self,
+                given,
+                classes,
+                placement.dtype,
+                max_subtasks=len(grid.candidate_Cs),
+                in_order=False,
+            )
             candidates = self._solve(grid, problem, tasks=tasks, verbose=self.verbose)
             scores = score_folds(
                 grid,
@@ -289,7 +303,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
                 X=X,
                 y=y,
                 classes=classes,
-                scorer=resolve_scorer(self.scoring),
+                scorer=scorer,
                 score_params=for_score,
                 parameters=self._shared_parameters(),
             )
@@ -331,12 +345,12 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         check_is_fitted(self)
         _raise_for_params(score_params, self, "score")
         scorer = resolve_scorer(self.scoring)
-        if sample_weight is not None:
-            score_params = {**score_params, "sample_weight": sample_weight}
         if _routing_enabled():
+            if sample_weight is not None:
+                score_params = {**score_params, "sample_weight": sample_weight}
             score_params = process_routing(self, "score", **score_params).scorer.score
-        elif not takes_sample_weight(scorer):
-            score_params = {}
+        else:
+            score_params = weights_for(scorer, sample_weight)
         score_params = {name: to_numpy(value) for name, value in score_params.items()}
         with predictions_in_numpy():
             scorer = with_all_classes(scorer, self.classes_)
@@ -358,31 +372,14 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         return router.add(scorer=resolve_scorer(self.scoring), method_mapping=of_scorer)
 
     def _route(
-        self, sample_weight: Array | None, params: dict[str, Any]
+        self, scorer: Any, sample_weight: Array | None, params: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the splitter and what the scorer get of the metadata of a fit."""
         if _routing_enabled():
             params = {name: to_numpy(value) for name, value in params.items()}
             routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             return routed.splitter.split, routed.scorer.score
-        if sample_weight is None or not takes_sample_weight(resolve_scorer(self.scoring)):
-            return {}, {}
-        return {}, {"sample_weight": sample_weight}
-
-    def _begin_tasks(
-        self, grid: Grid, classes: Array, dtype: torch.dtype, given: dict[str, Any]
-    ) -> CallbackTasks:
-        """Return the callbacks' tasks, one for each candidate, after telling of the fit."""
-
-        def fitted_attributes(W: Tensor) -> dict[str, Any]:
-            return linear_attributes(W.to(dtype), self.n_features_in_, classes)
-
-        context = self._init_callback_context(
-            max_subtasks=len(grid.candidate_Cs), sequential_subtasks=False
-        )
-        tasks = CallbackTasks(self, context, given, fitted_attributes)
-        tasks.begin_fit()
-        return tasks
+        return {}, weights_for(scorer, sample_weight)
 
     def _solve(
         self,

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.placement import Placement, as_tensor
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.placement import Placement
 from skorchless.estimators._inputs import Array
 from skorchless.estimators._problem import Samples
 
@@ -96,9 +95,8 @@ def build_grid_objective(grid: Grid, problem: Problem, *, fit_intercept: bool) -
     def to_engine(values: Array, dtype: torch.dtype) -> torch.Tensor:
         return torch.from_numpy(values).to(placement.device, dtype)
 
-    columns = (torch.from_numpy(samples.codes), torch.from_numpy(weights).to(placement.dtype))
     return PenalizedNLL(
-        rows=TensorRows(as_tensor(samples.X), columns, placement),
+        rows=samples.rows(placement, weights),
         n_classes=problem.n_classes,
         fit_intercept=fit_intercept,
         alpha=to_engine(alpha, placement.sum_dtype),

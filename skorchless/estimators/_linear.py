@@ -1,6 +1,7 @@
 """The predict methods of a fitted linear classifier: one product, and what is read from it.
 
-The classifiers inherit them. The weights go to where X is.
+The classifiers inherit them. The weights go to where X is. The attributes that they read, and the
+engine's weights, are turned into each other here too.
 """
 
 from __future__ import annotations
@@ -129,6 +130,29 @@ class LinearPredictionMixin(ClassifierMixin):
         placement = place(X.device, dtype)
         W = W.to(placement.device, placement.dtype)
         return score_rows(X, W, placement)
+
+
+def pack_weights(estimator: Any) -> Tensor:
+    """Return the engine's weights (1, K, D) of a fitted estimator."""
+    columns = [estimator.coef_]
+    if estimator.fit_intercept:
+        columns.append(estimator.intercept_[:, None])
+    return torch.from_numpy(np.concatenate(columns, axis=1))[None]
+
+
+def unpack_weights(W: Tensor, n_features: int) -> tuple[Array, Array]:
+    """Return ``coef`` (K, P) and ``intercept`` (K,) of the weights (1, K, D)."""
+    weights = W[0].cpu().numpy()
+    coef = np.ascontiguousarray(weights[:, :n_features])
+    has_intercept = weights.shape[1] > n_features
+    intercept = weights[:, -1].copy() if has_intercept else np.zeros_like(coef[:, 0])
+    return coef, intercept
+
+
+def linear_attributes(W: Tensor, n_features: int, classes: Array) -> dict[str, Any]:
+    """Return what prediction needs of the weights (1, K, D), as NumPy of their dtype."""
+    coef, intercept = unpack_weights(W, n_features)
+    return {"coef_": coef, "intercept_": intercept, "classes_": classes}
 
 
 def score_rows(X: Tensor, W: Tensor, placement: Placement) -> Tensor:

@@ -17,6 +17,8 @@ from torch import Tensor
 from skorchless._engine.objective import evaluate
 from skorchless._engine.rows import TensorRows
 from skorchless._engine.solvers.base import Patience, Progress, Status
+from skorchless.estimators._inputs import Array
+from skorchless.estimators._linear import linear_attributes
 
 
 class CallbackTasks:
@@ -56,6 +58,28 @@ class CallbackTasks:
         return task.call_on_fit_task_end(
             **self._arguments, reconstruction_attributes=lambda: self._fitted_attributes(W)
         )
+
+
+def begin_tasks(
+    estimator: Any,
+    data: dict[str, Any],
+    classes: Array,
+    dtype: torch.dtype,
+    *,
+    max_subtasks: int,
+    in_order: bool = True,
+) -> CallbackTasks:
+    """Return the tasks of a fit of ``estimator``, after callbacks are told that it begins."""
+
+    def fitted_attributes(W: Tensor) -> dict[str, Any]:
+        return linear_attributes(W.to(dtype), estimator.n_features_in_, classes)
+
+    context = estimator._init_callback_context(
+        max_subtasks=max_subtasks, sequential_subtasks=in_order
+    )
+    tasks = CallbackTasks(estimator, context, data, fitted_attributes)
+    tasks.begin_fit()
+    return tasks
 
 
 def as_metadata(sample_weight: Any) -> dict[str, Any] | None:

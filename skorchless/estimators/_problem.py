@@ -28,6 +28,7 @@ from skorchless._engine.solvers.base import Patience, Progress
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
 from skorchless.estimators._inputs import Array, check_X_y, encode_known_labels
+from skorchless.estimators._linear import pack_weights
 from skorchless.estimators._monitor import Validation
 
 
@@ -51,11 +52,10 @@ class Samples:
         )
         return self.take(train), self.take(test)
 
-    def rows(self, placement: Placement, unit: float = 1.0) -> TensorRows:
-        """Return the rows for the engine, with weights in multiples of ``unit``."""
-        codes = torch.from_numpy(self.codes)
-        weights = torch.from_numpy(self.weights[:, None] / unit).to(placement.dtype)
-        return TensorRows(as_tensor(self.X), (codes, weights), placement)
+    def rows(self, placement: Placement, weights: Array) -> TensorRows:
+        """Return the rows for the engine, with ``weights`` (N, F) in place of their own."""
+        columns = (torch.from_numpy(self.codes), torch.from_numpy(weights).to(placement.dtype))
+        return TensorRows(as_tensor(self.X), columns, placement)
 
 
 def resolve_placement(estimator: Any, X: Any) -> Placement:
@@ -87,7 +87,7 @@ def set_validation_aside(
         return train, None
     stops = estimator.early_stopping
     patience = Patience(estimator.tol, estimator.n_iter_no_change) if stops else None
-    return train, Validation(validation.rows(placement), patience)
+    return train, Validation(validation.rows(placement, validation.weights[:, None]), patience)
 
 
 def build_objective(
@@ -104,7 +104,7 @@ def build_objective(
         return torch.tensor([value], dtype=placement.sum_dtype, device=placement.device)
 
     return PenalizedNLL(
-        rows=samples.rows(placement, unit),
+        rows=samples.rows(placement, samples.weights[:, None] / unit),
         n_classes=n_classes,
         fit_intercept=estimator.fit_intercept,
         # Divided in this order, because C * total overflows sooner.
@@ -112,29 +112,6 @@ def build_objective(
         total_weight=per_model(len(samples.codes)),
         fold=torch.zeros(1, dtype=torch.int64, device=placement.device),
     )
-
-
-def pack_weights(estimator: Any) -> Tensor:
-    """Return the engine's weights (1, K, D) of a fitted estimator."""
-    columns = [estimator.coef_]
-    if estimator.fit_intercept:
-        columns.append(estimator.intercept_[:, None])
-    return torch.from_numpy(np.concatenate(columns, axis=1))[None]
-
-
-def unpack_weights(W: Tensor, n_features: int) -> tuple[Array, Array]:
-    """Return ``coef`` (K, P) and ``intercept`` (K,) of the weights (1, K, D)."""
-    weights = W[0].cpu().numpy()
-    coef = np.ascontiguousarray(weights[:, :n_features])
-    has_intercept = weights.shape[1] > n_features
-    intercept = weights[:, -1].copy() if has_intercept else np.zeros_like(coef[:, 0])
-    return coef, intercept
-
-
-def linear_attributes(W: Tensor, n_features: int, classes: Array) -> dict[str, Any]:
-    """Return what prediction needs of the weights (1, K, D), as NumPy of their dtype."""
-    coef, intercept = unpack_weights(W, n_features)
-    return {"coef_": coef, "intercept_": intercept, "classes_": classes}
 
 
 def first_weights(estimator: Any, objective: PenalizedNLL, classes: Array) -> Tensor:

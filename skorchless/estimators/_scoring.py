@@ -18,8 +18,7 @@ from skorchless._engine.placement import as_tensor, place
 from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._grid import Grid
 from skorchless.estimators._inputs import Array
-from skorchless.estimators._linear import predictions_in_numpy, score_rows
-from skorchless.estimators._problem import linear_attributes
+from skorchless.estimators._linear import linear_attributes, predictions_in_numpy, score_rows
 
 
 class ScoredClassifier(TorchLogisticClassifier):
@@ -61,11 +60,13 @@ def with_all_classes(scorer: Any, classes: Array) -> Any:
     )
 
 
-def takes_sample_weight(scorer: Any) -> bool:
-    """Return whether ``scorer`` can weigh samples."""
+def weights_for(scorer: Any, sample_weight: Any) -> dict[str, Any]:
+    """Return ``sample_weight`` as a parameter of ``scorer``, if there is one and it can weigh."""
+    if sample_weight is None:
+        return {}
     parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
-    return takes_any or "sample_weight" in parameters
+    return {"sample_weight": sample_weight} if takes_any or "sample_weight" in parameters else {}
 
 
 def _as_number(score: Any) -> float:

@@ -103,13 +103,12 @@ class RegularizationPathDisplay:
                 "attributes can be drawn."
             )
         ratios = np.asarray(estimator.l1_ratios_, dtype=np.float64)
-        nearest = int(np.abs(ratios - estimator.l1_ratio_).argmin())
-        if l1_ratio is not None:
-            if l1_ratio not in ratios:
-                raise ValueError(
-                    f"l1_ratio={l1_ratio!r} is not among those of the fit: {ratios.tolist()}."
-                )
-            nearest = int((ratios == l1_ratio).argmax())
+        if l1_ratio is not None and l1_ratio not in ratios:
+            raise ValueError(
+                f"l1_ratio={l1_ratio!r} is not among those of the fit: {ratios.tolist()}."
+            )
+        wanted = estimator.l1_ratio_ if l1_ratio is None else l1_ratio
+        nearest = int(np.abs(ratios - wanted).argmin())
         display = cls(
             estimator.Cs_,
             estimator.scores_[:, nearest],

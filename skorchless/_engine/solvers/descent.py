@@ -115,13 +115,18 @@ def _relative_rounding(objective: PenalizedNLL) -> float:
     return torch.finfo(objective.rows.placement.dtype).eps
 
 
+def _try_step(objective: PenalizedNLL, ray: Ray, step: Tensor) -> tuple[Point, Tensor]:
+    """Return the point at the step sizes (M,) along a ray, and for whom (M,) it will do."""
+    W = ray.start.W + _per_model(step) * ray.direction
+    trial = Point(W, *objective.value_and_grad(W))
+    return trial, _is_acceptable(ray, step, trial, _relative_rounding(objective))
+
+
 def _line_search(objective: PenalizedNLL, start: Point, direction: Tensor) -> tuple[Point, Tensor]:
     """Return the next point, and for which models (M,) there is none: they stay at ``start``."""
     ray = Ray(start, direction, dot(start.grad, direction))
     step = torch.ones_like(ray.slope)
-    W = start.W + direction
-    trial = Point(W, *objective.value_and_grad(W))
-    accepted = _is_acceptable(ray, step, trial, _relative_rounding(objective))
+    trial, accepted = _try_step(objective, ray, step)
     if accepted.all():
         return trial, ~accepted
     return _backtrack(objective, ray, step, trial, accepted)
@@ -147,9 +152,7 @@ def _backtrack(
         n_backtracks += 1
         step = _shorter(ray, step, trial)[left]
         objective, ray, pending = objective.take(left), ray.take(left), pending[left]
-        W = ray.start.W + _per_model(step) * ray.direction
-        trial = Point(W, *objective.value_and_grad(W))
-        accepted = _is_acceptable(ray, step, trial, _relative_rounding(objective))
+        trial, accepted = _try_step(objective, ray, step)
 
 
 def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
