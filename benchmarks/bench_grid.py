@@ -7,8 +7,7 @@ better on the rows left out.
 """
 
 import numpy as np
-from measure import alternate, load_mnist, ratio, show
-from scipy.special import log_softmax
+from measure import alternate, load_mnist, log_proba, ratio, show
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
@@ -23,8 +22,8 @@ def means_over_folds(model, X, y):
     values = np.empty((len(model.coefs_paths_), len(CS), 3))
     for f, (train, test) in enumerate(StratifiedKFold(5).split(X, y)):
         for c, C in enumerate(CS):
-            W = model.coefs_paths_[f, 0, c].astype(X.dtype)
-            log_p = log_softmax(X @ W[:, :-1].T + W[:, -1], axis=1)
+            W = model.coefs_paths_[f, 0, c]
+            log_p = log_proba(W[:, :-1], W[:, -1], X)
             nll = -log_p[np.arange(len(y)), y]
             penalty = np.square(W[:, :-1], dtype=float).sum() / (2 * C * len(train))
             hits = log_p[test].argmax(1) == y[test]

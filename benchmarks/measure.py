@@ -73,11 +73,14 @@ def objective(model: Any, X: Any, y: Any, C: float = 1.0) -> float:
     X, y = (np.asarray(torch.as_tensor(values).cpu()) for values in (X, y))
     coef = np.asarray(torch.as_tensor(model.coef_).cpu(), dtype=np.float64)
     coef = coef if len(coef) == len(np.unique(y)) else coef.T  # cyanure's is transposed
-    scores = X @ coef.T.astype(X.dtype) + np.ravel(torch.as_tensor(model.intercept_).cpu()).astype(
-        X.dtype
-    )
-    nll = -log_softmax(scores, axis=1)[np.arange(len(y)), y].mean(dtype=np.float64)
+    log_p = log_proba(coef, np.ravel(torch.as_tensor(model.intercept_).cpu()), X)
+    nll = -log_p[np.arange(len(y)), y].mean(dtype=np.float64)
     return float(nll + (coef**2).sum() / (2 * C * len(y)))
+
+
+def log_proba(coef: Any, intercept: Any, X: Any) -> Any:
+    """Return the log-probabilities (n_rows, n_classes), in the precision of ``X``."""
+    return log_softmax(X @ coef.T.astype(X.dtype) + intercept.astype(X.dtype), axis=1)
 
 
 def read_seconds(n_bytes: float) -> float:

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from recorder import Recorder
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score
@@ -20,38 +21,15 @@ X = StandardScaler().fit_transform(X)
 GRID = {"Cs": [1e-3, 1.0, 1e3], "cv": 2}
 
 
-class Recorder:
-    """A callback that records what it is told, and asks to stop after ``stop_after`` tasks."""
-
-    def __init__(self, stop_after=None):
-        self.stop_after = stop_after
-        self.events = []
-        self.coefs = {}
-
-    def setup(self, estimator, context):
-        self.events.append("setup")
-
-    def teardown(self, estimator, context):
-        self.events.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context):
-        self.events.append(("begin", context.task_name, context.task_id, context.max_subtasks))
-
-    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
-        self.events.append(("end", context.task_name, context.task_id, context.max_subtasks))
-        self.coefs[context.task_name, context.task_id] = fitted_estimator.coef_
-        assert len(fitted_estimator.predict(X)) == len(X)
-        return len(self.coefs) == self.stop_after
-
-
 def test_each_candidate_is_a_task_that_ends_when_it_has_finished():
     recorder = Recorder()
     clf = TorchLogisticClassifierCV(**GRID).set_callbacks(recorder).fit(X, Y)
-    assert recorder.events[:2] == ["setup", ("begin", "fit", 0, 6)]
-    assert recorder.events[-2:] == [("end", "fit", 0, 6), "teardown"]
+    assert recorder.events[:2] == ["setup", ("begin", "fit", 0)]
+    assert recorder.events[-2:] == [("end", "fit", 0), "teardown"]
+    assert recorder.max_subtasks["fit", 0] == 6
     tasks = recorder.events[2:-2]
-    assert {name for _, name, *_ in tasks} == {"candidate"}
-    ended = [number for event, _, number, _ in tasks if event == "end"]
+    assert {name for _, name, _ in tasks} == {"candidate"}
+    ended = [number for event, _, number in tasks if event == "end"]
     assert sorted(ended) == list(range(6))
     n_iter = clf.n_iter_.ravel()
     assert (np.diff(n_iter[ended]) >= 0).all()

@@ -26,6 +26,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
+from small_tables import standardized
 
 from skorchless import (
     GlobalStandardScaler,
@@ -33,12 +34,6 @@ from skorchless import (
     TorchLogisticClassifierCV,
 )
 from skorchless.estimators import _scoring
-
-
-def standardized(load):
-    X, y = load(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
 
 DATASETS = {
     "iris": load_iris,
@@ -451,6 +446,12 @@ def test_groups_reach_the_splitter_and_weights_the_scorer_by_routing():
     assert scores[0] == pytest.approx(scores[1], rel=1e-4)
     np.testing.assert_allclose(models[0].scores_, models[1].scores_, rtol=1e-5)
     np.testing.assert_allclose(models[0].coef_, models[1].coef_, atol=1e-3)
+
+
+def test_with_routing_a_scorer_that_asks_for_nothing_is_given_nothing():
+    with config_context(enable_metadata_routing=True):
+        clf = TorchLogisticClassifierCV(**FEW, scoring=number_right).fit(X, Y)
+        assert clf.score(X, Y) == number_right(clf, X, Y)
 
 
 def test_score_takes_weights():

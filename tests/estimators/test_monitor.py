@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from recorder import Recorder
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -12,30 +13,6 @@ from skorchless import TorchLogisticClassifier
 
 X, Y = load_iris(return_X_y=True)
 SOLVERS = ["lbfgs", "adam", "sgd"]
-
-
-class Recorder:
-    """A callback that records what it is told, and asks to stop after ``stop_after`` tasks."""
-
-    def __init__(self, stop_after=None):
-        self.stop_after = stop_after
-        self.events = []
-        self.coefs = []
-
-    def setup(self, estimator, context):
-        self.events.append("setup")
-
-    def teardown(self, estimator, context):
-        self.events.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context):
-        self.events.append(("begin", context.task_name, context.task_id))
-
-    def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
-        self.events.append(("end", context.task_name, context.task_id))
-        self.coefs.append(fitted_estimator.coef_)
-        assert fitted_estimator.predict(X).shape == y.shape
-        return context.task_name == "iteration" and context.task_id + 1 == self.stop_after
 
 
 def classifier(solver, **parameters):
@@ -55,7 +32,7 @@ def test_callbacks_are_told_of_every_iteration(solver):
         *iterations,
         *(("end", "fit", 0), "teardown"),
     ]
-    np.testing.assert_array_equal(recorder.coefs[-1], clf.coef_)
+    np.testing.assert_array_equal(recorder.coefs["fit", 0], clf.coef_)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -5,15 +5,10 @@ import pytest
 from scipy.special import logsumexp
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
+from small_tables import standardized
 
 from skorchless import TorchLogisticClassifier
-
-
-def standardized(load):
-    X, y = load(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
 
 
 def overlapping_blobs(n_classes):
