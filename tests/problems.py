@@ -19,6 +19,7 @@ def make_objective(
     n_features=5,
     *,
     alphas=(0.1,),
+    l1_ratio=0.0,
     fit_intercept=True,
     dtype=torch.float64,
     weights=None,
@@ -42,6 +43,7 @@ def make_objective(
         n_classes=n_classes,
         fit_intercept=fit_intercept,
         alpha=torch.tensor(alphas, dtype=torch.float64),
+        l1_ratio=torch.full((len(alphas),), l1_ratio, dtype=torch.float64),
         total_weight=columns.double().sum(0)[fold],
         fold=fold,
     )

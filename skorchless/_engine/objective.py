@@ -67,11 +67,15 @@ def _multinomial_nll_and_residual(
 
 @dataclass(frozen=True)
 class PenalizedNLL:
-    r"""The mean weighted NLL plus an L2 penalty on everything but the intercept.
+    r"""The mean weighted NLL plus an elastic net penalty on everything but the intercept.
 
     .. math::
         f_m(W) = \frac{\sum_i s_{if}\, \mathrm{nll}_i(W)}{\sum_i s_{if}}
-                 + \frac{\alpha_m}{2} \lVert W \rVert^2, \quad f = \mathrm{fold}(m)
+                 + \alpha_m \Big(\frac{1 - \rho_m}{2} \lVert W \rVert_2^2
+                 + \rho_m \lVert W \rVert_1\Big), \quad f = \mathrm{fold}(m)
+
+    Gradients are those of all but the L1 penalty, which has none where a weight is 0;
+    `subgradient` adds it.
 
     Attributes
     ----------
@@ -81,6 +85,8 @@ class PenalizedNLL:
     fit_intercept : bool
     alpha : Tensor (M,), dtype of sums
         The penalty per unit of weight, ``1 / (C * sum_i s_i)``.
+    l1_ratio : Tensor (M,), dtype of sums
+        The share of the L1 penalty in it.
     total_weight : Tensor (M,), dtype of sums
     fold : Tensor (M,) of int64
         Which column of row weights each model has.
@@ -90,6 +96,7 @@ class PenalizedNLL:
     n_classes: int
     fit_intercept: bool
     alpha: Tensor
+    l1_ratio: Tensor
     total_weight: Tensor
     fold: Tensor
 
@@ -104,9 +111,16 @@ class PenalizedNLL:
         return replace(
             self,
             alpha=self.alpha[models],
+            l1_ratio=self.l1_ratio[models],
             total_weight=self.total_weight[models],
             fold=self.fold[models],
         )
+
+    def select_features(self, features: Tensor) -> PenalizedNLL:
+        """Return the objective of ``features`` (P',) alone: all other weights are 0."""
+        if len(features) == self.rows.n_features:
+            return self
+        return replace(self, rows=self.rows.select_features(features))
 
     def value_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
@@ -229,17 +243,61 @@ class PenalizedNLL:
         return p * (1.0 - p) * self._of_models(weights)[:, None]
 
     @cached_property
+    def ridge(self) -> Tensor:
+        """The weight (M,) of the L2 penalty."""
+        return self.alpha * (1.0 - self.l1_ratio)
+
+    @cached_property
+    def has_l1(self) -> bool:
+        """Whether any model has an L1 penalty."""
+        return bool((self.alpha * self.l1_ratio).any())
+
+    @cached_property
     def shrinkage(self) -> Tensor:
-        """The penalty's weight on each column (M, 1, D): alpha, and 0 for the intercept."""
+        """The L2 penalty's weight on each column (M, 1, D), 0 for the intercept."""
+        return self.ridge[:, None, None] * self._is_penalized
+
+    @cached_property
+    def threshold(self) -> Tensor:
+        """The L1 penalty's weight on each column (M, 1, D), 0 for the intercept."""
+        return (self.alpha * self.l1_ratio)[:, None, None] * self._is_penalized
+
+    @cached_property
+    def _is_penalized(self) -> Tensor:
+        """Ones (D,), and 0 for the intercept."""
         per_column = self.alpha.new_ones(self.weights_shape[-1])
         if self.fit_intercept:
             per_column[-1] = 0.0
-        return self.alpha[:, None, None] * per_column
+        return per_column
 
     def penalty_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the penalty (M,) and its gradient (M, K, D)."""
+        """Return the penalty (M,) and the gradient (M, K, D) of its L2 part."""
         grad = self.shrinkage * W
-        return 0.5 * (grad * W).sum((1, 2)), grad
+        return 0.5 * (grad * W).sum((1, 2)) + self.l1_penalty(W), grad
+
+    def l1_penalty(self, W: Tensor) -> Tensor:
+        """Return the L1 part of the penalty (M,)."""
+        if not self.has_l1:
+            return torch.zeros_like(self.alpha)
+        return (self.threshold * W.abs()).sum((1, 2))
+
+    def subgradient(self, W: Tensor, grad: Tensor) -> Tensor:
+        """Return the smallest subgradient (M, K, D) at ``W``: zeros at the optimum alone.
+
+        ``grad`` is the gradient there. It is the gradient itself where there is no L1 penalty.
+        """
+        return smallest_subgradient(W, grad, self.threshold) if self.has_l1 else grad
+
+
+def smallest_subgradient(W: Tensor, grad: Tensor, threshold: Tensor) -> Tensor:
+    """Return the smallest subgradient of a function plus an L1 penalty of weight ``threshold``."""
+    # At 0 the penalty's slope is anything from -threshold to threshold.
+    return torch.where(W == 0, soft_threshold(grad, threshold), grad + threshold * W.sign())
+
+
+def soft_threshold(W: Tensor, threshold: Tensor) -> Tensor:
+    """Return ``W`` moved towards 0 by ``threshold``, and 0 where it is no further than that."""
+    return W - W.clamp(-threshold, threshold)
 
 
 # Less than a millionth of the weight counts as a millionth: no class starts at minus infinity.

@@ -80,6 +80,10 @@ class TensorRows:
         n_parts = self.n_parts if len(X) % self.n_parts == 0 else 1
         return X.view(n_parts, -1, X.shape[1])
 
+    def select_features(self, features: Tensor) -> TensorRows:
+        """Return the rows with ``features`` (P',) alone, a copy of those columns."""
+        return TensorRows(self._X.index_select(1, features), self._columns, self.placement)
+
     def thin(self, every: int) -> TensorRows:
         """Return a view of each ``every``-th row."""
         columns = tuple(column[::every] for column in self._columns)

@@ -318,7 +318,6 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         """
         given = {"X": X, "y": y, "metadata": as_metadata(sample_weight)}
         with fitted_state_kept_on_error(self):
-            self._check_l1_ratio()
             X, y = check_X_y(self, X, y, reset=True)
             placement = resolve_placement(self, X)
             classes, codes = encode_labels(y)
@@ -435,17 +434,8 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         check_is_fitted(self)
         return _convert.to_sklearn(self)
 
-    def _check_l1_ratio(self) -> None:
-        """Raise unless the penalty is one that the solvers know."""
-        if self.l1_ratio != 0.0:
-            raise ValueError(
-                f"l1_ratio={self.l1_ratio!r} is not supported yet; only l1_ratio=0.0, the L2 "
-                "penalty, is."
-            )
-
     def _check_partial_fit_parameters(self) -> None:
         """Raise for parameters that need all samples at once."""
-        self._check_l1_ratio()
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported by partial_fit, which does not know "

@@ -46,6 +46,11 @@ class Grid:
         return np.arange(self.shape[0]).repeat(len(self.l1_ratios) * len(self.Cs))
 
     @property
+    def candidate_l1_ratios(self) -> Array:
+        """The l1_ratio (M,) of each candidate."""
+        return np.tile(self.l1_ratios.repeat(len(self.Cs)), self.shape[0])
+
+    @property
     def candidate_Cs(self) -> Array:
         """The C (M,) of each candidate."""
         return np.tile(self.Cs, self.shape[0] * self.shape[1])
@@ -100,6 +105,7 @@ def build_grid_objective(grid: Grid, problem: Problem, *, fit_intercept: bool) -
         n_classes=problem.n_classes,
         fit_intercept=fit_intercept,
         alpha=to_engine(alpha, placement.sum_dtype),
+        l1_ratio=to_engine(grid.candidate_l1_ratios, placement.sum_dtype),
         total_weight=to_engine(np.full_like(alpha, n_samples), placement.sum_dtype),
         fold=to_engine(grid.candidate_folds, torch.int64),
     )

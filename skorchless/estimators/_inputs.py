@@ -175,15 +175,9 @@ def check_Cs(Cs: Any) -> Array:
 
 def check_l1_ratios(l1_ratios: Any) -> Array:
     """Return the values of l1_ratio (n_l1_ratios,)."""
-    checked = _check_values(
+    return _check_values(
         "l1_ratios", l1_ratios, "between 0 and 1", lambda values: (values >= 0) & (values <= 1)
     )
-    if checked.any():
-        raise ValueError(
-            f"l1_ratios={l1_ratios!r} is not supported yet; only l1_ratios=(0.0,), the L2 "
-            "penalty, is."
-        )
-    return checked
 
 
 def _check_values(name: str, values: Any, where: str, is_valid: Callable[[Array], Array]) -> Array:

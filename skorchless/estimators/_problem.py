@@ -109,6 +109,7 @@ def build_objective(
         fit_intercept=estimator.fit_intercept,
         # Divided in this order, because C * total overflows sooner.
         alpha=per_model(1.0 / estimator.C / total * (total / unit / len(samples.codes))),
+        l1_ratio=per_model(estimator.l1_ratio),
         total_weight=per_model(len(samples.codes)),
         fold=torch.zeros(1, dtype=torch.int64, device=placement.device),
     )

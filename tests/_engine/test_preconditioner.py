@@ -5,13 +5,10 @@ import pytest
 import torch
 from problems import make_objective, n_lbfgs_iterations
 
-from skorchless._engine import preconditioner
-from skorchless._engine.preconditioner import (
-    DAMPING,
-    SOFTMAX_CURVATURE,
-    shared_preconditioner,
-)
-from skorchless._engine.solvers import lbfgs
+from skorchless._engine import curvature, preconditioner
+from skorchless._engine.curvature import DAMPING, SOFTMAX_CURVATURE
+from skorchless._engine.preconditioner import shared_preconditioner
+from skorchless._engine.solvers import lbfgs, refresh
 
 
 def dense(applied, n_columns):
@@ -24,7 +21,7 @@ def dense(applied, n_columns):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("max_spectral", [1500, 0], ids=["spectral", "diagonal"])
 def test_it_is_symmetric_and_positive_definite(fit_intercept, max_spectral, monkeypatch):
-    monkeypatch.setattr(preconditioner, "MAX_MATRIX_FEATURES", max_spectral)
+    monkeypatch.setattr(curvature, "MAX_MATRIX_FEATURES", max_spectral)
     objective, *_ = make_objective(fit_intercept=fit_intercept)
     matrix = dense(shared_preconditioner(objective), objective.weights_shape[-1])
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-10)
@@ -73,8 +70,8 @@ def test_features_whose_squares_overflow_stay_finite():
 def test_it_saves_iterations_on_features_of_different_scales(max_matrix, monkeypatch):
     X = torch.randn(200, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     objective, *_ = make_objective(X=X * torch.logspace(-3, 3, 6).double(), alphas=(1e-3,))
-    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: float("inf"))
-    monkeypatch.setattr(preconditioner, "MAX_MATRIX_FEATURES", max_matrix)
+    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: float("inf"))
+    monkeypatch.setattr(curvature, "MAX_MATRIX_FEATURES", max_matrix)
     preconditioned = n_lbfgs_iterations(objective)
     identity = preconditioner.Preconditioner(None, lambda grad, _: grad, None, torch.arange(1))
     monkeypatch.setattr(lbfgs, "shared_preconditioner", lambda _: identity)
@@ -84,15 +81,15 @@ def test_it_saves_iterations_on_features_of_different_scales(max_matrix, monkeyp
 def test_a_part_of_many_rows_serves(monkeypatch):
     objective, *_ = make_objective(n_rows=5000)
     full = dense(shared_preconditioner(objective), 6)
-    monkeypatch.setattr(preconditioner, "MIN_GRAM_ROWS", 1000)
+    monkeypatch.setattr(curvature, "MIN_GRAM_ROWS", 1000)
     part = dense(shared_preconditioner(objective), 6)
     assert not np.array_equal(part, full)
     np.testing.assert_allclose(part.diagonal(), full.diagonal(), rtol=0.2)
 
 
 def test_rows_without_weight_among_the_thinned_ones_leave_it_finite(monkeypatch):
-    monkeypatch.setattr(preconditioner, "MIN_GRAM_ROWS", 1)
-    monkeypatch.setattr(preconditioner, "GRAM_ROWS_PER_FEATURE", 4)
+    monkeypatch.setattr(curvature, "MIN_GRAM_ROWS", 1)
+    monkeypatch.setattr(curvature, "GRAM_ROWS_PER_FEATURE", 4)
     weights = torch.ones(40, dtype=torch.float64)
     weights[::2] = 0.0  # the very rows that thinning keeps
     objective, *_ = make_objective(weights=weights)
@@ -101,8 +98,8 @@ def test_rows_without_weight_among_the_thinned_ones_leave_it_finite(monkeypatch)
 
 @pytest.mark.parametrize("max_matrix", [1500, 0], ids=["matrix", "diagonal"])
 def test_what_few_rows_show_is_damped(max_matrix, monkeypatch):
-    monkeypatch.setattr(preconditioner, "MAX_MATRIX_FEATURES", max_matrix)
-    monkeypatch.setattr(preconditioner, "MIN_GRAM_ROWS", 40_000)
+    monkeypatch.setattr(curvature, "MAX_MATRIX_FEATURES", max_matrix)
+    monkeypatch.setattr(curvature, "MIN_GRAM_ROWS", 40_000)
     # Two features of the same size: one in half of the rows, one in a single row.
     X = torch.zeros(40_000, 2).double()
     X[::2, 0], X[0, 1] = 2.0, 2.0
@@ -115,7 +112,7 @@ def test_what_few_rows_show_is_damped(max_matrix, monkeypatch):
 
 @pytest.mark.parametrize("max_matrix", [1500, 0], ids=["matrix", "diagonal"])
 def test_it_follows_the_scale_of_each_feature(max_matrix, monkeypatch):
-    monkeypatch.setattr(preconditioner, "MAX_MATRIX_FEATURES", max_matrix)
+    monkeypatch.setattr(curvature, "MAX_MATRIX_FEATURES", max_matrix)
     scale = torch.tensor([1e-3, 1.0, 1.0, 1e3, 1.0]).double()
     X = make_objective()[1]
     plain, scaled = (

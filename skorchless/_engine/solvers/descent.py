@@ -1,6 +1,6 @@
 """Descent for M models at once: a direction, a line search, and when to stop.
 
-Where a direction comes from is the business of `lbfgs` and `newton`. Each model has its own step
+Where a direction comes from is the business of `lbfgs`, `newton` and `proximal`. Each model has its own step
 size and status; they share the passes over the rows. Weights are held in the dtype of sums
 whatever the dtype of X, so that a float32 fit does not stall at float32's resolution of the
 objective.
@@ -11,6 +11,8 @@ Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), algorithm 3.1,
 https://doi.org/10.1007/978-0-387-40065-5: backtracking.
 Hager & Zhang, A new conjugate gradient method with guaranteed descent and an efficient line
 search (2005), section 3, https://doi.org/10.1137/030601880: acceptance near the optimum.
+Lee, Sun & Saunders, Proximal Newton-type methods for minimizing composite functions (2014),
+section 2, https://doi.org/10.1137/130921428: the decrease to ask for where there is an L1 penalty.
 """
 
 from __future__ import annotations
@@ -85,11 +87,17 @@ class Ray:
 
     start: Point
     direction: Tensor  # (M, K, D)
-    slope: Tensor  # (M,)
+    l1_change: Tensor  # (M,), of the L1 penalty by a step of size 1
+    slope: Tensor  # (M,), with an L1 penalty an upper bound of it
 
     def take(self, models: Tensor) -> Ray:
         """Return this ray for ``models``, an index into all M."""
-        return Ray(self.start.take(models), self.direction[models], self.slope[models])
+        return Ray(
+            self.start.take(models),
+            self.direction[models],
+            self.l1_change[models],
+            self.slope[models],
+        )
 
 
 def _is_acceptable(ray: Ray, step: Tensor, new: Point, rounding: float) -> Tensor:
@@ -99,7 +107,8 @@ def _is_acceptable(ray: Ray, step: Tensor, new: Point, rounding: float) -> Tenso
     # Where the decrease drowns in the rounding of the value, the slope still tells: Hager &
     # Zhang's approximate condition (4.1), which lets a fit reach a tight `tol`.
     is_level = new.value <= old + LEVEL_ROUNDINGS * rounding * old.abs()
-    is_flatter = dot(new.grad, ray.direction) <= (2 * SUFFICIENT_DECREASE - 1) * ray.slope
+    new_slope = dot(new.grad, ray.direction) + ray.l1_change
+    is_flatter = new_slope <= (2 * SUFFICIENT_DECREASE - 1) * ray.slope
     return armijo | (is_level & is_flatter)
 
 
@@ -124,7 +133,8 @@ def _try_step(objective: PenalizedNLL, ray: Ray, step: Tensor) -> tuple[Point, T
 
 def _line_search(objective: PenalizedNLL, start: Point, direction: Tensor) -> tuple[Point, Tensor]:
     """Return the next point, and for which models (M,) there is none: they stay at ``start``."""
-    ray = Ray(start, direction, dot(start.grad, direction))
+    l1_change = objective.l1_penalty(start.W + direction) - objective.l1_penalty(start.W)
+    ray = Ray(start, direction, l1_change, dot(start.grad, direction) + l1_change)
     step = torch.ones_like(ray.slope)
     trial, accepted = _try_step(objective, ray, step)
     if accepted.all():
@@ -164,9 +174,10 @@ def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
 def descend(
     objective: PenalizedNLL, start: Point, directions: Directions, *, tol: float
 ) -> Iterator[Progress]:
-    """Yield the progress of each iteration; stop when no gradient entry exceeds ``tol``.
+    """Yield the progress of each iteration; stop when no entry of the gradient exceeds ``tol``.
 
-    The gradient is that of the objective per unit of weight, scikit-learn's meaning of ``tol``.
+    The gradient is that of the objective per unit of weight, scikit-learn's meaning of ``tol``;
+    with an L1 penalty the smallest subgradient, whose entries are the violations of optimality.
     A model that has stopped leaves the batch, and costs nothing any more.
     """
     point = start
@@ -176,7 +187,10 @@ def descend(
     failed = n_idle > 0
     record = Progress(point.W, point.value, failed.long(), point.value)  # of all models
     while len(running):
-        direction = without_shift(directions.at(point))
+        direction = directions.at(point)
+        if not objective.has_l1:
+            # An L1 penalty itself decides what all classes have in common.
+            direction = without_shift(direction)
         new_point, not_found = _line_search(objective, point, direction)
         # A search that fails along the learnt direction may succeed along the plain one.
         directions.forget(not_found)
@@ -185,7 +199,7 @@ def descend(
         is_stalled = (not_found & failed) | (n_idle >= MAX_IDLE_ITERATIONS)
         failed = not_found
         point = new_point
-        remaining = point.grad.abs().amax((1, 2))
+        remaining = objective.subgradient(point.W, point.grad).abs().amax((1, 2))
         status = _as_statuses(remaining <= tol, is_stalled)
         latest = Progress(point.W, point.value, status, remaining)
         record = latest if len(running) == len(start.value) else record.put(running, latest)

@@ -15,19 +15,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skorchless._engine.class_preconditioner import (
-    DAMPING_DECAY,
-    FIRST_DAMPING,
-    class_preconditioner,
-    iterations_before_classes,
-)
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.preconditioner import shared_preconditioner
+from skorchless._engine.preconditioner import class_preconditioner, shared_preconditioner
 from skorchless._engine.solvers.descent import Point
-
-N_PAIRS = 10  # scipy's and scikit-learn's default
-# A change of the gradient with less curvature than this, for its size, is rounding.
-MIN_CURVATURE = torch.finfo(torch.float64).eps
+from skorchless._engine.solvers.pairs import CurvaturePairs
+from skorchless._engine.solvers.refresh import Refresh
 
 
 class LBFGSDirections:
@@ -40,43 +32,32 @@ class LBFGSDirections:
     def __init__(self, objective: PenalizedNLL, start: Point) -> None:
         self._objective = objective
         self._shared = self._preconditioner = shared_preconditioner(objective)
-        self._n_until_refresh = self._interval = iterations_before_classes(objective)
-        self._damping = FIRST_DAMPING
+        self._refresh = Refresh(objective)
         self._last = start
         self._scale = start.value.new_ones(len(start.value), 1)  # gamma
-        # A pair of zeros has no effect: those that are still to come, and those skipped.
-        # The oldest pair is overwritten in its place: copies of all pairs, of 50 models on
-        # MNIST, would be 31 MB each.
-        self._S = start.grad.flatten(1)[:, None].repeat(1, N_PAIRS, 1).zero_()  # (M, pairs, K * D)
-        self._Y = torch.zeros_like(self._S)
-        self._HY = torch.zeros_like(self._S)
-        self._by_age = list(range(N_PAIRS))  # places of the pairs, the oldest first
+        self._pairs = CurvaturePairs(start)  # with H_0 Y for an image
         self._multiply()
 
     def at(self, point: Point) -> Tensor:
         """Return -H @ grad (M, K, D) at ``point``, after the pair that led there is learnt."""
-        s, y = self._pair(point)
+        pairs, grad = self._pairs, point.grad.flatten(1)
+        y = grad - self._last.grad.flatten(1)
+        place = pairs.learn((point.W - self._last.W).flatten(1), y)
         self._last = point
-        place = self._by_age.pop(0)
-        self._by_age.append(place)
-        self._S[:, place], self._Y[:, place] = s, y
-        if self._n_until_refresh <= 0:
-            self._refresh(point)
-            self._HY = self._apply(self._Y)
-            Hg = self._apply(point.grad.flatten(1)[:, None])[:, 0]
+        if self._refresh.is_due():
+            self._weigh_classes(point)
+            pairs.image = self._apply(pairs.Y)
+            Hg = self._apply(grad[:, None])[:, 0]
         else:
             # Both in one read of the preconditioner.
-            both = torch.stack([y, point.grad.flatten(1)], dim=1)
-            self._HY[:, place], Hg = self._apply(both).unbind(1)
-        self._n_until_refresh -= 1
+            both = torch.stack([pairs.Y[:, place], grad], dim=1)
+            pairs.image[:, place], Hg = self._apply(both).unbind(1)
         self._multiply()
-        return self._direction(point.grad.flatten(1)[..., None], Hg).view_as(point.grad)
+        return self._direction(grad[..., None], Hg).view_as(point.grad)
 
     def forget(self, models: Tensor) -> None:
         """Drop all pairs of ``models`` (M,)."""
-        if models.any():
-            for pairs in (self._S, self._Y, self._HY):
-                pairs[models] = 0.0
+        self._pairs.forget(models)
 
     def keep(self, models: Tensor) -> None:
         """Go on with ``models`` alone, an index into all M."""
@@ -85,26 +66,14 @@ class LBFGSDirections:
         self._preconditioner = self._preconditioner.take(models)
         self._last = self._last.take(models)
         self._scale = self._scale[models]
-        for pairs in ("_S", "_Y", "_HY"):
-            setattr(self, pairs, getattr(self, pairs)[models])
+        self._pairs.keep(models)
 
-    def _pair(self, point: Point) -> tuple[Tensor, Tensor]:
-        """Return the changes (M, K * D) since the last point, zeros without curvature."""
-        s, y = (point.W - self._last.W).flatten(1), (point.grad - self._last.grad).flatten(1)
-        is_useful = torch.linalg.vecdot(s, y) > MIN_CURVATURE * torch.linalg.vecdot(y, y)
-        s, y = torch.where(is_useful[:, None], torch.stack([s, y]), 0.0)
-        return s, y
-
-    def _refresh(self, point: Point) -> None:
+    def _weigh_classes(self, point: Point) -> None:
         """Weigh the rows for each class at ``point``, or for all alike where that fails."""
-        # Twice as far apart each time: where the first ones are far from the optimum, a later
-        # one is near, and none of them costs more than the passes since the last.
-        self._interval *= 2
-        self._n_until_refresh = self._interval
         # The last one goes before the next is made: each takes as much memory as K Gram matrices.
         self._preconditioner = self._shared
-        refreshed = class_preconditioner(self._objective, point.W, self._shared, self._damping)
-        self._damping *= DAMPING_DECAY
+        damping = self._refresh.damping
+        refreshed = class_preconditioner(self._objective, point.W, self._shared, damping)
         self._preconditioner = refreshed or self._shared
 
     def _apply(self, vectors: Tensor) -> Tensor:
@@ -114,10 +83,9 @@ class LBFGSDirections:
 
     def _multiply(self) -> None:
         """Refresh the inner products of the pairs, and gamma from the newest one."""
-        SY, YHY = (
-            products[:, self._by_age][:, :, self._by_age]
-            for products in (self._S @ self._Y.mT, self._Y @ self._HY.mT)  # (M, pairs, pairs)
-        )
+        pairs = self._pairs
+        SY = pairs.products(pairs.S, pairs.Y)  # (M, pairs, pairs)
+        YHY = pairs.products(pairs.Y, pairs.image)
         sy = SY.diagonal(dim1=1, dim2=2)  # (M, pairs), the diagonal of D
         scale = sy[:, -1:] / YHY[:, -1:, -1]
         self._scale = torch.where(sy[:, -1:] > 0, scale, self._scale)
@@ -126,11 +94,12 @@ class LBFGSDirections:
 
     def _direction(self, grad: Tensor, Hg: Tensor) -> Tensor:
         """Return -H @ grad (M, K * D) from ``grad`` (M, K * D, 1) and H_0 of it (theorem 2.2)."""
-        Sg, HYg = ((pairs @ grad)[:, self._by_age] for pairs in (self._S, self._HY))
+        pairs = self._pairs
+        Sg, HYg = ((vectors @ grad)[:, pairs.by_age] for vectors in (pairs.S, pairs.image))
         p = torch.linalg.solve_triangular(self._R, Sg, upper=True)  # (M, pairs, 1)
         q = self._middle @ p - self._scale[..., None] * HYg
         a = torch.linalg.solve_triangular(self._R.mT, q, upper=False)
         p_placed, a_placed = torch.empty_like(p), torch.empty_like(a)
-        p_placed[:, self._by_age], a_placed[:, self._by_age] = p, a
-        step = self._scale * (Hg - (self._HY.mT @ p_placed)[..., 0])
-        return -step - (self._S.mT @ a_placed)[..., 0]
+        p_placed[:, pairs.by_age], a_placed[:, pairs.by_age] = p, a
+        step = self._scale * (Hg - (pairs.image.mT @ p_placed)[..., 0])
+        return -step - (pairs.S.mT @ a_placed)[..., 0]

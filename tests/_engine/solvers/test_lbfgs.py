@@ -7,7 +7,7 @@ import torch
 from problems import make_objective, random_weights
 
 from skorchless._engine.preconditioner import shared_preconditioner
-from skorchless._engine.solvers import lbfgs
+from skorchless._engine.solvers import lbfgs, pairs, refresh
 from skorchless._engine.solvers.descent import Point
 from skorchless._engine.solvers.lbfgs import LBFGSDirections
 
@@ -27,16 +27,16 @@ def two_loop(objective, visited):
     def inverse(vector):
         return shared.apply(vector.view_as(visited[0].grad)[None])[0].flatten()
 
-    pairs = [((b.W - a.W).flatten(), (b.grad - a.grad).flatten()) for a, b in pairwise(visited)][
-        -lbfgs.N_PAIRS :
+    changes = [((b.W - a.W).flatten(), (b.grad - a.grad).flatten()) for a, b in pairwise(visited)][
+        -pairs.N_PAIRS :
     ]
     q, alphas = visited[-1].grad.flatten(), []
-    for s, y in reversed(pairs):
+    for s, y in reversed(changes):
         alphas.append(s @ q / (s @ y))
         q = q - alphas[-1] * y
-    s, y = pairs[-1]
+    s, y = changes[-1]
     r = inverse(q) * (s @ y) / (y @ inverse(y))
-    for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+    for (s, y), alpha in zip(changes, reversed(alphas), strict=True):
         r = r + s * (alpha - y @ r / (s @ y))
     return -r.view_as(visited[0].grad)
 
@@ -44,7 +44,7 @@ def two_loop(objective, visited):
 @pytest.mark.parametrize("n_points", [2, 4, 15])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_compact_form_is_the_two_loop_recursion(n_classes, n_points, monkeypatch):
-    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: float("inf"))
+    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: float("inf"))
     objective, *_ = make_objective(n_classes)
     visited = points(objective, n_points)
     directions = LBFGSDirections(objective, visited[0])
@@ -86,7 +86,7 @@ def test_forgetting_one_model_leaves_the_others():
 
 
 def test_the_models_kept_go_on_as_in_the_batch(monkeypatch):
-    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: 3)
+    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: 3)
     objective, *_ = make_objective(n_rows=400, alphas=(0.01, 0.1, 1.0))
     visited = points(objective, 14)
     part = torch.tensor([0, 2])
@@ -105,7 +105,7 @@ def test_the_models_kept_go_on_as_in_the_batch(monkeypatch):
 
 
 def test_the_models_kept_go_on_where_the_classes_can_not_be_weighed(monkeypatch):
-    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: 3)
+    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: 3)
     monkeypatch.setattr(lbfgs, "class_preconditioner", lambda *_: None)
     objective, *_ = make_objective(alphas=(0.01, 0.1, 1.0))
     visited = points(objective, 6)
@@ -123,7 +123,7 @@ def test_what_is_known_of_the_classes_is_trusted_more_each_time(monkeypatch):
     def seen(objective, W, shared, damping):
         dampings.append(damping)
 
-    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: 1)
+    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: 1)
     monkeypatch.setattr(lbfgs, "class_preconditioner", seen)
     objective, *_ = make_objective()
     visited = points(objective, 8)
@@ -134,7 +134,7 @@ def test_what_is_known_of_the_classes_is_trusted_more_each_time(monkeypatch):
 
 
 def test_later_directions_know_the_classes(monkeypatch):
-    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: 2)
+    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: 2)
     objective, *_ = make_objective()
     visited = points(objective, 8)
     directions = LBFGSDirections(objective, visited[0])

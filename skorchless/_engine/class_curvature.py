@@ -1,7 +1,7 @@
-"""The curvature of the objective, class by class: what L-BFGS goes on with near the optimum.
+"""The curvature of the objective, class by class: what a fit goes by near the optimum.
 
 The softmax part of a class's curvature, p * (1 - p), is near zero for most rows there and differs
-from class to class; `preconditioner`, which starts a fit, knows nothing of it. L-BFGS takes 81
+from class to class; `curvature`, which starts a fit, knows nothing of it. L-BFGS takes 81
 iterations on MNIST (C=1, to 0.1 % of the optimum) without this module and 25 with it.
 
 Models whose penalties are close have much the same curvature. They share a Hessian, so that all
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from skorchless._engine.curvature import MAX_MATRIX_FEATURES, thinned
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.preconditioner import MAX_MATRIX_FEATURES, Preconditioner, thinned
 from skorchless._engine.rows import TensorRows
 
 # The softmax part changes much in the first iterations.
@@ -32,7 +33,7 @@ MAX_CANDIDATE_ROWS = 2**16
 # Ten penalties from 1e-4 to 1e4 on five folds of MNIST take 24 iterations each with 2, 3 or 6
 # groups, 32 with one; each group takes as much memory as K Gram matrices.
 MAX_GROUPS = 3
-# As in `preconditioner`, and ten times less each time, because what is near the optimum is to be
+# As in `curvature`, and ten times less each time, because what is near the optimum is to be
 # trusted: at a constant damping MNIST takes 25 iterations to tol=1e-4 for 32, but features that
 # are highly correlated take 150 for 58.
 FIRST_DAMPING = 1e-3
@@ -40,7 +41,7 @@ DAMPING_DECAY = 0.1
 
 
 def iterations_before_classes(objective: PenalizedNLL) -> float:
-    """Return after how many iterations `class_preconditioner` pays; infinity for never."""
+    """Return after how many iterations `class_hessians` pay; infinity for never."""
     n_features, n_columns = objective.rows.n_features, objective.weights_shape[2]
     if n_features > MAX_MATRIX_FEATURES or _n_affordable(objective) < 1:
         return math.inf
@@ -55,55 +56,33 @@ def _n_affordable(objective: PenalizedNLL) -> int:
     return n_entries // (n_weight_rows * n_columns**2)
 
 
-def _groups(objective: PenalizedNLL) -> Tensor:
+def groups(objective: PenalizedNLL) -> Tensor:
     """Return the group (M,) of each model, from 0 on: those of similar penalties."""
     n_models = len(objective.alpha)
     n_groups = min(n_models, MAX_GROUPS, _n_affordable(objective))
     return objective.alpha.argsort().argsort() * n_groups // n_models
 
 
-def class_preconditioner(
-    objective: PenalizedNLL, W: Tensor, shared: Preconditioner, damping: float
-) -> Preconditioner | None:
-    """Return the inverse of each class's own Hessian at ``W`` (M, K, D), from a sample of rows.
+def class_hessians(
+    objective: PenalizedNLL, W: Tensor, mean: Tensor | None, ridge: Tensor
+) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield group, class and Hessian (D, D) at ``W`` (M, K, D), from a sample of rows.
 
-    One for each group of models. ``damping`` is in squared ranges of the features. None where the
-    rows' moments are not known or a Hessian can not be factorised in this precision.
+    In the coordinates of features centred by ``mean``, with the L2 penalty, and with ``ridge``
+    (P,) added for each unit of softmax curvature.
     """
-    if shared.squared_range is None:
-        return None
     rows = thinned(objective.rows, MAX_CANDIDATE_ROWS)
     dtype = rows.placement.dtype
-    group = _groups(objective)
-    share = torch.nn.functional.one_hot(group).T.to(dtype)  # (groups, M)
+    share = torch.nn.functional.one_hot(groups(objective)).T.to(dtype)  # (groups, M)
     share /= share.sum(1, keepdim=True)
     penalty = share @ objective.shrinkage[:, 0].to(dtype)  # (groups, D)
-    ridge = torch.zeros_like(penalty[0])  # (D,)
-    ridge[: rows.n_features] = damping * shared.squared_range
+    damping = torch.zeros_like(penalty[0])  # (D,)
+    damping[: rows.n_features] = ridge
     curvature = _row_curvature(objective, W, rows, share)  # (groups, K, rows)
-    factors = penalty.new_empty(len(share), *W.shape[1:], W.shape[-1])  # (groups, K, D, D)
-    # One at a time into its place: the Hessians of MNIST, 25 MB, are never there twice.
     for g, k in itertools.product(range(len(share)), range(W.shape[1])):
-        hessian = _class_hessian(rows, curvature[g, k], shared.mean)
-        hessian.diagonal().add_(penalty[g] + curvature[g, k].mean() * ridge)
-        L, info = torch.linalg.cholesky_ex(hessian)
-        factors[g, k] = L
-        if info or not L.diagonal().isfinite().all():
-            return None
-
-    def solve(grad: Tensor, models: Tensor) -> Tensor:
-        step = torch.empty_like(grad)  # (R, M, K, D)
-        for g, of_classes in enumerate(factors):
-            mine = (group[models] == g).nonzero()[:, 0]
-            columns = grad[:, mine].permute(2, 3, 0, 1).to(factors.dtype)  # (K, D, R, M')
-            # Not cholesky_solve, which copies the factors each time.
-            half = torch.linalg.solve_triangular(of_classes, columns.flatten(2), upper=False)
-            solved = torch.linalg.solve_triangular(of_classes.mT, half, upper=True)
-            step[:, mine] = solved.view_as(columns).permute(2, 3, 0, 1).to(grad.dtype)
-        return step
-
-    models = torch.arange(len(W), device=W.device)
-    return Preconditioner(shared.mean, solve, shared.squared_range, models)
+        hessian = _class_hessian(rows, curvature[g, k], mean)
+        hessian.diagonal().add_(penalty[g] + curvature[g, k].mean() * damping)
+        yield g, k, hessian
 
 
 def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: TensorRows, share: Tensor) -> Tensor:

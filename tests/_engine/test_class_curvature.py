@@ -1,4 +1,4 @@
-"""The class preconditioner: the inverse of each class's own Hessian, from a sample of rows."""
+"""The curvature of classes: each one's own Hessian, from a sample of rows, here its inverse."""
 
 import math
 
@@ -9,13 +9,10 @@ import torch
 from problems import make_objective, n_lbfgs_iterations, random_weights
 from sklearn.datasets import load_digits
 
-from skorchless._engine import class_preconditioner as module
-from skorchless._engine.class_preconditioner import (
-    class_preconditioner,
-    iterations_before_classes,
-)
-from skorchless._engine.preconditioner import shared_preconditioner
-from skorchless._engine.solvers import lbfgs
+from skorchless._engine import class_curvature as module
+from skorchless._engine.class_curvature import iterations_before_classes
+from skorchless._engine.preconditioner import class_preconditioner, shared_preconditioner
+from skorchless._engine.solvers import refresh
 
 
 def blocks_of(objective, W, damping=0.0):
@@ -138,11 +135,11 @@ def test_models_of_similar_penalties_share_the_mean_of_their_hessians(monkeypatc
 def test_all_hessians_together_are_no_larger_than_X():
     few, *_ = make_objective(n_rows=1000, n_features=5, alphas=(1e-3, 1.0, 1e3, 1e6))
     W = random_weights(few)
-    group = module._groups(few)
+    group = module.groups(few)
     assert group.tolist() == [0, 0, 1, 2]
     assert len(group.unique()) == module.MAX_GROUPS
     narrow, *_ = make_objective(n_rows=50, n_features=5, alphas=(1e-3, 1.0, 1e3, 1e6))
-    n_groups = len(module._groups(narrow).unique())
+    n_groups = len(module.groups(narrow).unique())
     assert n_groups * W.shape[1] * W.shape[2] ** 2 <= 50 * 5
     assert n_groups == 2
 
@@ -172,5 +169,5 @@ def test_it_saves_iterations(monkeypatch):
     objective, _, codes, _ = make_objective(n_classes=10, X=torch.from_numpy(X), alphas=(1e-3,))
     codes.copy_(torch.from_numpy(y))
     n_iterations = n_lbfgs_iterations(objective)
-    monkeypatch.setattr(lbfgs, "iterations_before_classes", lambda _: math.inf)
+    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: math.inf)
     assert n_iterations < n_lbfgs_iterations(objective) / 2

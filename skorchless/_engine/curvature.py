@@ -1,0 +1,140 @@
+"""The curvature of X, measured once a fit: the second moments of its features.
+
+The Hessian of the NLL is a sum over rows of (softmax curvature) x (row outer product). Its rows'
+part is the same for every class and every model. `preconditioner` inverts it for smooth
+objectives; `metric` multiplies by it where an L1 penalty needs it as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.rows import TensorRows
+
+# Beyond this many features a factorisation (P^3) costs more than the passes it saves, and the
+# variances alone are used.
+MAX_MATRIX_FEATURES = 1500
+# A second moment of so many rows for each feature guides as well as that of all rows: on MNIST
+# 8 x 784 of the 50,000 rows save 0.35 s of 0.4 s and cost no iteration.
+GRAM_ROWS_PER_FEATURE = 8
+MIN_GRAM_ROWS = 2**12
+# The mean of p * (1 - p) over rows near the optimum. It weighs X's curvature against the
+# penalty; the overall scale is L-BFGS's own business. 0.01 to 0.1 serve equally well on MNIST,
+# digits, wine, iris and breast cancer.
+SOFTMAX_CURVATURE = 0.03
+# The curvature that is added to that of X, in squares of each feature's range: as if so large a
+# share of all rows showed the feature at its largest. What few rows show would else be learnt
+# first, from them alone: without it, MNIST at C=1e4 is at 1.0 of its NLL (0.18) after 10
+# iterations, and at 0.3 with it.
+DAMPING = 1e-4
+
+
+@dataclass(frozen=True)
+class FeatureCurvature:
+    """The second moments of the features about their mean, damped.
+
+    With an intercept they are those of centred features, where intercept and coefficients hardly
+    interact: ``W x + b = W (x - mean) + (b + W mean)``.
+    """
+
+    mean: Tensor | None  # (P,); None: no intercept
+    moments: Tensor  # (P, P), of all pairs of features, or (P,), of each alone
+    squared_range: Tensor | None  # (P,), of each feature; None: the curvature is not known
+
+
+def feature_curvature(objective: PenalizedNLL) -> FeatureCurvature:
+    """Return the curvature that all classes and models share, from the rows' moments alone."""
+    n_features = objective.rows.n_features
+    has_matrix = n_features <= MAX_MATRIX_FEATURES
+    rows = thinned(objective.rows, max(MIN_GRAM_ROWS, GRAM_ROWS_PER_FEATURE * n_features))
+    mean = _weighted_mean(rows) if objective.fit_intercept else None
+    moments = _second_moments(rows, mean, _gram if has_matrix else _squares)
+    if not torch.isfinite(moments).all():
+        # Squares overflow, or no row has weight.
+        return FeatureCurvature(mean, moments.new_ones(n_features), None)
+    squared_range = _squared_range(objective.rows)
+    diagonal = moments.diagonal() if has_matrix else moments
+    diagonal.add_(DAMPING * squared_range)
+    return FeatureCurvature(mean, moments, squared_range)
+
+
+def grad_of_centred(grad: Tensor, mean: Tensor | None) -> Tensor:
+    """Return the gradient (..., D) by the weights of centred features."""
+    if mean is None:
+        return grad
+    by_W, by_b = grad[..., :-1], grad[..., -1:]
+    return torch.cat([by_W - by_b * mean, by_b], dim=-1)
+
+
+def weights_of_centred(W: Tensor, mean: Tensor | None) -> Tensor:
+    """Return the weights (..., D) of centred features that score as ``W`` does."""
+    return W if mean is None else _add_to_intercept(W, W[..., :-1] @ mean)
+
+
+def weights_of_raw(W: Tensor, mean: Tensor | None) -> Tensor:
+    """Return the weights (..., D) of features as they are that score as ``W`` of centred ones."""
+    return W if mean is None else _add_to_intercept(W, -(W[..., :-1] @ mean))
+
+
+def _add_to_intercept(W: Tensor, amount: Tensor) -> Tensor:
+    """Return ``W`` (..., D) with its last column raised by ``amount`` (...)."""
+    return torch.cat([W[..., :-1], (W[..., -1] + amount)[..., None]], dim=-1)
+
+
+def thinned(rows: TensorRows, n_rows: int) -> TensorRows:
+    """Return about ``n_rows`` of the rows, or all of them where they are fewer."""
+    return rows.thin(max(1, rows.n_rows // n_rows))
+
+
+def _squared_range(rows: TensorRows) -> Tensor:
+    """Return the squared difference (P,) of each feature's largest and smallest value."""
+
+    def extremes(X: Tensor, *_columns: Tensor) -> Tensor:
+        return torch.stack([X.amin(0), X.amax(0)])[None]
+
+    blocks = rows.map_rows(extremes, n_outputs=rows.n_features).to(rows.placement.sum_dtype)
+    squared = (blocks[:, 1].amax(0) - blocks[:, 0].amin(0)).square()
+    # A feature that does not vary has no gradient: any value above 0 will do.
+    mean = squared.mean()
+    return torch.where(squared > 0, squared, mean if mean > 0 else 1.0)
+
+
+def _weighted_mean(rows: TensorRows) -> Tensor:
+    """Return the weighted mean (P,) of the rows."""
+
+    def sums(X: Tensor, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        weights = weights.mean(1)  # over folds
+        return weights @ X, weights.sum()
+
+    total, weight = rows.map_sum(sums)
+    # Where no row of a thinned set has weight, or sums overflow, any finite centre will do.
+    return (total / weight).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _gram(X: Tensor) -> Tensor:
+    """Return the second moments (P, P) of all pairs of features."""
+    return X.T @ X
+
+
+def _squares(X: Tensor) -> Tensor:
+    """Return the second moments (P,) of each feature alone."""
+    return X.square().sum(0)
+
+
+def _second_moments(
+    rows: TensorRows, mean: Tensor | None, moments: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Return the weighted ``moments`` of the rows about their mean, per unit of weight."""
+    center = 0.0 if mean is None else mean.to(rows.placement.dtype)
+
+    def sums(X: Tensor, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        weights = weights.mean(1)  # over folds
+        return moments((X - center) * weights.sqrt()[:, None]), weights.sum()
+
+    total, weight = rows.map_sum(sums, n_outputs=rows.n_features)
+    return total / weight

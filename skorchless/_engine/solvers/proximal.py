@@ -1,0 +1,211 @@
+"""The directions of a proximal Newton method, for objectives with an L1 penalty.
+
+The NLL is replaced by a quadratic, the penalty stays as it is; the step is to the least point of
+the two. The quadratic's curvature is the exact Hessian where that is cheap, else the BFGS matrix of
+the last curvature pairs on top of a sampled one: as in `newton` and `lbfgs`, but not inverted.
+
+References
+----------
+Lee, Sun & Saunders, Proximal Newton-type methods for minimizing composite functions (2014),
+https://doi.org/10.1137/130921428.
+Byrd, Nocedal & Schnabel, Representations of quasi-Newton matrices and their use in limited
+memory methods (1994), theorem 2.3, https://doi.org/10.1007/BF01582063; their S_k, Y_k, L_k, D_k
+and sigma_k are ours, with the metric B_0 in place of the identity.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from skorchless._engine.curvature import grad_of_centred, weights_of_centred, weights_of_raw
+from skorchless._engine.metric import class_metric, shared_metric
+from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.solvers.descent import Point
+from skorchless._engine.solvers.pairs import CurvaturePairs
+from skorchless._engine.solvers.quadratic import Quadratic, minimize_quadratic
+from skorchless._engine.solvers.refresh import Refresh
+
+# A step is worth so much precision: the violation of the quadratic's optimality, in that of its
+# start.
+REDUCTION = 0.1
+MAX_PRODUCTS_WITH_CURVATURE = 300
+# Of each entry of the diagonal, added to it: a Hessian without L2 penalty may be singular.
+RIDGE = 1e-10
+MIN_DIAGONAL = 1e-3
+
+
+# Multiplications in a Hessian that take about as long as what else an iteration needs. More than
+# in `newton`: it need not be factorised.
+MAX_PRODUCTS = 10**9
+
+
+def _is_hessian_cheap(objective: PenalizedNLL) -> bool:
+    """Return whether exact Hessians pay."""
+    n_models, n_weight_rows, n_columns = objective.weights_shape
+    return n_models * (n_weight_rows * n_columns) ** 2 * objective.rows.n_rows <= MAX_PRODUCTS
+
+
+class Curvature(Protocol):
+    """A model of the objective's smooth part."""
+
+    mean: Tensor | None  # (P,), of features in whose centred coordinates it is; None: as they are
+
+    def at(self, point: Point) -> Quadratic:
+        """Return the quadratic at ``point``, which follows the last."""
+
+    def forget(self, models: Tensor) -> None:
+        """Drop what was learnt of ``models`` (M,), whose last direction led nowhere."""
+
+    def keep(self, models: Tensor) -> None:
+        """Go on with ``models`` alone, an index into all M."""
+
+
+class ProximalDirections:
+    """The steps to the least points of a quadratic and the L1 penalty."""
+
+    def __init__(self, objective: PenalizedNLL, start: Point) -> None:
+        self._objective = objective
+        self._curvature: Curvature = (
+            HessianCurvature(objective)
+            if _is_hessian_cheap(objective)
+            else BFGSCurvature(objective, start)
+        )
+
+    def at(self, point: Point) -> Tensor:
+        """Return the direction (M, K, D) of the step from ``point``."""
+        quadratic = self._curvature.at(point)
+        z = minimize_quadratic(
+            quadratic,
+            self._objective.threshold.expand_as(point.W).flatten(1),
+            reduction=REDUCTION,
+            max_iter=MAX_PRODUCTS_WITH_CURVATURE,
+        )
+        return weights_of_raw((z - quadratic.w).view_as(point.W), self._curvature.mean)
+
+    def forget(self, models: Tensor) -> None:
+        """Drop what was learnt of ``models`` (M,), whose last direction led nowhere."""
+        self._curvature.forget(models)
+
+    def keep(self, models: Tensor) -> None:
+        """Go on with ``models`` alone, an index into all M."""
+        self._objective = self._objective.take(models)
+        self._curvature.keep(models)
+
+
+class HessianCurvature:
+    """The exact Hessian of each model."""
+
+    mean = None
+
+    def __init__(self, objective: PenalizedNLL) -> None:
+        self._objective = objective
+
+    def at(self, point: Point) -> Quadratic:
+        """Return the quadratic at ``point``."""
+        hessian = self._objective.hessian(point.W)  # (M, K * D, K * D)
+        # Squares of features may overflow; the gradient alone then has to do.
+        is_known = hessian.isfinite().flatten(1).all(1)[:, None, None]
+        identity = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
+        hessian = torch.where(is_known, hessian, identity)
+        diagonal = hessian.diagonal(dim1=1, dim2=2)
+        diagonal.mul_(1.0 + RIDGE).add_(RIDGE * diagonal.amax(1, keepdim=True))
+
+        def multiply(vectors: Tensor) -> Tensor:
+            return (hessian @ vectors[..., None])[..., 0]
+
+        return Quadratic(point.W.flatten(1), point.grad.flatten(1), multiply, diagonal)
+
+    def forget(self, models: Tensor) -> None:
+        """Drop nothing: each Hessian stands alone."""
+
+    def keep(self, models: Tensor) -> None:
+        """Go on with ``models`` alone, an index into all M."""
+        self._objective = self._objective.take(models)
+
+
+class BFGSCurvature:
+    """The last curvature pairs of each model, on top of a metric."""
+
+    def __init__(self, objective: PenalizedNLL, start: Point) -> None:
+        self._objective = objective
+        self._shared = self._metric = shared_metric(objective)
+        self.mean = self._metric.mean
+        self._refresh = Refresh(objective)
+        self._last = start
+        self._scale = start.value.new_ones(len(start.value), 1)  # sigma
+        self._pairs = CurvaturePairs(start)  # of centred features, with B_0 S for an image
+
+    def at(self, point: Point) -> Quadratic:
+        """Return the quadratic at ``point``, after the pair that led there is learnt."""
+        pairs = self._pairs
+        place = pairs.learn(
+            weights_of_centred(point.W - self._last.W, self.mean).flatten(1),
+            grad_of_centred(point.grad - self._last.grad, self.mean).flatten(1),
+        )
+        self._last = point
+        if self._refresh.is_due():
+            # The last one goes before the next is made: each takes as much as K Gram matrices.
+            self._metric = self._shared
+            damping = self._refresh.damping
+            refreshed = class_metric(self._objective, point.W, self._shared, damping)
+            self._metric = refreshed or self._shared
+            pairs.image = self._apply(pairs.S)
+        else:
+            pairs.image[:, place] = self._apply(pairs.S[:, place][:, None])[:, 0]
+        return self._quadratic(point)
+
+    def forget(self, models: Tensor) -> None:
+        """Drop all pairs of ``models`` (M,)."""
+        self._pairs.forget(models)
+
+    def keep(self, models: Tensor) -> None:
+        """Go on with ``models`` alone, an index into all M."""
+        self._objective = self._objective.take(models)
+        self._shared = self._shared.take(models)
+        self._metric = self._metric.take(models)
+        self._last = self._last.take(models)
+        self._scale = self._scale[models]
+        self._pairs.keep(models)
+
+    def _apply(self, vectors: Tensor) -> Tensor:
+        """Return B_0 of some vectors of each model, (M, vectors, K * D)."""
+        weights = vectors.transpose(0, 1).view(vectors.shape[1], *self._last.grad.shape)
+        return self._metric.apply(weights).flatten(2).transpose(0, 1)
+
+    def _quadratic(self, point: Point) -> Quadratic:
+        """Return the quadratic of the BFGS matrix (theorem 2.3)."""
+        pairs = self._pairs
+        SY = pairs.products(pairs.S, pairs.Y)  # (M, pairs, pairs)
+        SBS = pairs.products(pairs.S, pairs.image)
+        sy = SY.diagonal(dim1=1, dim2=2)  # (M, pairs), the diagonal of D
+        self._scale = torch.where(sy[:, -1:] > 0, sy[:, -1:] / SBS[:, -1:, -1], self._scale)
+        scale = self._scale
+        is_empty = torch.diag_embed((sy == 0).to(sy.dtype))
+        below = SY.tril(-1)  # L
+        middle = torch.cat(
+            [
+                torch.cat([scale[..., None] * SBS + is_empty, below], dim=2),
+                torch.cat([below.mT, -torch.diag_embed(sy) - is_empty], dim=2),
+            ],
+            dim=1,
+        )
+        wide = torch.cat([scale[..., None] * pairs.image, pairs.Y], dim=1)
+        order = [*pairs.by_age, *(len(pairs.by_age) + place for place in pairs.by_age)]
+        wide = wide[:, order]  # (M, 2 * pairs, K * D)
+        folded = torch.linalg.solve(middle, wide)
+        plain = scale * self._metric.diagonal.flatten(1)
+        diagonal = plain - (wide * folded).sum(1)
+
+        def multiply(vectors: Tensor) -> Tensor:
+            product = scale * self._apply(vectors[:, None])[:, 0]
+            return product - (folded.mT @ (wide @ vectors[..., None]))[..., 0]
+
+        return Quadratic(
+            weights_of_centred(point.W, self.mean).flatten(1),
+            grad_of_centred(point.grad, self.mean).flatten(1),
+            multiply,
+            torch.maximum(diagonal, MIN_DIAGONAL * plain),
+        )
