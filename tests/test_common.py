@@ -12,8 +12,12 @@ from skorchless import (
 ESTIMATORS = [
     *(TorchLogisticClassifier(solver=solver) for solver in ("lbfgs", "adam", "sgd")),
     TorchLogisticClassifier(C=100.0, class_weight="balanced", dtype="float64"),
-    TorchLogisticClassifierCV(),
+    *(TorchLogisticClassifier(solver=s, l1_ratio=0.5) for s in ("lbfgs", "adam", "sgd")),
+    # A check has three samples a class. scikit-learn tests LogisticRegressionCV with 3 folds too.
+    TorchLogisticClassifierCV(cv=3),
     TorchLogisticClassifierCV(Cs=[0.1, 10.0], scoring="neg_log_loss", refit=False, cv=3),
+    # Weights and repeated samples differ by rounding, and proximal steps by when they end.
+    TorchLogisticClassifierCV(Cs=[0.1, 10.0], l1_ratios=[0.0, 1.0], cv=3, tol=1e-9),
     GlobalStandardScaler(),
     GlobalStandardScaler(with_mean=False),
     GlobalStandardScaler(with_std=False),

@@ -174,6 +174,32 @@ class PenalizedNLL:
         loss = nll.sum((0, 2, 3), dtype=self.rows.placement.sum_dtype)
         return loss, grad.sum(0).view_as(W)
 
+    def residuals(self, W: Tensor) -> Tensor:
+        """Return the derivative of the weighted NLL by the scores of each row, (N, M * K)."""
+        W = W.to(self.rows.placement.dtype)
+
+        def of_block(X: Tensor, codes: Tensor, weights: Tensor) -> Tensor:
+            scores = linear_scores(X[None], W.flatten(0, 1)).view(*W.shape[:2], -1)
+            codes = codes.expand(len(W), 1, -1)
+            weights = self._of_models(weights)[:, None]
+            return self._nll_and_residual(scores, codes, weights)[1].flatten(0, 1).T
+
+        return self.rows.map_rows(of_block, n_outputs=W.shape[0] * W.shape[1])
+
+    def grad_of_residuals(self, W: Tensor, residuals: Tensor) -> Tensor:
+        """Return the gradient (M, K, D) at ``W``, whose `residuals` (N, M * K) are known."""
+
+        def block_sum(X: Tensor, residual: Tensor) -> tuple[Tensor]:
+            X, residual = self.rows.in_parts(X), self.rows.in_parts(residual)
+            grad = [torch.bmm(residual.mT, X)]
+            if self.fit_intercept:
+                grad.append(residual.sum(1)[..., None])
+            return (torch.cat(grad, dim=-1).sum(0),)
+
+        rows = self.rows.with_column(residuals)
+        (grad,) = rows.map_sum(block_sum, n_outputs=residuals.shape[1])
+        return grad.view_as(W) / self.total_weight[:, None, None] + self.shrinkage * W
+
     def minibatch_nll_and_grad(
         self, W: Tensor, X: Tensor, codes: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:

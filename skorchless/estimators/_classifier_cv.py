@@ -51,6 +51,7 @@ from skorchless.estimators._inputs import (
 from skorchless.estimators._linear import (
     LinearPredictionMixin,
     linear_attributes,
+    penalty_name,
     predictions_in_numpy,
 )
 from skorchless.estimators._monitor import CallbackTasks, as_metadata, begin_tasks
@@ -79,7 +80,8 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         Inverses of the strength of the penalty, above 0; or how many, on a logarithmic scale
         from 1e-4 to 1e4.
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
-        The shares of the L1 penalty. Only ``(0.0,)``, the L2 penalty, is supported so far.
+        The shares of the L1 penalty, which makes coefficients zero, each tried with each C: 0 is
+        ridge, 1 is lasso, in between is the elastic net.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     cv : int, cross-validation generator or iterable, default=None
@@ -99,10 +101,11 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
     max_iter : int, default=100
         The largest number of iterations of a candidate.
     tol : float, default=1e-4
-        A candidate has converged when no entry of its objective's gradient exceeds ``tol``.
+        A candidate has converged when its largest violation of optimality, an entry of the
+        gradient or with an L1 penalty of the smallest subgradient, does not exceed ``tol``.
     verbose : int, default=0
         1 prints one row for each iteration: its number, how many of the candidates have
-        finished, the largest gradient entry of any, and seconds since the start.
+        finished, the largest violation of optimality of any, and seconds since the start.
     device : str or torch.device, default='auto'
         Where to fit, as in `TorchLogisticClassifier`.
     dtype : {'float32', 'float64'} or None, default=None
@@ -235,6 +238,11 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         self.device = device
         self.dtype = dtype
         self.random_state = random_state
+
+    @property
+    def penalty(self) -> str:
+        """The kind of penalty chosen, 'l1', 'l2' or 'elasticnet', for ``SelectFromModel``."""
+        return penalty_name(self.l1_ratio_)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:

@@ -10,10 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from skorchless.estimators._linear import dense_coef
+
 
 def to_module(estimator: Any) -> nn.Sequential:
     """Return ``Linear`` and ``LogSoftmax`` with the weights of ``estimator``."""
-    coef, intercept = estimator.coef_, estimator.intercept_
+    coef, intercept = dense_coef(estimator), estimator.intercept_
     if len(coef) == 1:
         # log_softmax([0, z]) is the logistic model: one row of zeros makes it two rows.
         coef = np.concatenate([np.zeros_like(coef), coef])

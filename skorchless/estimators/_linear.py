@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn import config_context, get_config
 from sklearn.base import ClassifierMixin
+from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -22,8 +24,8 @@ from skorchless._engine.rows import TensorRows
 from skorchless.estimators._inputs import Array, check_X, to_numpy
 
 
-class LinearPredictionMixin(ClassifierMixin):
-    """Predictions from ``coef_``, ``intercept_`` and ``classes_``."""
+class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
+    """Predictions from ``coef_``, which may be sparse, ``intercept_`` and ``classes_``."""
 
     coef_: Array
     intercept_: Array
@@ -125,16 +127,26 @@ class LinearPredictionMixin(ClassifierMixin):
         """Return the scores (N, K) on the device of ``X``: the only product."""
         check_is_fitted(self)
         X = as_tensor(check_X(self, X, reset=False))
-        W = torch.from_numpy(np.column_stack([self.coef_, self.intercept_]))  # (K, P + 1)
+        W = torch.from_numpy(np.column_stack([dense_coef(self), self.intercept_]))  # (K, P + 1)
         dtype = torch.promote_types(resolve_dtype(self.dtype, X.dtype), W.dtype)
         placement = place(X.device, dtype)
         W = W.to(placement.device, placement.dtype)
         return score_rows(X, W, placement)
 
 
+def penalty_name(l1_ratio: float) -> str:
+    """Return scikit-learn's name for the penalty of ``l1_ratio``."""
+    return {0.0: "l2", 1.0: "l1"}.get(l1_ratio, "elasticnet")
+
+
+def dense_coef(estimator: Any) -> Array:
+    """Return ``coef_`` (K, P) as an array, also where `sparsify` has made it a sparse matrix."""
+    return estimator.coef_.toarray() if issparse(estimator.coef_) else estimator.coef_
+
+
 def pack_weights(estimator: Any) -> Tensor:
     """Return the engine's weights (1, K, D) of a fitted estimator."""
-    columns = [estimator.coef_]
+    columns = [dense_coef(estimator)]
     if estimator.fit_intercept:
         columns.append(estimator.intercept_[:, None])
     return torch.from_numpy(np.concatenate(columns, axis=1))[None]

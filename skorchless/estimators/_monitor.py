@@ -183,16 +183,16 @@ def full_batch_shortfall(
     name: str, status: Status, n_iter: int, remaining: float, tol: float, dtype: torch.dtype
 ) -> str:
     """Return why a full-batch fit that goes by ``name`` did not converge, and what to do."""
-    gradient = f"the largest gradient entry is {remaining:.2g}, tol={tol:g}"
+    violation = f"the largest violation of optimality is {remaining:.2g}, tol={tol:g}"
     if status == Status.STALLED:
         precision = str(dtype).removeprefix("torch.")
         in_double = "" if dtype is torch.float64 else " or pass dtype='float64'"
         return (
             f"{name} can not lower the objective any further in {precision} after {n_iter} "
-            f"iterations: {gradient}. Scale the features{in_double}."
+            f"iterations: {violation}. Scale the features{in_double}."
         )
     return (
-        f"{name} did not converge in {n_iter} iterations: {gradient}. Increase max_iter or "
+        f"{name} did not converge in {n_iter} iterations: {violation}. Increase max_iter or "
         "scale the features."
     )
 

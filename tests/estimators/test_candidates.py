@@ -123,7 +123,7 @@ def test_of_stalled_and_unfinished_candidates_more_iterations_are_advised():
     ]
     assert "for 2 of 3 candidates, did not converge in 9 iterations" in messages[0]
     assert "can not lower the objective any further in float32" in messages[1]
-    assert "the largest gradient entry is 0.3, tol=0.0001" in messages[0]
+    assert "the largest violation of optimality is 0.3, tol=0.0001" in messages[0]
 
 
 def test_without_verbose_nothing_is_printed(capfd):

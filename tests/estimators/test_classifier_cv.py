@@ -478,7 +478,6 @@ BAD = {
     "Cs of a float": ({"Cs": 2.5}, "'Cs' parameter of TorchLogisticClassifierCV must be an int"),
     "l1_ratio of 2": ({"l1_ratios": [2.0]}, "l1_ratios must be an array-like of numbers between"),
     "no l1_ratio": ({"l1_ratios": []}, "l1_ratios must be an array-like of numbers between"),
-    "l1": ({"l1_ratios": [0.0, 0.5]}, "is not supported yet"),
     "scoring": ({"scoring": "good"}, "'scoring' parameter of TorchLogisticClassifierCV must be"),
     "no split": ({"cv": []}, "cv gives no split"),
     "nothing to fit": ({"cv": [([], [1, 2])]}, "Split 0 of cv has no training sample"),

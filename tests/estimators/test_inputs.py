@@ -195,7 +195,6 @@ def assert_refused(parameters, error, message):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"l1_ratio": 0.5}, r"l1_ratio=0\.5 is not supported yet; only l1_ratio=0\.0"),
         ({"device": "cuda:99"}, r"device='cuda:99' is not available; this machine has: cpu"),
         ({"device": "tpu"}, r"device='tpu' is not available; this machine has: cpu"),
         ({"dtype": "float16"}, "dtype='float16' is not supported; use None, 'float32'"),

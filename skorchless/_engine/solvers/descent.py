@@ -1,8 +1,8 @@
 """Descent for M models at once: a direction, a line search, and when to stop.
 
-Where a direction comes from is the business of `lbfgs`, `newton` and `proximal`. Each model has its own step
-size and status; they share the passes over the rows. Weights are held in the dtype of sums
-whatever the dtype of X, so that a float32 fit does not stall at float32's resolution of the
+Where a direction comes from is the business of `lbfgs`, `newton` and `proximal`. Each model has
+its own step size and status; they share the passes over the rows. Weights are held in the dtype of
+sums whatever the dtype of X, so that a float32 fit does not stall at float32's resolution of the
 objective.
 
 References

@@ -4,6 +4,10 @@ The gradient of a minibatch is an unbiased estimate of the objective's: row weig
 over the training set, and the penalty counts in full in every step. The update rules are those
 of `torch.optim`, written on plain tensors: their state is then data that can be stored, and an
 update of 7,850 weights takes a third of the time of `torch.optim.Adam(fused=True)`.
+
+An L1 penalty is not part of the gradient: each step ends with its proximal map, in the step's own
+metric, which is soft thresholding and leaves exact zeros (Yun, Lozano & Yang, A general family of
+stochastic proximal gradient methods for deep learning, 2020, https://arxiv.org/abs/2007.07484).
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.objective import PenalizedNLL, soft_threshold
 from skorchless._engine.solvers.base import Patience, Progress, Status
 
 Buffers = dict[str, Tensor]
@@ -46,7 +50,9 @@ class Adam:
         """Return the moments before the first step."""
         return {"first": torch.zeros_like(W), "second": torch.zeros_like(W)}
 
-    def step(self, W: Tensor, grad: Tensor, buffers: Buffers, n_steps: int) -> None:
+    def step(
+        self, W: Tensor, grad: Tensor, buffers: Buffers, n_steps: int, threshold: Tensor | None
+    ) -> None:
         """Move ``W`` in place, for the ``n_steps``-th time."""
         first = buffers["first"].lerp_(grad, 1 - self.beta_1)
         second = buffers["second"].lerp_(grad.square(), 1 - self.beta_2)
@@ -55,6 +61,9 @@ class Adam:
         root = second.sqrt().add_(self.epsilon * correction)
         step_size = self.learning_rate * correction / (1 - self.beta_1**n_steps)
         W.addcdiv_(first, root, value=-step_size)
+        if threshold is not None:
+            # Of the step size without the first moment's correction, which stands for no step.
+            W.copy_(soft_threshold(W, self.learning_rate * correction * threshold / root))
 
 
 @dataclass(frozen=True)
@@ -68,10 +77,22 @@ class SGD:
         """Return the velocity before the first step."""
         return {"velocity": torch.zeros_like(W)}
 
-    def step(self, W: Tensor, grad: Tensor, buffers: Buffers, n_steps: int) -> None:  # noqa: ARG002
+    def step(
+        self,
+        W: Tensor,
+        grad: Tensor,
+        buffers: Buffers,
+        n_steps: int,  # noqa: ARG002
+        threshold: Tensor | None,
+    ) -> None:
         """Move ``W`` in place; the number of steps does not matter."""
         velocity = buffers["velocity"].mul_(self.momentum).add_(grad)
         W.add_(velocity, alpha=-self.learning_rate)
+        if threshold is not None:
+            # A constant gradient is moved along by so much a step: with less the penalty would
+            # count for a tenth at a momentum of 0.9.
+            step_size = self.learning_rate / (1.0 - self.momentum)
+            W.copy_(soft_threshold(W, step_size * threshold))
 
 
 @dataclass(frozen=True)
@@ -116,6 +137,7 @@ def _run_epoch(
 ) -> Tensor:
     """Move ``W`` (K, D) through one epoch; return the objective (1,), of each batch before it."""
     shrinkage = objective.shrinkage[0].to(W.dtype)
+    threshold = objective.threshold[0].to(W.dtype) if objective.has_l1 else None
     loss = torch.zeros_like(objective.total_weight)
     n_steps = int(buffers["n_steps"])
     for group in sampling.groups(objective):
@@ -125,7 +147,7 @@ def _run_epoch(
             nll, grad = objective.minibatch_nll_and_grad(W_parts, X, codes, shares)
             nlls.append(nll)
             n_steps += 1
-            optimizer.step(W, grad.addcmul_(shrinkage, W), buffers, n_steps)
+            optimizer.step(W, grad.addcmul_(shrinkage, W), buffers, n_steps, threshold)
         loss += torch.cat(nlls).sum(dtype=loss.dtype) * nll.numel()
     buffers["n_steps"].fill_(n_steps)
     return loss / objective.total_weight + objective.penalty_and_grad(W)[0]

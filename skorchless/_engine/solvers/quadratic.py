@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,6 +63,17 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return torch.linalg.vecdot(a, b)[:, None]
 
 
+class _Move(NamedTuple):
+    """Where a move has led to: B's gradient there, and FISTA's next start and momentum."""
+
+    z: Tensor  # (M, n)
+    grad: Tensor  # (M, n)
+    y: Tensor  # (M, n)
+    y_grad: Tensor  # (M, n)
+    t: Tensor  # (M, 1)
+    keeps_face: Tensor  # (M, 1), whether the signs have stood still
+
+
 class _Search:
     """The current point of each model, and what its next move is.
 
@@ -73,16 +85,20 @@ class _Search:
         self._threshold = threshold
         self._has_kink = threshold > 0
         self._metric = quadratic.diagonal
-        one = torch.ones_like(quadratic.w[:, :1])  # (M, 1)
-        self.z, self._grad = quadratic.w, quadratic.grad  # the point and B's gradient there
-        self._residual = smallest_subgradient(self.z, self._grad, threshold)
+        self._residual = smallest_subgradient(quadratic.w, quadratic.grad, threshold)
         self._eigenvalue = self._largest_eigenvalue()
-        # Of FISTA: where the next step starts from, B's gradient there, and the momentum.
-        self._y, self._y_grad, self._t = self.z, self._grad, one
+        w, grad = quadratic.w, quadratic.grad
+        self._one = torch.ones_like(w[:, :1])  # (M, 1)
+        self._at = _Move(w, grad, w, grad, self._one, self._one > 1)
         # Of conjugate gradients: who takes them, along what, and the residual's squared norm.
-        self._is_on_face = torch.zeros_like(one, dtype=torch.bool)
-        self._p = torch.zeros_like(self.z)
-        self._rho = one
+        self._is_on_face = self._one > 1
+        self._p = torch.zeros_like(w)
+        self._rho = self._one
+
+    @property
+    def z(self) -> Tensor:
+        """The current point (M, n)."""
+        return self._at.z
 
     def violation(self) -> Tensor:
         """Return the largest violation of optimality (M,)."""
@@ -90,60 +106,65 @@ class _Search:
 
     def advance(self) -> None:
         """Move each model, by FISTA or by conjugate gradients, for one product with B."""
-        step = 1.0 / (self._eigenvalue * self._metric)
-        prox = soft_threshold(self._y - step * self._y_grad, step * self._threshold)
-        move = torch.where(self._is_on_face, self._p, prox - self._quadratic.w)
+        some, every = self._is_on_face.any(), self._is_on_face.all()
+        move = self._p
+        if not every:
+            step = 1.0 / (self._eigenvalue * self._metric)
+            prox = soft_threshold(self._at.y - step * self._at.y_grad, step * self._threshold)
+            move = prox - self._quadratic.w
+            move = torch.where(self._is_on_face, self._p, move) if some else move
         product = self._quadratic.multiply(move)
-        z, grad = self._accelerate(self._quadratic.w + move, self._quadratic.grad + product)
-        z_face, grad_face, has_hit = self._slide(product)
-        before, was_on_face = self.z, self._is_on_face
-        self.z = torch.where(was_on_face, z_face, z)
-        self._grad = torch.where(was_on_face, grad_face, grad)
-        self._y = torch.where(was_on_face, self.z, self._y)
-        self._y_grad = torch.where(was_on_face, self._grad, self._y_grad)
-        self._t = torch.where(was_on_face, 1.0, self._t)
-        is_still = ((self.z.sign() == before.sign()) | ~self._has_kink).all(1, keepdim=True)
-        self._choose(may_go_on=torch.where(was_on_face, ~has_hit, is_still))
+        if every:
+            self._at = self._slide(product)
+        elif not some:
+            self._at = self._accelerate(move, product)
+        else:
+            pairs = zip(self._slide(product), self._accelerate(move, product), strict=True)
+            self._at = _Move(*(torch.where(self._is_on_face, a, b) for a, b in pairs))
+        self._choose()
 
-    def _accelerate(self, z: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """Return FISTA's next point, which is ``z`` where its step was not too long."""
-        move, change = z - self._y, grad - self._y_grad
-        length = _dot(move, self._metric * move)
-        curvature = _dot(move, change) / length.clamp(min=torch.finfo(z.dtype).tiny)
-        is_too_long = curvature > self._eigenvalue * EIGENVALUE_MARGIN
-        self._eigenvalue = torch.where(
-            is_too_long, EIGENVALUE_MARGIN * curvature, self._eigenvalue
-        )
-        z = torch.where(is_too_long, self.z, z)
-        grad = torch.where(is_too_long, self._grad, grad)
+    def _accelerate(self, move: Tensor, product: Tensor) -> _Move:
+        """Return FISTA's move, which is none where the step was too long."""
+        z_last, grad_last, y, y_grad, t_last, _ = self._at
+        z, grad = self._quadratic.w + move, self._quadratic.grad + product
+        by_step = z - y
+        length = _dot(by_step, self._metric * by_step).clamp(min=torch.finfo(z.dtype).tiny)
+        curvature = _dot(by_step, grad - y_grad) / length
+        is_too_long = curvature > EIGENVALUE_MARGIN * self._eigenvalue
+        if is_too_long.any():
+            corrected = EIGENVALUE_MARGIN * curvature
+            self._eigenvalue = torch.where(is_too_long, corrected, self._eigenvalue)
+            z = torch.where(is_too_long, z_last, z)
+            grad = torch.where(is_too_long, grad_last, grad)
+        change = z - z_last
         # Against the direction of progress the momentum starts anew.
-        is_overshot = _dot(self._metric * (self._y - z), z - self.z) > 0
-        t = torch.where(is_overshot, 1.0, (1.0 + (1.0 + 4.0 * self._t**2).sqrt()) / 2.0)
-        momentum = torch.where(is_overshot, 0.0, (self._t - 1.0) / t)
-        self._t = t
-        self._y = z + momentum * (z - self.z)
-        self._y_grad = grad + momentum * (grad - self._grad)
-        return z, grad
+        is_overshot = _dot(self._metric * (y - z), change) > 0
+        t = torch.where(is_overshot, 1.0, (1.0 + (1.0 + 4.0 * t_last**2).sqrt()) / 2.0)
+        momentum = torch.where(is_overshot, 0.0, (t_last - 1.0) / t)
+        is_still = ((z.sign() == z_last.sign()) | ~self._has_kink).all(1, keepdim=True)
+        y, y_grad = z + momentum * change, grad + momentum * (grad - grad_last)
+        return _Move(z, grad, y, y_grad, t, is_still)
 
-    def _slide(self, product: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the next point of conjugate gradients, and who (M, 1) has hit a zero there."""
-        to_zero = torch.where(self._has_kink & (self.z * self._p > 0), self.z / self._p, torch.inf)
-        first_hit = to_zero.amin(1, keepdim=True)
-        step = self._rho / _dot(self._p, product)
-        has_hit = first_hit <= step
-        step = torch.minimum(step, first_hit)
-        z = torch.where(has_hit & (to_zero <= first_hit), 0.0, self.z - step * self._p)
-        return z, self._grad - step * product, has_hit
+    def _slide(self, product: Tensor) -> _Move:
+        """Return the move by conjugate gradients, as far as the first weight that becomes 0."""
+        z, p = self.z, self._p
+        to_zero = torch.where(self._has_kink & (z * p > 0), z / p, torch.inf)
+        first = to_zero.amin(1, keepdim=True)
+        step = self._rho / _dot(p, product)
+        is_first = first <= step
+        step = torch.minimum(step, first)
+        z = torch.where(is_first & (to_zero <= first), 0.0, z - step * p)
+        grad = self._at.grad - step * product
+        return _Move(z, grad, z, grad, self._one, ~is_first)
 
-    def _choose(self, may_go_on: Tensor) -> None:
+    def _choose(self) -> None:
         """Choose who moves along its face next: there the larger part of the violation lies."""
-        self._residual = smallest_subgradient(self.z, self._grad, self._threshold)
-        is_free = (self.z != 0) | ~self._has_kink
-        on_face = torch.where(is_free, self._residual, 0.0)
-        at_zeros = self._residual - on_face
+        self._residual = smallest_subgradient(self.z, self._at.grad, self._threshold)
+        on_face = torch.where((self.z != 0) | ~self._has_kink, self._residual, 0.0)
         scaled = on_face / self._metric
         rho = _dot(on_face, scaled)
-        goes_on = may_go_on & (rho > 0) & (rho >= _dot(at_zeros, at_zeros / self._metric))
+        total = _dot(self._residual, self._residual / self._metric)
+        goes_on = self._at.keeps_face & (rho > 0) & (2.0 * rho >= total)
         conjugate = torch.where(self._is_on_face, rho / self._rho, 0.0)
         self._p = torch.where(goes_on, scaled + conjugate * self._p, 0.0)
         self._rho = torch.where(goes_on, rho, 1.0)

@@ -30,7 +30,7 @@ MAX_SHARE = 0.25
 # The fit of a working set is as precise as pays until the next pass over X, in the violation of
 # optimality before it; at last a little more than asked for, because the sums of a pass over all
 # features are rounded otherwise.
-PRECISION = 0.2
+PRECISION = 0.1
 MARGIN = 0.5
 
 
@@ -42,16 +42,17 @@ def minimize_by_working_sets(
     point, remaining = start, _remaining(objective, start)
     record = Progress(start.W, start.value, torch.zeros_like(models), remaining)  # of all models
     while len(models):
-        features = _choose(objective, point, tol)
-        precision = max(MARGIN * tol, PRECISION * float(remaining.max()))
-        iterations = _fit(objective, point, features, tol=precision)
+        features, violation = _choose(objective, point, tol)
+        working_set = WorkingSet(objective, features)
+        iterations = working_set.descend(point, tol=max(MARGIN * tol, PRECISION * violation))
         # The last iteration is reported after all features are looked at.
         last = next(iterations)
         for progress in iterations:
-            record = record.put(models, replace(last, status=torch.zeros_like(models)))
+            running = replace(last, W=working_set.embed(last.W), status=torch.zeros_like(models))
+            record = record.put(models, running)
             yield record
             last = progress
-        point = Point(last.W, *objective.value_and_grad(last.W))
+        point = working_set.leave(last)
         remaining = _remaining(objective, point)
         is_stalled = (last.status == Status.STALLED) & (remaining <= last.remaining)
         status = torch.where(is_stalled, Status.STALLED, Status.RUNNING)
@@ -59,35 +60,54 @@ def minimize_by_working_sets(
         record = record.put(models, Progress(point.W, point.value, status, remaining))
         yield record
         left = (status == Status.RUNNING).nonzero()[:, 0]
-        models, point, remaining = models[left], point.take(left), remaining[left]
-        objective = objective.take(left)
+        models, point, objective = models[left], point.take(left), objective.take(left)
 
 
-def _fit(
-    objective: PenalizedNLL, point: Point, features: Tensor, *, tol: float
-) -> Iterator[Progress]:
-    """Yield the progress of a fit of ``features`` (P',) from ``point`` on, weights (M, K, D)."""
-    columns = torch.cat([features, features.new_tensor([-1] * int(objective.fit_intercept))])
-    part = objective.select_features(features)
-    start = Point(point.W[..., columns], point.value, point.grad[..., columns])
-    for progress in descend(part, start, ProximalDirections(part, start), tol=tol):
-        W = torch.zeros_like(point.W)
-        W[..., columns] = progress.W
-        yield replace(progress, W=W)
+class WorkingSet:
+    """The objective of some features; all others have no weight."""
+
+    def __init__(self, objective: PenalizedNLL, features: Tensor) -> None:
+        self._whole = objective
+        self._part = objective.select_features(features)
+        intercept = features.new_tensor([-1] * int(objective.fit_intercept))
+        self._columns = torch.cat([features, intercept])  # of weights
+
+    def descend(self, point: Point, *, tol: float) -> Iterator[Progress]:
+        """Yield the progress of a fit of these features alone, weights (M, K, D') of theirs."""
+        W, grad = point.W[..., self._columns], point.grad[..., self._columns]
+        start = Point(W, point.value, grad)
+        yield from descend(self._part, start, ProximalDirections(self._part, start), tol=tol)
+
+    def embed(self, W_part: Tensor) -> Tensor:
+        """Return the weights (M, K, D) of all features."""
+        W = W_part.new_zeros(self._whole.weights_shape)
+        W[..., self._columns] = W_part
+        return W
+
+    def leave(self, progress: Progress) -> Point:
+        """Return the point of all features that ``progress`` of these has led to."""
+        W = self.embed(progress.W)
+        # The scores are those of a few features: one product with all of X instead of two.
+        grad = self._whole.grad_of_residuals(W, self._part.residuals(progress.W))
+        return Point(W, progress.value, grad)
 
 
-def _choose(objective: PenalizedNLL, point: Point, tol: float) -> Tensor:
-    """Return the features (P',) to fit next, in order: those in use and the most violating."""
+def _choose(objective: PenalizedNLL, point: Point, tol: float) -> tuple[Tensor, float]:
+    """Return the features (P',) to fit next, in order, and the largest violation of new ones.
+
+    They are those in use and the most violating of the others.
+    """
     n_features = objective.rows.n_features
     is_used = (point.W[..., :n_features] != 0).any(1).any(0)  # (P,)
     violation = objective.subgradient(point.W, point.grad)[..., :n_features].abs().amax((0, 1))
     violation[is_used] = 0.0
+    largest = float(violation.max())
     n_used, n_violating = int(is_used.sum()), int((violation > tol).sum())
     n_chosen = n_used + min(n_violating, max(MIN_FEATURES, (GROWTH - 1) * n_used))
     if n_chosen > MAX_SHARE * n_features:
-        return torch.arange(n_features, device=point.W.device)
+        return torch.arange(n_features, device=point.W.device), 0.0
     violation[is_used] = torch.inf
-    return violation.topk(n_chosen).indices.sort().values
+    return violation.topk(n_chosen).indices.sort().values, largest
 
 
 def _remaining(objective: PenalizedNLL, point: Point) -> Tensor:
