@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 
-def penalized_nll(W, X, codes, weights, alpha, *, n_classes, fit_intercept):
+def penalized_nll(W, X, codes, weights, alpha, *, n_classes, fit_intercept, l1_ratio=0.0):
     """Return the objective of one model with weights W (K, D), a float64 scalar with a graph."""
     X = X.to(torch.float64)
     n_features = X.shape[1]
@@ -18,7 +18,8 @@ def penalized_nll(W, X, codes, weights, alpha, *, n_classes, fit_intercept):
     else:
         loss = nn.NLLLoss(reduction="none")(nn.LogSoftmax(dim=1)(scores), codes)
     weights = weights.to(torch.float64)
-    return (weights * loss).sum() / weights.sum() + alpha / 2 * (coef**2).sum()
+    penalty = (1 - l1_ratio) / 2 * (coef**2).sum() + l1_ratio * coef.abs().sum()
+    return (weights * loss).sum() / weights.sum() + alpha * penalty
 
 
 def value_and_grad(W, *args, **kwargs):
@@ -27,6 +28,15 @@ def value_and_grad(W, *args, **kwargs):
     value = penalized_nll(W, *args, **kwargs)
     value.backward()
     return value.detach(), W.grad
+
+
+def smallest_subgradient(W, *args, **kwargs):
+    """Return the subgradient (K, D) nearest to 0, from autograd on either side of each 0."""
+    below, above = (
+        value_and_grad(torch.where(W == 0, side, W.double()), *args, **kwargs)[1]
+        for side in (-1e-200, 1e-200)
+    )
+    return torch.where(below > 0, below, torch.where(above < 0, above, 0.0))
 
 
 def hessian(W, *args, **kwargs):

@@ -21,12 +21,6 @@ def n_weight_rows(n_classes: int) -> int:
     return 1 if n_classes == 2 else n_classes
 
 
-def without_shift(W: Tensor) -> Tensor:
-    """Return the weights (M, K, D) of the same models whose mean over classes is 0."""
-    # Softmax does not see what all classes have in common, and the penalty is lowest without.
-    return W if W.shape[1] == 1 else W - W.mean(1, keepdim=True)
-
-
 def linear_scores(X: Tensor, W: Tensor) -> Tensor:
     """Return the scores (parts, K', B) of ``X`` (parts, B, P) for the weights ``W`` (K', D)."""
     # Rows of scores, not columns: a reduction over classes then runs along contiguous memory,
@@ -295,6 +289,15 @@ class PenalizedNLL:
         if self.fit_intercept:
             per_column[-1] = 0.0
         return per_column
+
+    def without_shift(self, W: Tensor) -> Tensor:
+        """Return the weights (M, K, D) of the same models whose mean over classes is 0."""
+        # Softmax does not see what all classes have in common, and an L2 penalty is lowest
+        # without; an L1 penalty itself decides on it.
+        if W.shape[1] == 1:
+            return W
+        shift = W.mean(1, keepdim=True)
+        return W - (torch.where(self.threshold == 0, shift, 0.0) if self.has_l1 else shift)
 
     def penalty_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
         """Return the penalty (M,) and the gradient (M, K, D) of its L2 part."""

@@ -14,7 +14,7 @@ from skorchless._engine.objective import (
     evaluate,
     linear_scores,
     log_proba,
-    without_shift,
+    soft_threshold,
 )
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -183,16 +183,26 @@ def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fi
 def test_weights_without_their_shift_give_the_same_probabilities():
     objective, X, *_ = make_objective(n_classes=4)
     W = random_weights(objective)
-    centred = without_shift(W)
+    centred = objective.without_shift(W)
     torch.testing.assert_close(centred.sum(1), torch.zeros(1, 6).double())
     before, after = (log_proba(linear_scores(X[None], weights[0])) for weights in (W, centred))
     torch.testing.assert_close(after, before)
 
 
+def test_an_l1_penalty_decides_itself_what_classes_have_in_common():
+    objective, *_ = make_objective(n_classes=4, alphas=(0.1, 0.1), l1_ratio=0.5)
+    objective.l1_ratio[1] = 0.0
+    W = random_weights(objective)
+    centred = objective.without_shift(W)
+    assert torch.equal(centred[0, :, :-1], W[0, :, :-1])
+    torch.testing.assert_close(centred[0, :, -1].sum(), torch.tensor(0.0).double())
+    torch.testing.assert_close(centred[1].sum(0), torch.zeros(6).double())
+
+
 def test_one_row_of_weights_has_no_shift():
     objective, *_ = make_objective(n_classes=2)
     W = random_weights(objective)
-    assert torch.equal(without_shift(W), W)
+    assert torch.equal(objective.without_shift(W), W)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -255,3 +265,51 @@ def test_log_proba_of_one_row_of_scores_is_the_logistic_function():
         [torch.nn.functional.logsigmoid(-scores[0]), torch.nn.functional.logsigmoid(scores[0])]
     )
     torch.testing.assert_close(log_proba(scores), expected)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
+def test_the_elastic_net_is_that_of_its_formula(n_classes, fit_intercept, l1_ratio):
+    objective, *data = make_objective(
+        n_classes, alphas=(0.1, 3.0), l1_ratio=l1_ratio, fit_intercept=fit_intercept
+    )
+    W = random_weights(objective)
+    W[:, :, 1:3] = 0.0
+    value, grad = objective.value_and_grad(W)
+    subgradient = objective.subgradient(W, grad)
+    options = {"n_classes": n_classes, "fit_intercept": fit_intercept, "l1_ratio": l1_ratio}
+    for m, alpha in enumerate((0.1, 3.0)):
+        expected, _ = oracles.value_and_grad(W[m], *data, alpha, **options)
+        assert float(value[m]) == pytest.approx(float(expected), rel=1e-12)
+        torch.testing.assert_close(
+            subgradient[m], oracles.smallest_subgradient(W[m], *data, alpha, **options)
+        )
+    assert objective.has_l1 == (l1_ratio > 0)
+
+
+def test_without_strength_there_is_no_l1_penalty():
+    objective, *_ = make_objective(alphas=(0.0, 0.0), l1_ratio=1.0)
+    assert not objective.has_l1
+
+
+def test_soft_thresholding_stops_at_zero():
+    W = torch.tensor([-3.0, -0.5, 0.0, 0.5, 3.0])
+    assert soft_threshold(W, torch.tensor(1.0)).tolist() == [-2.0, 0.0, 0.0, 0.0, 2.0]
+    assert torch.equal(soft_threshold(W, torch.tensor(0.0)), W)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_features_without_weight_can_be_left_out_of_the_scores(n_classes, fit_intercept):
+    weights = torch.rand(40, 2, generator=torch.Generator().manual_seed(2)).double()
+    objective, *_ = make_objective(
+        n_classes, weights=weights, alphas=(0.1, 1.0), l1_ratio=0.5, fit_intercept=fit_intercept
+    )
+    W = random_weights(objective)
+    W[..., [0, 2, 3]] = 0.0
+    part = objective.select_features(torch.tensor([1, 4]))
+    W_part = W[..., [1, 4, *range(5, W.shape[2])]]
+    value, grad = objective.value_and_grad(W)
+    torch.testing.assert_close(part.value_and_grad(W_part)[0], value)
+    torch.testing.assert_close(objective.grad_of_residuals(W, part.residuals(W_part)), grad)

@@ -24,7 +24,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from skorchless._engine.objective import PenalizedNLL, without_shift
+from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.base import Progress, Status
 
 SUFFICIENT_DECREASE = 1e-4  # Nocedal & Wright's c_1
@@ -187,10 +187,7 @@ def descend(
     failed = n_idle > 0
     record = Progress(point.W, point.value, failed.long(), point.value)  # of all models
     while len(running):
-        direction = directions.at(point)
-        if not objective.has_l1:
-            # An L1 penalty itself decides what all classes have in common.
-            direction = without_shift(direction)
+        direction = objective.without_shift(directions.at(point))
         new_point, not_found = _line_search(objective, point, direction)
         # A search that fails along the learnt direction may succeed along the plain one.
         directions.forget(not_found)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skorchless._engine.curvature import MAX_MATRIX_FEATURES
-from skorchless._engine.objective import PenalizedNLL, without_shift
+from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.base import Progress
 from skorchless._engine.solvers.descent import Directions, Point, descend
 from skorchless._engine.solvers.lbfgs import LBFGSDirections
@@ -23,9 +23,7 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
 
     With an L1 penalty, when no entry of the smallest subgradient does.
     """
-    W = W.to(objective.rows.placement.sum_dtype)
-    if not objective.has_l1:
-        W = without_shift(W)
+    W = objective.without_shift(W.to(objective.rows.placement.sum_dtype))
     start = Point(W, *objective.value_and_grad(W))
     directions: Directions
     if objective.has_l1 and objective.rows.n_features > MAX_MATRIX_FEATURES:

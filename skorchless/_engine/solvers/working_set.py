@@ -103,7 +103,7 @@ def _choose(objective: PenalizedNLL, point: Point, tol: float) -> tuple[Tensor, 
     violation[is_used] = 0.0
     largest = float(violation.max())
     n_used, n_violating = int(is_used.sum()), int((violation > tol).sum())
-    n_chosen = n_used + min(n_violating, max(MIN_FEATURES, (GROWTH - 1) * n_used))
+    n_chosen = max(1, n_used + min(n_violating, max(MIN_FEATURES, (GROWTH - 1) * n_used)))
     if n_chosen > MAX_SHARE * n_features:
         return torch.arange(n_features, device=point.W.device), 0.0
     violation[is_used] = torch.inf

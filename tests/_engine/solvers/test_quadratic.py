@@ -1,0 +1,142 @@
+"""The least point of a quadratic plus an L1 penalty, against scipy on split variables."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+
+from skorchless._engine.objective import smallest_subgradient
+from skorchless._engine.solvers import quadratic as module
+from skorchless._engine.solvers.quadratic import Quadratic, minimize_quadratic
+
+SIZE = 12
+
+
+def make(seed=0, condition=0.0):
+    """Return the matrix B and a quadratic with it, of one model."""
+    generator = torch.Generator().manual_seed(seed)
+    factor = torch.randn(SIZE, 2 * SIZE, generator=generator).double()
+    factor *= torch.logspace(0, condition, SIZE).double()[:, None]
+    B = factor @ factor.T / SIZE
+    w = torch.randn(1, SIZE, generator=generator).double()
+    grad = torch.randn(1, SIZE, generator=generator).double() * B.diagonal().sqrt()
+    return B, Quadratic(w, grad, lambda v: v @ B, B.diagonal()[None])
+
+
+def solve(quadratic, threshold, reduction=1e-10, max_iter=5000):
+    return minimize_quadratic(quadratic, threshold, reduction=reduction, max_iter=max_iter)
+
+
+def least_of_split(B, quadratic, threshold):
+    """Return the least point by L-BFGS-B, of positive and negative parts."""
+    B, w, grad = B.numpy(), quadratic.w[0].numpy(), quadratic.grad[0].numpy()
+    threshold = threshold[0].numpy()
+
+    def value_and_grad(parts):
+        z = parts[:SIZE] - parts[SIZE:]
+        slope = grad + B @ (z - w)
+        value = (grad + slope) @ (z - w) / 2 + threshold @ (parts[:SIZE] + parts[SIZE:])
+        return value, np.concatenate([slope + threshold, threshold - slope])
+
+    start = np.concatenate([np.maximum(w, 0), np.maximum(-w, 0)])
+    found = minimize(
+        value_and_grad,
+        start,
+        jac=True,
+        bounds=[(0, None)] * len(start),
+        options={"ftol": 0.0, "gtol": 1e-11, "maxiter": 10_000, "maxfun": 100_000},
+    )
+    return found.x[:SIZE] - found.x[SIZE:], found.fun
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("strength", [0.01, 0.3, 1.0])
+def test_it_is_the_point_that_scipy_finds(seed, strength):
+    B, quadratic = make(seed)
+    threshold = strength * quadratic.grad.abs().mean() * torch.ones(1, SIZE).double()
+    threshold[:, -1] = 0.0  # an intercept
+    expected, _ = least_of_split(B, quadratic, threshold)
+    z = solve(quadratic, threshold)[0].numpy()
+    np.testing.assert_allclose(z, expected, atol=1e-5 * np.abs(expected).max())
+    is_zero = np.abs(expected) < 1e-6 * np.abs(expected).max()
+    assert (z[is_zero] == 0.0).all()
+
+
+@pytest.mark.parametrize("condition", [0.0, 2.0, 4.0])
+def test_the_end_is_where_the_violation_is_so_much_smaller(condition):
+    B, quadratic = make(condition=condition)
+    threshold = 0.3 * quadratic.grad.abs()
+    z = solve(quadratic, threshold, reduction=1e-6)
+    slope = quadratic.grad + (z - quadratic.w) @ B
+    start = smallest_subgradient(quadratic.w, quadratic.grad, threshold).abs().max()
+    assert smallest_subgradient(z, slope, threshold).abs().max() <= 1e-6 * start
+
+
+def test_without_a_threshold_it_is_a_linear_system():
+    B, quadratic = make()
+    z = solve(quadratic, torch.zeros(1, SIZE).double())
+    expected = quadratic.w - torch.linalg.solve(B, quadratic.grad[0])
+    torch.testing.assert_close(z, expected)
+
+
+def test_many_weights_at_once_and_one_by_one_are_both_quick():
+    # A scale of 1e4 between features: FISTA alone takes thousands of products.
+    B, quadratic = make(condition=4.0)
+    n_products = 0
+
+    def counted(v):
+        nonlocal n_products
+        n_products += 1
+        return v @ B
+
+    quadratic = Quadratic(quadratic.w, quadratic.grad, counted, torch.ones(1, SIZE).double())
+    solve(quadratic, 0.01 * quadratic.grad.abs(), reduction=1e-6)
+    assert n_products < 20 * SIZE
+
+
+def test_a_batch_ends_where_each_model_ends_alone():
+    parts = [make(seed) for seed in range(3)]
+    Bs = torch.stack([B for B, _ in parts])
+    batch = Quadratic(
+        torch.cat([q.w for _, q in parts]),
+        torch.cat([q.grad for _, q in parts]),
+        lambda v: (v[:, None] @ Bs)[:, 0],
+        Bs.diagonal(dim1=1, dim2=2),
+    )
+    thresholds = torch.tensor([0.0, 0.3, 3.0]).double()[:, None] * batch.grad.abs()
+    together = solve(batch, thresholds)
+    for m, (_, alone) in enumerate(parts):
+        torch.testing.assert_close(together[m : m + 1], solve(alone, thresholds[m : m + 1]))
+
+
+def test_the_least_point_is_not_left():
+    B, quadratic = make()
+    threshold = 0.3 * quadratic.grad.abs()
+    z = solve(quadratic, threshold)
+    again = Quadratic(z, quadratic.grad + (z - quadratic.w) @ B, quadratic.multiply, B.diagonal())
+    torch.testing.assert_close(solve(again, threshold), z)
+    zero = Quadratic(torch.zeros_like(z), quadratic.grad, quadratic.multiply, B.diagonal())
+    assert torch.equal(solve(zero, 2 * quadratic.grad.abs()), torch.zeros_like(z))
+
+
+def test_a_first_guess_of_the_largest_eigenvalue_that_is_too_small_is_corrected(monkeypatch):
+    monkeypatch.setattr(module, "N_POWER_ITERATIONS", 0)
+    monkeypatch.setattr(module, "EIGENVALUE_MARGIN", 1.01)
+    B, quadratic = make(seed=3)
+    scaled = Quadratic(quadratic.w, quadratic.grad, lambda v: 50 * v @ B, B.diagonal()[None])
+    threshold = 0.3 * quadratic.grad.abs()
+    expected, _ = least_of_split(50 * B, scaled, threshold)
+    np.testing.assert_allclose(solve(scaled, threshold)[0].numpy(), expected, atol=1e-6)
+
+
+def test_it_takes_no_more_products_than_allowed():
+    _, quadratic = make(condition=4.0)
+    calls = []
+    counted = Quadratic(
+        quadratic.w,
+        quadratic.grad,
+        lambda v: calls.append(1) or quadratic.multiply(v),
+        quadratic.diagonal,
+    )
+    solve(counted, 0.3 * quadratic.grad.abs(), reduction=0.0, max_iter=7)
+    assert len(calls) == 7 + module.N_POWER_ITERATIONS

@@ -1,0 +1,145 @@
+"""Fits of a few features at a time end where a fit of all of them ends."""
+
+import oracles
+import pytest
+import torch
+from problems import make_objective
+
+from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.rows import TensorRows
+from skorchless._engine.solvers import working_set
+from skorchless._engine.solvers.base import Status
+from skorchless._engine.solvers.descent import Point, descend
+from skorchless._engine.solvers.proximal import ProximalDirections
+from skorchless._engine.solvers.working_set import minimize_by_working_sets
+
+N_FEATURES = 300
+
+
+def wide(n_classes=2, **options):
+    """Return an objective of more features than rows, five of which matter."""
+    X = torch.randn(120, N_FEATURES, generator=torch.Generator().manual_seed(3)).double()
+    objective, X, codes, weights = make_objective(
+        n_classes, X=X, **{"l1_ratio": 0.9, "alphas": (0.05,), **options}
+    )
+    codes.copy_((X[:, :5].cumsum(1)[:, :n_classes]).argmax(1))
+    return objective, X, codes, weights
+
+
+def start_of(objective):
+    W = torch.zeros(objective.weights_shape).double()
+    return Point(W, *objective.value_and_grad(W))
+
+
+def solve(objective, tol=1e-8):
+    return list(minimize_by_working_sets(objective, start_of(objective), tol=tol))
+
+
+@pytest.fixture(autouse=True)
+def small_sets(monkeypatch):
+    monkeypatch.setattr(working_set, "MIN_FEATURES", 5)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_optimum_is_that_of_all_features(n_classes, fit_intercept):
+    objective, *data = wide(n_classes, fit_intercept=fit_intercept)
+    *_, last = solve(objective)
+    violation = oracles.smallest_subgradient(
+        last.W[0], *data, 0.05, n_classes=n_classes, fit_intercept=fit_intercept, l1_ratio=0.9
+    )
+    assert last.status == Status.CONVERGED
+    assert float(violation.abs().max()) <= 1e-8
+    start = start_of(objective)
+    *_, whole = descend(objective, start, ProximalDirections(objective, start), tol=1e-8)
+    torch.testing.assert_close(last.W, whole.W, atol=1e-5, rtol=0)
+    assert 0 < int((last.W[..., :N_FEATURES] != 0).sum()) < 60
+
+
+@pytest.fixture
+def sizes(monkeypatch):
+    """Return a list to which each working set adds its number of features."""
+    chosen = []
+    select_features = TensorRows.select_features
+
+    def counted(self, features):
+        chosen.append(len(features))
+        return select_features(self, features)
+
+    monkeypatch.setattr(TensorRows, "select_features", counted)
+    return chosen
+
+
+def test_sets_are_small_and_grow_with_the_features_in_use(sizes):
+    objective, *_ = wide()
+    *_, last = solve(objective)
+    n_used = int((last.W[..., :N_FEATURES] != 0).any(1).sum())
+    assert sizes[0] == 5
+    assert n_used <= max(sizes) <= 2 * n_used
+    assert len(sizes) > 2
+
+
+def test_each_set_takes_one_pass_over_all_features(sizes, monkeypatch):
+    passes = []
+    monkeypatch.setattr(
+        PenalizedNLL,
+        "grad_of_residuals",
+        lambda *args, original=PenalizedNLL.grad_of_residuals: passes.append(1) or original(*args),
+    )
+    solve(wide()[0])
+    assert len(passes) == len(sizes)
+
+
+def test_where_too_many_features_matter_all_are_fitted_at_once(sizes):
+    objective, *data = wide(l1_ratio=0.01, alphas=(0.2,))
+    *_, last = solve(objective)
+    violation = oracles.smallest_subgradient(
+        last.W[0], *data, 0.2, n_classes=2, fit_intercept=True, l1_ratio=0.01
+    )
+    assert float(violation.abs().max()) <= 1e-8
+    assert int((last.W != 0).sum()) > N_FEATURES / 4
+    assert max(sizes) <= N_FEATURES / 4  # all together they are no copy
+
+
+def test_a_batch_of_models_ends_where_each_ends_alone():
+    alphas = (0.03, 0.1, 5.0)
+    *_, together = solve(wide(alphas=alphas)[0], tol=1e-9)
+    assert together.status.tolist() == [Status.CONVERGED] * 3
+    for m, alpha in enumerate(alphas):
+        *_, alone = solve(wide(alphas=(alpha,))[0], tol=1e-9)
+        torch.testing.assert_close(together.W[m], alone.W[0], atol=1e-6, rtol=0)
+        assert torch.equal(together.W[m] == 0, alone.W[0] == 0)
+
+
+def test_what_is_reported_is_of_all_features_and_models():
+    objective, *data = wide(alphas=(0.03, 0.1, 5.0))
+    history = solve(objective)
+    for progress in history:
+        assert progress.W.shape == objective.weights_shape
+        for m, alpha in enumerate((0.03, 0.1, 5.0)):
+            expected = oracles.penalized_nll(
+                progress.W[m], *data, alpha, n_classes=2, fit_intercept=True, l1_ratio=0.9
+            )
+            assert float(progress.value[m]) == pytest.approx(float(expected), rel=1e-9)
+    values = torch.stack([progress.value for progress in history])
+    assert (values.diff(dim=0) <= 1e-12).all()
+    statuses = torch.stack([progress.status for progress in history])
+    assert (statuses.diff(dim=0) >= 0).all()  # who has converged stays so
+    assert (history[-1].remaining <= 1e-8).all()
+
+
+def test_an_unreachable_tol_ends_when_only_rounding_is_left():
+    objective, *_ = wide()
+    X = objective.rows._X.float()
+    single, _, codes, _ = make_objective(2, X=X, dtype=torch.float32, l1_ratio=0.9, alphas=(0.05,))
+    codes.copy_(objective.rows._columns[0])
+    history = solve(single, tol=0.0)
+    assert history[-1].status == Status.STALLED
+    *_, exact = solve(objective)
+    assert float(history[-1].value) == pytest.approx(float(exact.value), rel=1e-6)
+
+
+def test_where_the_start_is_the_optimum_one_iteration_is_enough():
+    objective, *_ = wide(alphas=(100.0,))
+    (only,) = solve(objective, tol=1.0)
+    assert only.status == Status.CONVERGED
