@@ -162,3 +162,36 @@ def test_the_value_is_the_objective_before_each_update():
     zeros = torch.zeros(objective.weights_shape[1:])
     expected = oracles.penalized_nll(zeros.double(), *data, 0.0, n_classes=3, fit_intercept=True)
     assert float(first.value) == pytest.approx(float(expected), rel=1e-9)
+
+
+def soft(W, threshold):
+    return W.sign() * (W.abs() - threshold).clamp(min=0.0)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_an_l1_penalty_thresholds_each_step_in_its_own_metric(optimizer):
+    objective, *_ = make_objective(alphas=(0.1,), l1_ratio=1.0)
+    plain, *_ = make_objective(alphas=(0.1,), l1_ratio=0.0)
+    plain = plain.take(torch.tensor([0]))
+    plain.alpha[0] = 0.0  # the same steps without any penalty
+    W = 0.01 * random_weights(objective)
+    rows = objective.rows.n_rows
+    one_batch = {"patience": Patience(0.0, float("inf"))}
+    ends = []
+    for each in (objective, plain):
+        sampling = Sampling(rows, False, torch.Generator())
+        (end,) = islice(
+            minimize_minibatch(each, W, optimizer=optimizer, sampling=sampling, **one_batch), 1
+        )
+        ends.append(end)
+    thresholded, moved = ends
+    if isinstance(optimizer, Adam):
+        # After one step the root of the corrected second moment is the gradient's size.
+        grad = moved.buffers["first"] / (1 - optimizer.beta_1)
+        step_size = optimizer.learning_rate / (grad.abs() + optimizer.epsilon)
+    else:
+        step_size = optimizer.learning_rate / (1 - optimizer.momentum)
+    expected = soft(moved.W[0], 0.1 * step_size * torch.ones(3, 6).double())
+    expected[:, -1] = moved.W[0, :, -1]  # intercepts have no penalty
+    torch.testing.assert_close(thresholded.W[0], expected)
+    assert (expected == 0).any()
