@@ -20,12 +20,12 @@ MAX_PRODUCTS = 10**8
 ROUNDING_FACTOR = 10.0
 
 
-def is_newton_cheap(objective: PenalizedNLL) -> bool:
-    """Return whether a Hessian costs no more than what else an iteration costs."""
+def is_newton_cheap(objective: PenalizedNLL, worth: float = 1.0) -> bool:
+    """Return whether a Hessian costs no more than ``worth`` times what else an iteration costs."""
     n_models, n_weight_rows, n_columns = objective.weights_shape
     n_weights = n_weight_rows * n_columns
     n_products = n_models * n_weights**2 * (objective.rows.n_rows + n_weights)
-    return n_products <= MAX_PRODUCTS
+    return n_products <= worth * MAX_PRODUCTS
 
 
 class NewtonDirections:

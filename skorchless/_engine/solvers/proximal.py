@@ -62,12 +62,15 @@ class Curvature(Protocol):
 
 
 class ProximalDirections:
-    """The steps to the least points of a quadratic and the L1 penalty."""
+    """The steps to the least points of a quadratic and the L1 penalty.
 
-    def __init__(self, objective: PenalizedNLL, start: Point) -> None:
+    An exact Hessian may cost ``hessian_worth`` times what else an iteration costs.
+    """
+
+    def __init__(self, objective: PenalizedNLL, start: Point, hessian_worth: float = 1.0) -> None:
         self._objective = objective
         self._curvature: Curvature
-        if is_newton_cheap(objective):
+        if is_newton_cheap(objective, hessian_worth):
             self._curvature = HessianCurvature(objective)
         else:
             self._curvature = BFGSCurvature(objective, start)

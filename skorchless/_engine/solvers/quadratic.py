@@ -84,9 +84,11 @@ class _Search:
         self._quadratic = quadratic
         self._threshold = threshold
         self._has_kink = threshold > 0
+        self._has_no_kink = ~self._has_kink
         self._metric = quadratic.diagonal
         self._residual = smallest_subgradient(quadratic.w, quadratic.grad, threshold)
         self._eigenvalue = self._largest_eigenvalue()
+        self._step = 1.0 / (self._eigenvalue * self._metric)  # FISTA's (M, n)
         w, grad = quadratic.w, quadratic.grad
         self._one = torch.ones_like(w[:, :1])  # (M, 1)
         self._at = _Move(w, grad, w, grad, self._one, self._one > 1)
@@ -109,8 +111,8 @@ class _Search:
         some, every = self._is_on_face.any(), self._is_on_face.all()
         move = self._p
         if not every:
-            step = 1.0 / (self._eigenvalue * self._metric)
-            prox = soft_threshold(self._at.y - step * self._at.y_grad, step * self._threshold)
+            moved = self._at.y - self._step * self._at.y_grad
+            prox = soft_threshold(moved, self._step * self._threshold)
             move = prox - self._quadratic.w
             move = torch.where(self._is_on_face, self._p, move) if some else move
         product = self._quadratic.multiply(move)
@@ -134,6 +136,7 @@ class _Search:
         if is_too_long.any():
             corrected = EIGENVALUE_MARGIN * curvature
             self._eigenvalue = torch.where(is_too_long, corrected, self._eigenvalue)
+            self._step = 1.0 / (self._eigenvalue * self._metric)
             z = torch.where(is_too_long, z_last, z)
             grad = torch.where(is_too_long, grad_last, grad)
         change = z - z_last
@@ -141,7 +144,7 @@ class _Search:
         is_overshot = _dot(self._metric * (y - z), change) > 0
         t = torch.where(is_overshot, 1.0, (1.0 + (1.0 + 4.0 * t_last**2).sqrt()) / 2.0)
         momentum = torch.where(is_overshot, 0.0, (t_last - 1.0) / t)
-        is_still = ((z.sign() == z_last.sign()) | ~self._has_kink).all(1, keepdim=True)
+        is_still = ((z.sign() == z_last.sign()) | self._has_no_kink).all(1, keepdim=True)
         y, y_grad = z + momentum * change, grad + momentum * (grad - grad_last)
         return _Move(z, grad, y, y_grad, t, is_still)
 
@@ -160,7 +163,7 @@ class _Search:
     def _choose(self) -> None:
         """Choose who moves along its face next: there the larger part of the violation lies."""
         self._residual = smallest_subgradient(self.z, self._at.grad, self._threshold)
-        on_face = torch.where((self.z != 0) | ~self._has_kink, self._residual, 0.0)
+        on_face = torch.where((self.z != 0) | self._has_no_kink, self._residual, 0.0)
         scaled = on_face / self._metric
         rho = _dot(on_face, scaled)
         total = _dot(self._residual, self._residual / self._metric)

@@ -32,6 +32,9 @@ MAX_SHARE = 0.25
 # features are rounded otherwise.
 PRECISION = 0.1
 MARGIN = 0.5
+# A set is fitted in two or three iterations with exact Hessians; without, the BFGS matrix starts
+# anew each time. 500 features of 2,000 rows take a fifth less time.
+HESSIAN_WORTH = 20.0
 
 
 def minimize_by_working_sets(
@@ -76,7 +79,8 @@ class WorkingSet:
         """Yield the progress of a fit of these features alone, weights (M, K, D') of theirs."""
         W, grad = point.W[..., self._columns], point.grad[..., self._columns]
         start = Point(W, point.value, grad)
-        yield from descend(self._part, start, ProximalDirections(self._part, start), tol=tol)
+        directions = ProximalDirections(self._part, start, HESSIAN_WORTH)
+        yield from descend(self._part, start, directions, tol=tol)
 
     def embed(self, W_part: Tensor) -> Tensor:
         """Return the weights (M, K, D) of all features."""
