@@ -24,11 +24,11 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
     With an L1 penalty, when no entry of the smallest subgradient does.
     """
     W = objective.without_shift(W.to(objective.rows.placement.sum_dtype))
+    if objective.has_l1 and objective.rows.n_features > MAX_MATRIX_FEATURES:
+        yield from minimize_by_working_sets(objective, W, tol=tol)
+        return
     start = Point(W, *objective.value_and_grad(W))
     directions: Directions
-    if objective.has_l1 and objective.rows.n_features > MAX_MATRIX_FEATURES:
-        yield from minimize_by_working_sets(objective, start, tol=tol)
-        return
     if objective.has_l1:
         directions = ProximalDirections(objective, start)
     elif is_newton_cheap(objective):

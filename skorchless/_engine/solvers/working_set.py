@@ -38,12 +38,13 @@ HESSIAN_WORTH = 20.0
 
 
 def minimize_by_working_sets(
-    objective: PenalizedNLL, start: Point, *, tol: float
+    objective: PenalizedNLL, W: Tensor, *, tol: float
 ) -> Iterator[Progress]:
-    """Yield the progress of each iteration; stop as `descend` does, by all features."""
-    models = torch.arange(len(start.value), device=start.value.device)
-    point, remaining = start, _remaining(objective, start)
-    record = Progress(start.W, start.value, torch.zeros_like(models), remaining)  # of all models
+    """Yield the progress of each iteration from ``W``; stop as `descend` does, by all features."""
+    point = _start(objective, W)
+    remaining = _remaining(objective, point)
+    models = torch.arange(len(W), device=W.device)
+    record = Progress(W, point.value, torch.zeros_like(models), remaining)  # of all models
     while len(models):
         features, violation = _choose(objective, point, tol)
         working_set = WorkingSet(objective, features)
@@ -55,7 +56,7 @@ def minimize_by_working_sets(
             record = record.put(models, running)
             yield record
             last = progress
-        point = working_set.leave(last)
+        point = working_set.leave(last.W, last.value)
         remaining = _remaining(objective, point)
         is_stalled = (last.status == Status.STALLED) & (remaining <= last.remaining)
         status = torch.where(is_stalled, Status.STALLED, Status.RUNNING)
@@ -77,10 +78,13 @@ class WorkingSet:
 
     def descend(self, point: Point, *, tol: float) -> Iterator[Progress]:
         """Yield the progress of a fit of these features alone, weights (M, K, D') of theirs."""
-        W, grad = point.W[..., self._columns], point.grad[..., self._columns]
-        start = Point(W, point.value, grad)
+        start = Point(self.restrict(point.W), point.value, self.restrict(point.grad))
         directions = ProximalDirections(self._part, start, HESSIAN_WORTH)
         yield from descend(self._part, start, directions, tol=tol)
+
+    def restrict(self, W: Tensor) -> Tensor:
+        """Return the weights (M, K, D') of these features."""
+        return W[..., self._columns]
 
     def embed(self, W_part: Tensor) -> Tensor:
         """Return the weights (M, K, D) of all features."""
@@ -88,12 +92,31 @@ class WorkingSet:
         W[..., self._columns] = W_part
         return W
 
-    def leave(self, progress: Progress) -> Point:
-        """Return the point of all features that ``progress`` of these has led to."""
-        W = self.embed(progress.W)
+    def value(self, W_part: Tensor) -> Tensor:
+        """Return the objective (M,) at weights of these features."""
+        return self._part.value_and_grad(W_part)[0]
+
+    def leave(self, W_part: Tensor, value: Tensor) -> Point:
+        """Return the point of all features at weights of these, where the objective is known."""
+        W = self.embed(W_part)
         # The scores are those of a few features: one product with all of X instead of two.
-        grad = self._whole.grad_of_residuals(W, self._part.residuals(progress.W))
-        return Point(W, progress.value, grad)
+        grad = self._whole.grad_of_residuals(W, self._part.residuals(W_part))
+        return Point(W, value, grad)
+
+
+def _start(objective: PenalizedNLL, W: Tensor) -> Point:
+    """Return the point at ``W``, of which few features may be in use."""
+    features = _used(objective, W).nonzero()[:, 0]
+    if len(features) > MAX_SHARE * objective.rows.n_features:
+        return Point(W, *objective.value_and_grad(W))
+    working_set = WorkingSet(objective, features)
+    W_part = working_set.restrict(W)
+    return working_set.leave(W_part, working_set.value(W_part))
+
+
+def _used(objective: PenalizedNLL, W: Tensor) -> Tensor:
+    """Return whether any model has a weight for each feature (P,)."""
+    return (W[..., : objective.rows.n_features] != 0).any(1).any(0)
 
 
 def _choose(objective: PenalizedNLL, point: Point, tol: float) -> tuple[Tensor, float]:
@@ -102,7 +125,7 @@ def _choose(objective: PenalizedNLL, point: Point, tol: float) -> tuple[Tensor, 
     They are those in use and the most violating of the others.
     """
     n_features = objective.rows.n_features
-    is_used = (point.W[..., :n_features] != 0).any(1).any(0)  # (P,)
+    is_used = _used(objective, point.W)
     violation = objective.subgradient(point.W, point.grad)[..., :n_features].abs().amax((0, 1))
     violation[is_used] = 0.0
     largest = float(violation.max())
