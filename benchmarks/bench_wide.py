@@ -1,10 +1,10 @@
 """How long does a sparse fit take where there are many more features than samples?
 
 Two classes, random features of which 50 matter, `l1_ratio=1`; the penalty is so large a share of
-the smallest one that leaves no coefficient. skglm, whose ground this is, works on contiguous
-columns and copies what is not: it is timed with X by columns, and with X by rows, NumPy's default,
-which is what skorchless gets. Both stop where no violation of optimality exceeds 1e-4, their
-default, or 1e-6; skglm is compiled beforehand. What takes longer than 30 seconds is measured once.
+the smallest one that leaves no coefficient. skglm, whose ground this is, goes through X by
+columns: it is timed with contiguous columns, and with contiguous rows, NumPy's default, which is
+what skorchless gets. Both stop where no violation of optimality exceeds 1e-4, their default, or
+1e-6; skglm is compiled beforehand. What takes longer than 30 seconds is measured once.
 """
 
 import numpy as np

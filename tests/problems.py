@@ -43,7 +43,7 @@ def make_objective(
         n_classes=n_classes,
         fit_intercept=fit_intercept,
         alpha=torch.tensor(alphas, dtype=torch.float64),
-        l1_ratio=torch.full((len(alphas),), l1_ratio, dtype=torch.float64),
+        l1_ratio=torch.as_tensor(l1_ratio, dtype=torch.float64).expand(len(alphas)),
         total_weight=columns.double().sum(0)[fold],
         fold=fold,
     )

@@ -1,8 +1,9 @@
-"""The full-batch solver: descent to the optimum by the method that suits the problem's size."""
+"""The full-batch solver: descent to the optimum by the method that suits the problem."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -24,15 +25,47 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
     With an L1 penalty, when no entry of the smallest subgradient does.
     """
     W = objective.without_shift(W.to(objective.rows.placement.sum_dtype))
-    if objective.has_l1 and objective.rows.n_features > MAX_MATRIX_FEATURES:
-        yield from minimize_by_working_sets(objective, W, tol=tol)
-        return
+    has_l1 = objective.alpha * objective.l1_ratio > 0
+    parts = []
+    # A fit without an L1 penalty takes a fifth of the time of one with: each goes its own way.
+    for index, minimize in ((has_l1, _minimize_sparse), (~has_l1, _minimize_smooth)):
+        if index.all():
+            yield from minimize(objective, W, tol)
+            return
+        models = index.nonzero()[:, 0]
+        parts.append((models, minimize(objective.take(models), W[models], tol)))
+    yield from _in_turns(objective, W, parts)
+
+
+def _minimize_smooth(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
+    """Yield the progress of fits without an L1 penalty."""
     start = Point(W, *objective.value_and_grad(W))
     directions: Directions
-    if objective.has_l1:
-        directions = ProximalDirections(objective, start)
-    elif is_newton_cheap(objective):
+    if is_newton_cheap(objective):
         directions = NewtonDirections(objective)
     else:
         directions = LBFGSDirections(objective, start)
     yield from descend(objective, start, directions, tol=tol)
+
+
+def _minimize_sparse(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
+    """Yield the progress of fits with an L1 penalty."""
+    if objective.rows.n_features > MAX_MATRIX_FEATURES:
+        yield from minimize_by_working_sets(objective, W, tol=tol)
+    else:
+        start = Point(W, *objective.value_and_grad(W))
+        yield from descend(objective, start, ProximalDirections(objective, start), tol=tol)
+
+
+def _in_turns(
+    objective: PenalizedNLL, W: Tensor, parts: Iterable[tuple[Tensor, Iterator[Progress]]]
+) -> Iterator[Progress]:
+    """Yield the joint progress of the solvers of parts of the models, an iteration of each."""
+    none = torch.zeros_like(objective.alpha)
+    record = Progress(W, none, none.long(), none)  # until the first turn
+    models, solvers = zip(*parts, strict=True)
+    for turn in zip_longest(*solvers):
+        for index, latest in zip(models, turn, strict=True):
+            if latest is not None:
+                record = record.put(index, latest)
+        yield record

@@ -15,13 +15,14 @@ and sigma_k are ours, with the metric B_0 in place of the identity.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from skorchless._engine.curvature import grad_of_centred, weights_of_centred, weights_of_raw
-from skorchless._engine.metric import class_metric, shared_metric
+from skorchless._engine.metric import Metric, class_metric, shared_metric
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.descent import Point
 from skorchless._engine.solvers.newton import is_newton_cheap
@@ -114,11 +115,7 @@ class HessianCurvature:
         hessian = torch.where(is_known, hessian, identity)
         diagonal = hessian.diagonal(dim1=1, dim2=2)
         diagonal.mul_(1.0 + RIDGE).add_(RIDGE * diagonal.amax(1, keepdim=True))
-
-        def multiply(vectors: Tensor) -> Tensor:
-            return (hessian @ vectors[..., None])[..., 0]
-
-        return Quadratic(point.W.flatten(1), point.grad.flatten(1), multiply, diagonal)
+        return Quadratic(point.W.flatten(1), point.grad.flatten(1), DenseMatrix(hessian))
 
     def forget(self, models: Tensor) -> None:
         """Drop nothing: each Hessian stands alone."""
@@ -126,6 +123,26 @@ class HessianCurvature:
     def keep(self, models: Tensor) -> None:
         """Go on with ``models`` alone, an index into all M."""
         self._objective = self._objective.take(models)
+
+
+@dataclass(frozen=True)
+class DenseMatrix:
+    """A matrix of each model as it is."""
+
+    entries: Tensor  # (M, n, n)
+
+    @property
+    def diagonal(self) -> Tensor:
+        """The diagonal (M, n)."""
+        return self.entries.diagonal(dim1=1, dim2=2)
+
+    def multiply(self, vectors: Tensor) -> Tensor:
+        """Return the products (M, n) with ``vectors`` (M, n)."""
+        return (self.entries @ vectors[..., None])[..., 0]
+
+    def take(self, models: Tensor) -> DenseMatrix:
+        """Return the matrices of ``models``, an index into all M."""
+        return DenseMatrix(self.entries[models])
 
 
 class BFGSCurvature:
@@ -156,10 +173,14 @@ class BFGSCurvature:
             damping = self._refresh.damping
             refreshed = class_metric(self._objective, point.W, self._shared, damping)
             self._metric = refreshed or self._shared
-            pairs.image = self._apply(pairs.S)
+            pairs.image = apply_metric(self._metric, pairs.S)
         else:
-            pairs.image[:, place] = self._apply(pairs.S[:, place][:, None])[:, 0]
-        return self._quadratic(point)
+            pairs.image[:, place] = apply_metric(self._metric, pairs.S[:, place][:, None])[:, 0]
+        return Quadratic(
+            weights_of_centred(point.W, self.mean).flatten(1),
+            grad_of_centred(point.grad, self.mean).flatten(1),
+            self._matrix(),
+        )
 
     def forget(self, models: Tensor) -> None:
         """Drop all pairs of ``models`` (M,)."""
@@ -174,13 +195,8 @@ class BFGSCurvature:
         self._scale = self._scale[models]
         self._pairs.keep(models)
 
-    def _apply(self, vectors: Tensor) -> Tensor:
-        """Return B_0 of some vectors of each model, (M, vectors, K * D)."""
-        weights = vectors.transpose(0, 1).view(vectors.shape[1], *self._last.grad.shape)
-        return self._metric.apply(weights).flatten(2).transpose(0, 1)
-
-    def _quadratic(self, point: Point) -> Quadratic:
-        """Return the quadratic of the BFGS matrix (theorem 2.3)."""
+    def _matrix(self) -> BFGSMatrix:
+        """Return the BFGS matrix of the last pairs (theorem 2.3)."""
         pairs = self._pairs
         SY = pairs.products(pairs.S, pairs.Y)  # (M, pairs, pairs)
         SBS = pairs.products(pairs.S, pairs.image)
@@ -201,15 +217,38 @@ class BFGSCurvature:
         wide = wide[:, order]  # (M, 2 * pairs, K * D)
         folded = torch.linalg.solve(middle, wide)
         plain = scale * self._metric.diagonal.flatten(1)
-        diagonal = plain - (wide * folded).sum(1)
+        diagonal = torch.maximum(plain - (wide * folded).sum(1), MIN_DIAGONAL * plain)
+        return BFGSMatrix(self._metric, scale, wide, folded, diagonal)
 
-        def multiply(vectors: Tensor) -> Tensor:
-            product = scale * self._apply(vectors[:, None])[:, 0]
-            return product - (folded.mT @ (wide @ vectors[..., None]))[..., 0]
 
-        return Quadratic(
-            weights_of_centred(point.W, self.mean).flatten(1),
-            grad_of_centred(point.grad, self.mean).flatten(1),
-            multiply,
-            torch.maximum(diagonal, MIN_DIAGONAL * plain),
+@dataclass(frozen=True)
+class BFGSMatrix:
+    """The matrix ``scale * B_0 - folded.T @ wide`` of each model, B_0 being the metric."""
+
+    metric: Metric
+    scale: Tensor  # (M, 1)
+    wide: Tensor  # (M, 2 * pairs, K * D)
+    folded: Tensor  # (M, 2 * pairs, K * D)
+    diagonal: Tensor  # (M, K * D)
+
+    def multiply(self, vectors: Tensor) -> Tensor:
+        """Return the products (M, K * D) with ``vectors`` (M, K * D)."""
+        product = self.scale * apply_metric(self.metric, vectors[:, None])[:, 0]
+        return product - (self.folded.mT @ (self.wide @ vectors[..., None]))[..., 0]
+
+    def take(self, models: Tensor) -> BFGSMatrix:
+        """Return the matrices of ``models``, an index into all M."""
+        return BFGSMatrix(
+            self.metric.take(models),
+            self.scale[models],
+            self.wide[models],
+            self.folded[models],
+            self.diagonal[models],
         )
+
+
+def apply_metric(metric: Metric, vectors: Tensor) -> Tensor:
+    """Return B_0 of some vectors of each model, (M, vectors, K * D)."""
+    shape = (vectors.shape[0], *metric.all_diagonals.shape[1:])  # (M, K, D)
+    weights = vectors.transpose(0, 1).view(vectors.shape[1], *shape)
+    return metric.apply(weights).flatten(2).transpose(0, 1)

@@ -5,6 +5,7 @@ import torch
 from problems import make_objective, random_weights
 
 from skorchless._engine.solvers import full_batch, newton
+from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 
 
@@ -32,3 +33,20 @@ def test_what_all_classes_have_in_common_at_the_start_is_dropped(alpha):
     torch.testing.assert_close(
         optimum(objective, shifted), optimum(objective, W), rtol=0, atol=1e-7
     )
+
+
+def test_with_and_without_an_l1_penalty_each_model_is_fitted_as_if_alone():
+    alphas, l1_ratios = (0.01, 0.1, 0.3, 0.02), torch.tensor([0.5, 0.0, 1.0, 0.0]).double()
+    objective, *_ = make_objective(alphas=alphas, l1_ratio=l1_ratios)
+    W = random_weights(objective)
+    history = list(minimize_full_batch(objective, W, tol=1e-9))
+    lengths = []
+    for m, l1_ratio in enumerate(l1_ratios):
+        model = torch.tensor([m])
+        alone = list(minimize_full_batch(objective.take(model), W[model], tol=1e-9))
+        lengths.append(len(alone))
+        assert float(history[0].value[m]) == pytest.approx(float(alone[0].value), rel=1e-12)
+        torch.testing.assert_close(history[-1].W[m], alone[-1].W[0], rtol=0, atol=1e-7)
+        assert (history[-1].W[m] == 0).any() == (l1_ratio > 0)
+    assert len(history) == max(lengths)
+    assert history[-1].status.tolist() == [Status.CONVERGED] * 4

@@ -29,7 +29,7 @@ def points(objective, n_points):
 def matrix_of(quadratic):
     """Return the matrices (M, n, n) that the quadratic multiplies by."""
     unit = torch.eye(quadratic.w.shape[1]).double()
-    columns = [quadratic.multiply(row.expand_as(quadratic.w)) for row in unit]
+    columns = [quadratic.B.multiply(row.expand_as(quadratic.w)) for row in unit]
     return torch.stack(columns, dim=2)
 
 
@@ -72,7 +72,7 @@ def test_the_compact_form_is_the_bfgs_recursion(n_points, n_classes, fit_interce
     expected = updated(objective, visited)
     (matrix,) = matrix_of(quadratic)
     torch.testing.assert_close(matrix, expected, rtol=1e-7, atol=1e-7)
-    torch.testing.assert_close(quadratic.diagonal[0], expected.diagonal(), rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(quadratic.B.diagonal[0], expected.diagonal(), rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -84,7 +84,7 @@ def test_where_it_is_cheap_the_curvature_is_the_hessian(n_classes):
         point.W[0], *data, 0.1, n_classes=n_classes, fit_intercept=True, l1_ratio=0.5
     )
     torch.testing.assert_close(matrix_of(quadratic)[0], expected, rtol=1e-6, atol=1e-8)
-    torch.testing.assert_close(quadratic.diagonal[0], expected.diagonal(), rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(quadratic.B.diagonal[0], expected.diagonal(), rtol=1e-6, atol=1e-8)
 
 
 def test_a_hessian_that_overflows_or_vanishes_still_gives_a_direction():

@@ -12,6 +12,22 @@ from skorchless._engine.solvers.quadratic import Quadratic, minimize_quadratic
 SIZE = 12
 
 
+class CountedMatrix:
+    """Matrices (M, n, n) that note for how many models each product is."""
+
+    def __init__(self, entries, diagonal=None, sizes=None):
+        self.entries = entries
+        self.diagonal = entries.diagonal(dim1=1, dim2=2) if diagonal is None else diagonal
+        self.sizes = [] if sizes is None else sizes
+
+    def multiply(self, vectors):
+        self.sizes.append(len(vectors))
+        return (self.entries @ vectors[..., None])[..., 0]
+
+    def take(self, models):
+        return CountedMatrix(self.entries[models], self.diagonal[models], self.sizes)
+
+
 def make(seed=0, condition=0.0):
     """Return the matrix B and a quadratic with it, of one model."""
     generator = torch.Generator().manual_seed(seed)
@@ -20,7 +36,7 @@ def make(seed=0, condition=0.0):
     B = factor @ factor.T / SIZE
     w = torch.randn(1, SIZE, generator=generator).double()
     grad = torch.randn(1, SIZE, generator=generator).double() * B.diagonal().sqrt()
-    return B, Quadratic(w, grad, lambda v: v @ B, B.diagonal()[None])
+    return B, Quadratic(w, grad, CountedMatrix(B[None]))
 
 
 def solve(quadratic, threshold, reduction=1e-10, max_iter=5000):
@@ -82,16 +98,10 @@ def test_without_a_threshold_it_is_a_linear_system():
 def test_many_weights_at_once_and_one_by_one_are_both_quick():
     # A scale of 1e4 between features: FISTA alone takes thousands of products.
     B, quadratic = make(condition=4.0)
-    n_products = 0
-
-    def counted(v):
-        nonlocal n_products
-        n_products += 1
-        return v @ B
-
-    quadratic = Quadratic(quadratic.w, quadratic.grad, counted, torch.ones(1, SIZE).double())
-    solve(quadratic, 0.01 * quadratic.grad.abs(), reduction=1e-6)
-    assert n_products < 20 * SIZE
+    matrix = CountedMatrix(B[None], diagonal=torch.ones(1, SIZE).double())
+    plain = Quadratic(quadratic.w, quadratic.grad, matrix)
+    solve(plain, 0.01 * quadratic.grad.abs(), reduction=1e-6)
+    assert len(matrix.sizes) < 20 * SIZE
 
 
 def test_a_batch_ends_where_each_model_ends_alone():
@@ -100,8 +110,7 @@ def test_a_batch_ends_where_each_model_ends_alone():
     batch = Quadratic(
         torch.cat([q.w for _, q in parts]),
         torch.cat([q.grad for _, q in parts]),
-        lambda v: (v[:, None] @ Bs)[:, 0],
-        Bs.diagonal(dim1=1, dim2=2),
+        CountedMatrix(Bs),
     )
     thresholds = torch.tensor([0.0, 0.3, 3.0]).double()[:, None] * batch.grad.abs()
     together = solve(batch, thresholds)
@@ -113,9 +122,9 @@ def test_the_least_point_is_not_left():
     B, quadratic = make()
     threshold = 0.3 * quadratic.grad.abs()
     z = solve(quadratic, threshold)
-    again = Quadratic(z, quadratic.grad + (z - quadratic.w) @ B, quadratic.multiply, B.diagonal())
+    again = Quadratic(z, quadratic.grad + (z - quadratic.w) @ B, quadratic.B)
     torch.testing.assert_close(solve(again, threshold), z)
-    zero = Quadratic(torch.zeros_like(z), quadratic.grad, quadratic.multiply, B.diagonal())
+    zero = Quadratic(torch.zeros_like(z), quadratic.grad, quadratic.B)
     assert torch.equal(solve(zero, 2 * quadratic.grad.abs()), torch.zeros_like(z))
 
 
@@ -123,7 +132,8 @@ def test_a_first_guess_of_the_largest_eigenvalue_that_is_too_small_is_corrected(
     monkeypatch.setattr(module, "N_POWER_ITERATIONS", 0)
     monkeypatch.setattr(module, "EIGENVALUE_MARGIN", 1.01)
     B, quadratic = make(seed=3)
-    scaled = Quadratic(quadratic.w, quadratic.grad, lambda v: 50 * v @ B, B.diagonal()[None])
+    matrix = CountedMatrix(50 * B[None], diagonal=B.diagonal()[None])
+    scaled = Quadratic(quadratic.w, quadratic.grad, matrix)
     threshold = 0.3 * quadratic.grad.abs()
     expected, _ = least_of_split(50 * B, scaled, threshold)
     np.testing.assert_allclose(solve(scaled, threshold)[0].numpy(), expected, atol=1e-6)
@@ -131,12 +141,16 @@ def test_a_first_guess_of_the_largest_eigenvalue_that_is_too_small_is_corrected(
 
 def test_it_takes_no_more_products_than_allowed():
     _, quadratic = make(condition=4.0)
-    calls = []
-    counted = Quadratic(
-        quadratic.w,
-        quadratic.grad,
-        lambda v: calls.append(1) or quadratic.multiply(v),
-        quadratic.diagonal,
-    )
-    solve(counted, 0.3 * quadratic.grad.abs(), reduction=0.0, max_iter=7)
-    assert len(calls) == 7 + module.N_POWER_ITERATIONS
+    solve(quadratic, 0.3 * quadratic.grad.abs(), reduction=0.0, max_iter=7)
+    assert len(quadratic.B.sizes) == 7 + module.N_POWER_ITERATIONS
+
+
+def test_who_has_ended_leaves_the_batch():
+    quadratics = [make(seed, condition) for seed, condition in ((0, 0.0), (1, 1.0), (2, 4.0))]
+    Bs = torch.stack([B for B, _ in quadratics])
+    w, grad = (torch.cat([getattr(q, name) for _, q in quadratics]) for name in ("w", "grad"))
+    batch = Quadratic(w, grad, CountedMatrix(Bs))
+    solve(batch, 0.3 * grad.abs(), reduction=1e-8)
+    assert sorted(batch.B.sizes, reverse=True) == batch.B.sizes
+    assert batch.B.sizes[0] == 3
+    assert batch.B.sizes[-1] == 1
