@@ -38,7 +38,7 @@ DATASETS = {
 
 def cases(Cs_of):
     """Return every dataset with its Cs and every l1_ratio; the larger ones are slow."""
-    slow_from = {"digits": 10.0, "synthetic_2": 0.0, "synthetic_3": 0.0}
+    slow_from = {"digits": 1.0, "synthetic_2": 0.0, "synthetic_3": 0.0}
     return [
         pytest.param(
             *(name, C, ratio),
