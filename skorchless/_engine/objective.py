@@ -142,6 +142,28 @@ class PenalizedNLL:
             return loss, grad
 
         loss, grad = self.rows.map_sum(block_sums, n_outputs=W.shape[0] * W.shape[1])
+        return self._penalized(W, loss, grad)
+
+    def value_and_grad_by(
+        self, part: PenalizedNLL, W_part: Tensor, W: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return `value_and_grad` of ``W``, whose weights but ``W_part`` of ``part`` are 0.
+
+        The scores are those of few features: one product with all of X instead of two.
+        """
+        W_block = W_part.to(self.rows.placement.dtype)
+
+        def block_sums(
+            X: Tensor, codes: Tensor, weights: Tensor, X_part: Tensor
+        ) -> tuple[Tensor, Tensor]:
+            return self.block_loss_and_grad(W_block, X, codes, weights, X_part.to(X.dtype))
+
+        rows = self.rows.beside(part.rows)
+        loss, grad = rows.map_sum(block_sums, n_outputs=W.shape[0] * W.shape[1])
+        return self._penalized(W, loss, grad)
+
+    def _penalized(self, W: Tensor, loss: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the objective (M,) and its gradient from the sums over all rows."""
         penalty, penalty_grad = self.penalty_and_grad(W)
         return (
             loss / self.total_weight + penalty,
@@ -149,50 +171,35 @@ class PenalizedNLL:
         )
 
     def block_loss_and_grad(
-        self, W: Tensor, X: Tensor, codes: Tensor, weights: Tensor
+        self,
+        W: Tensor,
+        X: Tensor,
+        codes: Tensor,
+        weights: Tensor,
+        X_of_W: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL of one block, summed, (M,) and its gradient (M, K, D)."""
+        """Return the weighted NLL of one block, summed, (M,) and its gradient (M, K, D).
+
+        ``X_of_W`` (B, P') are the features of ``W`` where they are not those of ``X``.
+        """
         X = self.rows.in_parts(X)
+        X_of_W = X if X_of_W is None else self.rows.in_parts(X_of_W)
         n_models, n_rows_of_W, _ = W.shape
         n_parts, n_rows, _ = X.shape
-        scores = linear_scores(X, W.flatten(0, 1)).view(n_parts, n_models, n_rows_of_W, n_rows)
+        scores = linear_scores(X_of_W, W.flatten(0, 1))
+        scores = scores.view(n_parts, n_models, n_rows_of_W, n_rows)
         each = (n_parts, n_models, 1, n_rows)  # one number for each model and row
         codes = codes.view(n_parts, 1, 1, n_rows).expand(each)
         weights = self._of_models(weights).view(-1, n_parts, n_rows).transpose(0, 1)[:, :, None]
         nll, residual = self._nll_and_residual(scores, codes, weights)
         residual = residual.view(n_parts, n_models * n_rows_of_W, n_rows)
-        grad = residual.new_empty(n_parts, n_models * n_rows_of_W, W.shape[2])
+        n_columns = X.shape[2] + int(self.fit_intercept)
+        grad = residual.new_empty(n_parts, n_models * n_rows_of_W, n_columns)
         torch.bmm(residual, X, out=grad[..., : X.shape[2]])
         if self.fit_intercept:
             torch.sum(residual, 2, out=grad[..., -1])
         loss = nll.sum((0, 2, 3), dtype=self.rows.placement.sum_dtype)
-        return loss, grad.sum(0).view_as(W)
-
-    def residuals(self, W: Tensor) -> Tensor:
-        """Return the derivative of the weighted NLL by the scores of each row, (N, M * K)."""
-        W = W.to(self.rows.placement.dtype)
-
-        def of_block(X: Tensor, codes: Tensor, weights: Tensor) -> Tensor:
-            scores = linear_scores(X[None], W.flatten(0, 1)).view(*W.shape[:2], -1)
-            codes = codes.expand(len(W), 1, -1)
-            weights = self._of_models(weights)[:, None]
-            return self._nll_and_residual(scores, codes, weights)[1].flatten(0, 1).T
-
-        return self.rows.map_rows(of_block, n_outputs=W.shape[0] * W.shape[1])
-
-    def grad_of_residuals(self, W: Tensor, residuals: Tensor) -> Tensor:
-        """Return the gradient (M, K, D) at ``W``, whose `residuals` (N, M * K) are known."""
-
-        def block_sum(X: Tensor, residual: Tensor) -> tuple[Tensor]:
-            X, residual = self.rows.in_parts(X), self.rows.in_parts(residual)
-            grad = [torch.bmm(residual.mT, X)]
-            if self.fit_intercept:
-                grad.append(residual.sum(1)[..., None])
-            return (torch.cat(grad, dim=-1).sum(0),)
-
-        rows = self.rows.with_column(residuals)
-        (grad,) = rows.map_sum(block_sum, n_outputs=residuals.shape[1])
-        return grad.view_as(W) / self.total_weight[:, None, None] + self.shrinkage * W
+        return loss, grad.sum(0).view(n_models, n_rows_of_W, n_columns)
 
     def minibatch_nll_and_grad(
         self, W: Tensor, X: Tensor, codes: Tensor, weights: Tensor
@@ -309,6 +316,15 @@ class PenalizedNLL:
         if not self.has_l1:
             return torch.zeros_like(self.alpha)
         return (self.threshold * W.abs()).sum((1, 2))
+
+    def l1_change(self, W: Tensor, direction: Tensor) -> Tensor:
+        """Return the change (M,) of `l1_penalty` from ``W`` to ``W + direction``."""
+        if not self.has_l1:
+            return torch.zeros_like(self.alpha)
+        # Not the difference of two sums: near the optimum it would be their rounding.
+        end = W + direction
+        by_weight = torch.where(W * end > 0, W.sign() * direction, end.abs() - W.abs())
+        return (self.threshold * by_weight).sum((1, 2))
 
     def subgradient(self, W: Tensor, grad: Tensor) -> Tensor:
         """Return the smallest subgradient (M, K, D) at ``W``: zeros at the optimum alone.

@@ -86,9 +86,9 @@ class TensorRows:
         X = self._X.gather(1, features.expand(self.n_rows, -1))
         return TensorRows(X, self._columns, self.placement)
 
-    def with_column(self, column: Tensor) -> TensorRows:
-        """Return the rows of X with ``column`` (N, ...) alone."""
-        return TensorRows(self._X, (column,), self.placement)
+    def beside(self, other: TensorRows) -> TensorRows:
+        """Return these rows with X of the same rows in ``other`` for one more column, as it is."""
+        return TensorRows(self._X, (*self._columns, other._X), self.placement)
 
     def thin(self, every: int) -> TensorRows:
         """Return a view of each ``every``-th row."""

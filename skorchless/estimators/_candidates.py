@@ -33,7 +33,7 @@ def run_candidates(
 
     Each candidate is a task, which begins and ends when it has finished.
     """
-    table = ProgressTable("iter", "finished", "of", "gradient")
+    table = ProgressTable("iter", "finished", "of", "violation")
     is_stopped = False
     for number in range(1, max_iter + 1):
         progress = next(solver)
@@ -49,8 +49,8 @@ def run_candidates(
         is_running = goes_on
         if verbose:
             n_candidates, n_running = len(is_running), int(is_running.sum())
-            gradient = float(progress.remaining.max())
-            table.add_row(number, n_candidates - n_running, n_candidates, gradient)
+            violation = float(progress.remaining.max())
+            table.add_row(number, n_candidates - n_running, n_candidates, violation)
         if is_stopped or not is_running.any():
             break
     return Candidates(progress.W, n_iter, progress.status, progress.remaining, is_stopped)

@@ -138,7 +138,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
     n_iter_no_change : int, default=5
         The number of iterations without improvement after which to stop.
     warm_start : bool, default=False
-        Whether `fit` starts from the weights of the fit before instead of from zeros.
+        Whether `fit` starts from the weights of the fit before instead of from none.
     random_state : int, RandomState instance or None, default=None
         Seeds the order of the samples and the validation split. torch's global generator is
         neither read nor changed.

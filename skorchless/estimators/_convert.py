@@ -36,7 +36,10 @@ SHARED_PARAMETERS = (
 def to_sklearn(estimator: BaseEstimator) -> LogisticRegression:
     """Return a fitted ``LogisticRegression`` with the weights of ``estimator``."""
     parameters = estimator.get_params(deep=False)
-    model = LogisticRegression(**{name: parameters[name] for name in SHARED_PARAMETERS})
+    # The one solver that fits an L1 penalty to several classes, where the model is fitted again.
+    solver = "saga" if parameters["l1_ratio"] > 0 else "lbfgs"
+    shared = {name: parameters[name] for name in SHARED_PARAMETERS}
+    model = LogisticRegression(solver=solver, **shared)
     model.coef_ = estimator.coef_.copy()
     model.intercept_ = estimator.intercept_.copy()
     model.classes_ = estimator.classes_.copy()

@@ -190,8 +190,8 @@ def test_weights_without_their_shift_give_the_same_probabilities():
 
 
 def test_an_l1_penalty_decides_itself_what_classes_have_in_common():
-    objective, *_ = make_objective(n_classes=4, alphas=(0.1, 0.1), l1_ratio=0.5)
-    objective.l1_ratio[1] = 0.0
+    l1_ratio = torch.tensor([0.5, 0.0])
+    objective, *_ = make_objective(n_classes=4, alphas=(0.1, 0.1), l1_ratio=l1_ratio)
     W = random_weights(objective)
     centred = objective.without_shift(W)
     assert torch.equal(centred[0, :, :-1], W[0, :, :-1])
@@ -312,4 +312,16 @@ def test_features_without_weight_can_be_left_out_of_the_scores(n_classes, fit_in
     W_part = W[..., [1, 4, *range(5, W.shape[2])]]
     value, grad = objective.value_and_grad(W)
     torch.testing.assert_close(part.value_and_grad(W_part)[0], value)
-    torch.testing.assert_close(objective.grad_of_residuals(W, part.residuals(W_part)), grad)
+    found = objective.value_and_grad_by(part, W_part, W)
+    torch.testing.assert_close(found, (value, grad))
+
+
+def test_the_change_of_an_l1_penalty_keeps_digits_that_its_value_has_not():
+    objective, *_ = make_objective(n_classes=3, alphas=(0.5,), l1_ratio=1.0)
+    W = random_weights(objective)
+    direction = 1e-17 * random_weights(objective, seed=2)
+    expected = 0.5 * (W.sign() * direction)[..., :-1].sum()
+    torch.testing.assert_close(objective.l1_change(W, direction)[0], expected)
+    for end in (-W, torch.zeros_like(W), 3 * W):
+        expected = objective.l1_penalty(end) - objective.l1_penalty(W)
+        torch.testing.assert_close(objective.l1_change(W, end - W), expected)

@@ -98,7 +98,7 @@ def test_a_progress_bar_is_at_the_share_of_candidates_finished(monkeypatch):
 def test_verbose_prints_a_row_for_each_iteration_of_the_batch(capsys):
     clf = TorchLogisticClassifierCV(**GRID, verbose=1).fit(X, Y)
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["iter", "finished", "of", "gradient", "seconds"]
+    assert header.split() == ["iter", "finished", "of", "violation", "seconds"]
     assert len({len(line) for line in (header, *rows)}) == 1
     cells = np.array([row.split() for row in rows], dtype=float)
     assert len(rows) == clf.n_iter_.max()

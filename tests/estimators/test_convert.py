@@ -6,6 +6,7 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import scale
 from torch import nn
 
 from skorchless import TorchLogisticClassifier
@@ -55,10 +56,13 @@ def test_sklearn_model_predicts_the_same(data):
     assert model.n_iter_.tolist() == [clf.n_iter_]
 
 
-def test_sklearn_model_can_be_fitted_again(data):
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_sklearn_model_can_be_fitted_again(data, l1_ratio):
     X, y = data
-    X = X[:, :3]
-    clf = TorchLogisticClassifier(C=0.1, class_weight="balanced", max_iter=5000).fit(X, y)
+    X = scale(X[:, :3])
+    clf = TorchLogisticClassifier(
+        C=0.1, l1_ratio=l1_ratio, class_weight="balanced", max_iter=5000, random_state=0
+    ).fit(X, y)
     refitted = clf.to_sklearn().fit(X, y)
     np.testing.assert_allclose(refitted.predict_proba(X), clf.predict_proba(X), atol=0.02)
 

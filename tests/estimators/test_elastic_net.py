@@ -1,5 +1,7 @@
 """The elastic net: saga's optimum, exact zeros, and what scikit-learn does with them."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.sparse import issparse
@@ -79,6 +81,7 @@ def violation(model, X, y, C, l1_ratio):
     return max(of_coef.max(), np.abs(residual.sum(0)).max())
 
 
+AS_THEY_COME = [load_breast_cancer, load_wine, load_iris]  # of all scales
 ALL_CS = [1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0]
 
 
@@ -129,6 +132,67 @@ def test_the_optimum_is_that_of_saga_run_to_the_end(name, C, l1_ratio):
         np.testing.assert_array_equal(ours.coef_ == 0, saga.coef_ == 0)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
+@pytest.mark.parametrize("load", AS_THEY_COME)
+def test_features_of_all_scales_end_at_the_optimum_too(load, l1_ratio):
+    X, y = load(return_X_y=True)
+    clf = TorchLogisticClassifier(C=0.1, l1_ratio=l1_ratio, tol=1e-6, max_iter=1000).fit(X, y)
+    assert violation(clf, X, y, 0.1, l1_ratio) <= 1.001e-6
+
+
+@pytest.mark.parametrize("C", ALL_CS)
+def test_the_lasso_without_an_intercept_is_that_of_liblinear(C):
+    X, y = standardized(load_breast_cancer)
+    ours = TorchLogisticClassifier(C=C, l1_ratio=1.0, fit_intercept=False, **TIGHT).fit(X, y)
+    liblinear = LogisticRegression(
+        C=C,
+        l1_ratio=1.0,
+        fit_intercept=False,
+        solver="liblinear",
+        tol=1e-12,
+        max_iter=100_000,
+        random_state=0,
+    ).fit(X, y)
+    expected = objective(liblinear, X, y, C, 1.0)
+    assert objective(ours, X, y, C, 1.0) == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_array_equal(ours.coef_ == 0, liblinear.coef_ == 0)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.5, 1.0])
+@pytest.mark.parametrize("C", [0.1, 1.0, 100.0])
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine, load_iris])
+def test_single_precision_converges_on_duplicate_features(load, C, l1_ratio):
+    X, y = standardized(load)
+    X = np.hstack([X, X, np.ones((len(X), 1))]).astype(np.float32)
+    clf = TorchLogisticClassifier(C=C, l1_ratio=l1_ratio, tol=1e-5, max_iter=300)
+    assert clf.fit(X, y).n_iter_ < 100  # and no ConvergenceWarning
+
+
+def test_many_features_of_a_grid_are_fitted_as_one_by_one():
+    X, y = wide_iris()
+    grid = {"Cs": [0.02, 0.1, 0.5], "l1_ratios": [0.0, 0.5, 1.0]}
+    folds = list(StratifiedKFold(2).split(X, y))
+    cv = TorchLogisticClassifierCV(**grid, cv=folds, tol=1e-7, max_iter=1000).fit(X, y)
+    for f, (train, _) in enumerate(folds):
+        for r, l1_ratio in enumerate(grid["l1_ratios"]):
+            for c, C in enumerate(grid["Cs"]):
+                alone = TorchLogisticClassifier(C=C, l1_ratio=l1_ratio, tol=1e-7, max_iter=1000)
+                alone.fit(X[train], y[train])
+                coef = cv.coefs_paths_[f, r, c, :, :-1]
+                np.testing.assert_allclose(coef, alone.coef_, atol=1e-4)
+                if l1_ratio > 0:
+                    np.testing.assert_array_equal(coef == 0, alone.coef_ == 0)
+
+
+def test_what_is_left_after_too_few_iterations_is_of_all_features():
+    X, y = wide_iris()
+    clf = TorchLogisticClassifier(C=1.0, l1_ratio=1.0, max_iter=2)
+    with pytest.warns(match="largest violation of optimality is") as caught:
+        clf.fit(X, y)
+    reported = float(re.search(r"optimality is ([\d.e+-]+),", str(caught[0].message)).group(1))
+    assert reported >= 0.5 * violation(clf, X, y, 1.0, 1.0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("n_classes", "l1_ratio"), [(2, 0.5), (2, 1.0), (3, 1.0)])
 def test_of_many_features_saga_keeps_the_same(n_classes, l1_ratio):
@@ -165,19 +229,30 @@ def test_the_smallest_C_with_a_coefficient_is_l1_min_c(fit_intercept):
     assert_first_coefficient_at(smallest, X, y, fit_intercept=fit_intercept)
 
 
+def wide_iris():
+    """Return iris beside 2,000 features of noise: more than a Gram matrix is made for."""
+    X, y = standardized(load_iris)
+    return np.hstack([X, 0.1 * np.random.RandomState(0).randn(len(y), 2000)]), y
+
+
+@pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("load", [load_breast_cancer, load_wine, load_iris])
-def test_the_smallest_C_with_a_coefficient_is_that_of_its_closed_form(load, fit_intercept):
-    X, y = load(return_X_y=True)  # as they come, of all scales
+@pytest.mark.parametrize("load", [*AS_THEY_COME, wide_iris])
+def test_the_smallest_C_with_a_coefficient_is_that_of_its_closed_form(
+    load, fit_intercept, l1_ratio
+):
+    X, y = load() if load is wide_iris else load(return_X_y=True)
     n_classes = y.max() + 1
     share = np.bincount(y) / len(y) if fit_intercept else np.full(n_classes, 1 / n_classes)
-    smallest = 1 / np.abs(X.T @ (np.eye(n_classes)[y] - share)).max()
-    assert_first_coefficient_at(smallest, X, y, fit_intercept=fit_intercept)
+    smallest = l1_ratio / np.abs(X.T @ (np.eye(n_classes)[y] - share)).max()
+    assert_first_coefficient_at(smallest, X, y, fit_intercept=fit_intercept, l1_ratio=l1_ratio)
 
 
-def assert_first_coefficient_at(smallest, X, y, **parameters):
+def assert_first_coefficient_at(smallest, X, y, l1_ratio=1.0, **parameters):
     for factor, has_any in ((1 - 1e-3, False), (1 + 1e-3, True)):
-        clf = TorchLogisticClassifier(C=factor * smallest, l1_ratio=1.0, **TIGHT, **parameters)
+        clf = TorchLogisticClassifier(
+            C=factor * smallest, l1_ratio=l1_ratio, **TIGHT, **parameters
+        )
         assert clf.fit(X, y).coef_.any() == has_any
 
 
@@ -311,6 +386,15 @@ def test_select_from_model_keeps_the_support(estimator):
         LogisticRegression(C=0.05, l1_ratio=1.0, solver="saga", tol=1e-6, max_iter=5000)
     )
     np.testing.assert_array_equal(selector.get_support(), of_sklearn.fit(X, y).get_support())
+
+
+def test_select_from_model_keeps_the_support_of_an_elastic_net_by_a_small_threshold():
+    X, y = standardized(load_wine)
+    elastic_net = TorchLogisticClassifier(C=0.05, l1_ratio=0.5)
+    selector = SelectFromModel(elastic_net, threshold=1e-10).fit(X, y)
+    support = (selector.estimator_.coef_ != 0).any(0)
+    assert 0 < support.sum() < X.shape[1]
+    np.testing.assert_array_equal(selector.get_support(), support)
 
 
 @pytest.mark.parametrize(("l1_ratio", "name"), [(0, "l2"), (0.5, "elasticnet"), (1, "l1")])

@@ -133,8 +133,10 @@ def _try_step(objective: PenalizedNLL, ray: Ray, step: Tensor) -> tuple[Point, T
 
 def _line_search(objective: PenalizedNLL, start: Point, direction: Tensor) -> tuple[Point, Tensor]:
     """Return the next point, and for which models (M,) there is none: they stay at ``start``."""
-    l1_change = objective.l1_penalty(start.W + direction) - objective.l1_penalty(start.W)
-    ray = Ray(start, direction, l1_change, dot(start.grad, direction) + l1_change)
+    l1_change = objective.l1_change(start.W, direction)
+    # Where rounding makes it an ascent, no increase is to be called sufficient.
+    slope = (dot(start.grad, direction) + l1_change).clamp(max=0.0)
+    ray = Ray(start, direction, l1_change, slope)
     step = torch.ones_like(ray.slope)
     trial, accepted = _try_step(objective, ray, step)
     if accepted.all():

@@ -44,7 +44,7 @@ class LBFGSDirections:
         y = grad - self._last.grad.flatten(1)
         place = pairs.learn((point.W - self._last.W).flatten(1), y)
         self._last = point
-        if self._refresh.is_due():
+        if self._refresh.count():
             self._weigh_classes(point)
             pairs.image = self._apply(pairs.Y)
             Hg = self._apply(grad[:, None])[:, 0]

@@ -62,7 +62,7 @@ class Adam:
         step_size = self.learning_rate * correction / (1 - self.beta_1**n_steps)
         W.addcdiv_(first, root, value=-step_size)
         if threshold is not None:
-            # Of the step size without the first moment's correction, which stands for no step.
+            # The penalty's slope is constant: only the second moment's correction concerns it.
             W.copy_(soft_threshold(W, self.learning_rate * correction * threshold / root))
 
 

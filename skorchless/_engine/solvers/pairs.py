@@ -16,10 +16,11 @@ MIN_CURVATURE = torch.finfo(torch.float64).eps
 
 
 class CurvaturePairs:
-    """The last steps s of M models, the changes y of their gradients, and an image of either.
+    """The last steps s of M models, the changes y of their gradients, and images of one of them.
 
-    A pair of zeros has no effect: those that are still to come, and those skipped. The image is
-    what a first guess of the (inverse) Hessian makes of s (or y); its owner fills it in.
+    A pair of zeros has no effect: those that are still to come, and those skipped. An image is
+    the product of the owner's first guess of the Hessian with s, or of its inverse with y; the
+    owner fills it in.
     """
 
     def __init__(self, start: Point) -> None:

@@ -36,13 +36,15 @@ from skorchless._engine.solvers.refresh import Refresh
 HESSIAN_REDUCTION = 0.1
 BFGS_REDUCTION = 0.3
 MAX_PRODUCTS_WITH_CURVATURE = 100
-# Of each entry of the diagonal, added to it: a Hessian without L2 penalty may be singular.
-RIDGE = 1e-10
+# Of each entry of the diagonal, added to it: a Hessian without L2 penalty may be singular, and
+# its entries are rounded in the precision of X.
+MIN_RIDGE = 1e-10
+ROUNDING_FACTOR = 10.0
 MIN_DIAGONAL = 1e-3
 
 
 class Curvature(Protocol):
-    """A model of the objective's smooth part."""
+    """Where the quadratic of the objective's smooth part comes from."""
 
     @property
     def mean(self) -> Tensor | None:
@@ -105,16 +107,19 @@ class HessianCurvature:
 
     def __init__(self, objective: PenalizedNLL) -> None:
         self._objective = objective
+        rounding = torch.finfo(objective.rows.placement.dtype).eps
+        self._ridge = max(MIN_RIDGE, ROUNDING_FACTOR * rounding)
 
     def at(self, point: Point) -> Quadratic:
         """Return the quadratic at ``point``."""
         hessian = self._objective.hessian(point.W)  # (M, K * D, K * D)
-        # Squares of features may overflow; the gradient alone then has to do.
-        is_known = hessian.isfinite().flatten(1).all(1)[:, None, None]
+        # Squares of features may overflow, and p * (1 - p) underflow; the gradient alone then
+        # has to do.
+        is_known = hessian.isfinite().flatten(1).all(1) & hessian.flatten(1).any(1)
         identity = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
-        hessian = torch.where(is_known, hessian, identity)
+        hessian = torch.where(is_known[:, None, None], hessian, identity)
         diagonal = hessian.diagonal(dim1=1, dim2=2)
-        diagonal.mul_(1.0 + RIDGE).add_(RIDGE * diagonal.amax(1, keepdim=True))
+        diagonal.mul_(1.0 + self._ridge).add_(self._ridge * diagonal.amax(1, keepdim=True))
         return Quadratic(point.W.flatten(1), point.grad.flatten(1), DenseMatrix(hessian))
 
     def forget(self, models: Tensor) -> None:
@@ -167,7 +172,7 @@ class BFGSCurvature:
             grad_of_centred(point.grad - self._last.grad, self.mean).flatten(1),
         )
         self._last = point
-        if self._refresh.is_due():
+        if self._refresh.count():
             # The last one goes before the next is made: each takes as much as K Gram matrices.
             self._metric = self._shared
             damping = self._refresh.damping
@@ -212,10 +217,11 @@ class BFGSCurvature:
             ],
             dim=1,
         )
-        wide = torch.cat([scale[..., None] * pairs.image, pairs.Y], dim=1)
-        order = [*pairs.by_age, *(len(pairs.by_age) + place for place in pairs.by_age)]
-        wide = wide[:, order]  # (M, 2 * pairs, K * D)
-        folded = torch.linalg.solve(middle, wide)
+        # From the order of age to that of places: the vectors themselves stay where they are.
+        age = torch.tensor(pairs.by_age).argsort()
+        age = torch.cat([age, age + len(age)]).to(middle.device)
+        wide = torch.cat([scale[..., None] * pairs.image, pairs.Y], dim=1)  # (M, 2 * pairs, K * D)
+        folded = torch.linalg.solve(middle[:, age][:, :, age], wide)
         plain = scale * self._metric.diagonal.flatten(1)
         diagonal = torch.maximum(plain - (wide * folded).sum(1), MIN_DIAGONAL * plain)
         return BFGSMatrix(self._metric, scale, wide, folded, diagonal)

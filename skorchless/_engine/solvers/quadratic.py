@@ -28,6 +28,7 @@ from skorchless._engine.objective import smallest_subgradient, soft_threshold
 # The first guess of the largest eigenvalue is corrected as soon as it shows to be too small.
 N_POWER_ITERATIONS = 4
 EIGENVALUE_MARGIN = 1.1
+MIN_CURVATURE = 1e-12  # in the metric
 
 
 class Matrix(Protocol):
@@ -130,7 +131,7 @@ class _Search:
     def __post_init__(self) -> None:
         self._has_kink = self._threshold > 0
         self._has_no_kink = ~self._has_kink
-        self._metric = self._quadratic.B.diagonal
+        self._diagonal = self._quadratic.B.diagonal
         self._one = torch.ones_like(self._eigenvalue)
         self._set_eigenvalue(self._eigenvalue)
 
@@ -180,7 +181,7 @@ class _Search:
         z_last, grad_last, y, y_grad, t_last, _ = self._at
         z, grad = self._quadratic.w + move, self._quadratic.grad + product
         by_step = z - y
-        length = _dot(by_step, self._metric * by_step).clamp(min=torch.finfo(z.dtype).tiny)
+        length = _dot(by_step, self._diagonal * by_step).clamp(min=torch.finfo(z.dtype).tiny)
         curvature = _dot(by_step, grad - y_grad) / length
         is_too_long = curvature > EIGENVALUE_MARGIN * self._eigenvalue
         if is_too_long.any():
@@ -190,7 +191,7 @@ class _Search:
             grad = torch.where(is_too_long, grad_last, grad)
         change = z - z_last
         # Against the direction of progress the momentum starts anew.
-        is_overshot = _dot(self._metric * (y - z), change) > 0
+        is_overshot = _dot(self._diagonal * (y - z), change) > 0
         t = torch.where(is_overshot, 1.0, (1.0 + (1.0 + 4.0 * t_last**2).sqrt()) / 2.0)
         momentum = torch.where(is_overshot, 0.0, (t_last - 1.0) / t)
         is_still = ((z.sign() == z_last.sign()) | self._has_no_kink).all(1, keepdim=True)
@@ -202,20 +203,23 @@ class _Search:
         z, p = self.z, self._p
         to_zero = torch.where(self._has_kink & (z * p > 0), z / p, torch.inf)
         first = to_zero.amin(1, keepdim=True)
-        step = self._rho / _dot(p, product)
+        curvature = _dot(p, product)
+        # Where none is left but rounding, FISTA goes on: it needs no more than an upper bound.
+        is_curved = curvature > MIN_CURVATURE * _dot(p, self._diagonal * p)
+        step = torch.where(is_curved, self._rho / curvature, 0.0)
         is_first = first <= step
         step = torch.minimum(step, first)
         z = torch.where(is_first & (to_zero <= first), 0.0, z - step * p)
         grad = self._at.grad - step * product
-        return _Move(z, grad, z, grad, self._one, ~is_first)
+        return _Move(z, grad, z, grad, self._one, is_curved & ~is_first)
 
     def _choose(self) -> None:
         """Choose who moves along its face next: there the larger part of the violation lies."""
         self._residual = smallest_subgradient(self.z, self._at.grad, self._threshold)
         on_face = torch.where((self.z != 0) | self._has_no_kink, self._residual, 0.0)
-        scaled = on_face / self._metric
+        scaled = on_face / self._diagonal
         rho = _dot(on_face, scaled)
-        total = _dot(self._residual, self._residual / self._metric)
+        total = _dot(self._residual, self._residual / self._diagonal)
         goes_on = self._at.keeps_face & (rho > 0) & (2.0 * rho >= total)
         conjugate = torch.where(self._is_on_face, rho / self._rho, 0.0)
         self._p = torch.where(goes_on, scaled + conjugate * self._p, 0.0)
@@ -225,7 +229,7 @@ class _Search:
     def _set_eigenvalue(self, eigenvalue: Tensor) -> None:
         """Set B's largest eigenvalue (M, 1), and FISTA's step (M, n) by it."""
         self._eigenvalue = eigenvalue
-        self._step = 1.0 / (eigenvalue * self._metric)
+        self._step = 1.0 / (eigenvalue * self._diagonal)
 
 
 def _largest_eigenvalue(B: Matrix, v: Tensor) -> Tensor:

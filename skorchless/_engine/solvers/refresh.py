@@ -11,7 +11,7 @@ from skorchless._engine.objective import PenalizedNLL
 
 
 class Refresh:
-    """A count of iterations, each of which asks once whether a refresh is due.
+    """A count of iterations, which tells at which of them a refresh is due.
 
     They are twice as far apart each time: where the first ones are far from the optimum, a later
     one is near, and none of them costs more than the passes since the last.
@@ -21,7 +21,7 @@ class Refresh:
         self._interval = self._n_left = iterations_before_classes(objective)
         self.damping = FIRST_DAMPING / DAMPING_DECAY  # of the last one that was due
 
-    def is_due(self) -> bool:
+    def count(self) -> bool:
         """Count an iteration; return whether the classes are to be looked at now."""
         is_due = self._n_left <= 0
         if is_due:

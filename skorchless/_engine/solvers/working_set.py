@@ -52,11 +52,17 @@ def minimize_by_working_sets(
         # The last iteration is reported after all features are looked at.
         last = next(iterations)
         for progress in iterations:
-            running = replace(last, W=working_set.embed(last.W), status=torch.zeros_like(models))
+            running = replace(
+                last,
+                W=working_set.embed(last.W),
+                status=torch.zeros_like(models),
+                # What other features violate is known from the last pass alone.
+                remaining=torch.maximum(last.remaining, remaining),
+            )
             record = record.put(models, running)
             yield record
             last = progress
-        point = working_set.leave(last.W, last.value)
+        point = working_set.leave(last.W)
         remaining = _remaining(objective, point)
         is_stalled = (last.status == Status.STALLED) & (remaining <= last.remaining)
         status = torch.where(is_stalled, Status.STALLED, Status.RUNNING)
@@ -64,7 +70,8 @@ def minimize_by_working_sets(
         record = record.put(models, Progress(point.W, point.value, status, remaining))
         yield record
         left = (status == Status.RUNNING).nonzero()[:, 0]
-        models, point, objective = models[left], point.take(left), objective.take(left)
+        models, remaining = models[left], remaining[left]
+        point, objective = point.take(left), objective.take(left)
 
 
 class WorkingSet:
@@ -92,16 +99,10 @@ class WorkingSet:
         W[..., self._columns] = W_part
         return W
 
-    def value(self, W_part: Tensor) -> Tensor:
-        """Return the objective (M,) at weights of these features."""
-        return self._part.value_and_grad(W_part)[0]
-
-    def leave(self, W_part: Tensor, value: Tensor) -> Point:
-        """Return the point of all features at weights of these, where the objective is known."""
+    def leave(self, W_part: Tensor) -> Point:
+        """Return the point of all features at weights (M, K, D') of these."""
         W = self.embed(W_part)
-        # The scores are those of a few features: one product with all of X instead of two.
-        grad = self._whole.grad_of_residuals(W, self._part.residuals(W_part))
-        return Point(W, value, grad)
+        return Point(W, *self._whole.value_and_grad_by(self._part, W_part, W))
 
 
 def _start(objective: PenalizedNLL, W: Tensor) -> Point:
@@ -110,8 +111,7 @@ def _start(objective: PenalizedNLL, W: Tensor) -> Point:
     if len(features) > MAX_SHARE * objective.rows.n_features:
         return Point(W, *objective.value_and_grad(W))
     working_set = WorkingSet(objective, features)
-    W_part = working_set.restrict(W)
-    return working_set.leave(W_part, working_set.value(W_part))
+    return working_set.leave(working_set.restrict(W))
 
 
 def _used(objective: PenalizedNLL, W: Tensor) -> Tensor:
@@ -130,7 +130,8 @@ def _choose(objective: PenalizedNLL, point: Point, tol: float) -> tuple[Tensor, 
     violation[is_used] = 0.0
     largest = float(violation.max())
     n_used, n_violating = int(is_used.sum()), int((violation > tol).sum())
-    n_chosen = max(1, n_used + min(n_violating, max(MIN_FEATURES, (GROWTH - 1) * n_used)))
+    n_new = min(n_violating, max(MIN_FEATURES, (GROWTH - 1) * n_used))
+    n_chosen = max(1, n_used + n_new)  # without an intercept none would leave no weight at all
     if n_chosen > MAX_SHARE * n_features:
         return torch.arange(n_features, device=point.W.device), 0.0
     violation[is_used] = torch.inf

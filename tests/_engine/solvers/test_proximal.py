@@ -96,6 +96,26 @@ def test_a_hessian_that_overflows_or_vanishes_still_gives_a_direction():
     empty, *_ = make_objective(X=X, l1_ratio=1.0)
     (point,) = points(empty, 1)
     assert ProximalDirections(empty, point).at(point).isfinite().all()
+    W = 1e6 * point.W  # where every p * (1 - p) underflows
+    certain = Point(W, *empty.value_and_grad(W))
+    assert not empty.hessian(W).any()
+    assert ProximalDirections(empty, certain).at(certain).isfinite().all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kind", [HessianCurvature, BFGSCurvature])
+def test_the_matrices_of_some_models_are_those_of_the_batch(kind, n_classes, monkeypatch):
+    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: 2)
+    objective, *_ = make_objective(n_classes, alphas=(0.01, 0.1, 1.0), l1_ratio=0.5)
+    visited = points(objective, 5)
+    arguments = (objective,) if kind is HessianCurvature else (objective, visited[0])
+    curvature = kind(*arguments)
+    for point in visited:
+        quadratic = curvature.at(point)
+    some = torch.tensor([2, 0])
+    part = quadratic.take(some)
+    torch.testing.assert_close(matrix_of(part), matrix_of(quadratic)[some])
+    torch.testing.assert_close(part.B.diagonal, quadratic.B.diagonal[some])
 
 
 def minimize(objective, tol=1e-9):

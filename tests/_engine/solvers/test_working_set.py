@@ -84,8 +84,8 @@ def test_each_set_takes_one_pass_over_all_features(sizes, monkeypatch):
     passes = []
     monkeypatch.setattr(
         PenalizedNLL,
-        "grad_of_residuals",
-        lambda *args, original=PenalizedNLL.grad_of_residuals: passes.append(1) or original(*args),
+        "value_and_grad_by",
+        lambda *args, original=PenalizedNLL.value_and_grad_by: passes.append(1) or original(*args),
     )
     solve(wide()[0])
     assert len(passes) == len(sizes)
