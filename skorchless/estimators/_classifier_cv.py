@@ -154,9 +154,9 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
     A candidate takes memory of its own for its weights and the last curvature pairs of
     L-BFGS: about 40 numbers of 8 bytes for each weight, 100 with an L1 penalty. The products
     with ``X`` take none, however many candidates there are, because rows are read in blocks.
-    With an L1 penalty and more than 1,500 features up to a quarter of ``X`` is copied. Beside that there are
-    one number a sample for each fold, at most as much as ``X`` for the curvature of the
-    classes, and, when a fold is scored, its test samples and their scores.
+    Beside that there are one number a sample for each fold, at most as much as ``X`` for the
+    curvature of the classes, and, when a fold is scored, its test samples and their scores.
+    With an L1 penalty and more than 1,500 features up to a quarter of ``X`` is copied.
 
     Fitted attributes are those of ``LogisticRegressionCV(use_legacy_attributes=False)``, and so
     is the choice; but a penalty with a score that is NaN in any fold counts as the worst there,
