@@ -193,13 +193,11 @@ class PenalizedNLL:
         weights = self._of_models(weights).view(-1, n_parts, n_rows).transpose(0, 1)[:, :, None]
         nll, residual = self._nll_and_residual(scores, codes, weights)
         residual = residual.view(n_parts, n_models * n_rows_of_W, n_rows)
-        n_columns = X.shape[2] + int(self.fit_intercept)
-        grad = residual.new_empty(n_parts, n_models * n_rows_of_W, n_columns)
-        torch.bmm(residual, X, out=grad[..., : X.shape[2]])
+        grad = torch.bmm(residual, X).sum(0)
         if self.fit_intercept:
-            torch.sum(residual, 2, out=grad[..., -1])
+            grad = torch.cat([grad, residual.sum((0, 2))[:, None]], dim=1)
         loss = nll.sum((0, 2, 3), dtype=self.rows.placement.sum_dtype)
-        return loss, grad.sum(0).view(n_models, n_rows_of_W, n_columns)
+        return loss, grad.view(n_models, n_rows_of_W, -1)
 
     def minibatch_nll_and_grad(
         self, W: Tensor, X: Tensor, codes: Tensor, weights: Tensor
