@@ -19,6 +19,8 @@ ROOT = Path(skorchless.__file__).parent
 LAYERS = [
     ["_engine.placement"],
     ["_engine.rows"],
+    ["_engine.sparse_rows"],
+    ["_engine.containers"],
     ["_engine.objective", "_engine.moments"],
     ["_engine.curvature"],
     ["_engine.class_curvature"],
@@ -36,15 +38,16 @@ LAYERS = [
     ["comparison"],
     ["cli", "__main__"],
 ]
-# What the engine knows of the world: torch, NumPy and the language.
+# What the engine knows of the world: torch, NumPy, SciPy and the language.
 ENGINE_MAY_IMPORT = {
     "torch",
     "numpy",
+    "scipy",
     "skorchless",
     "__future__",
     "collections",
     "dataclasses",
-} | {*("enum", "functools", "itertools", "math", "typing")}
+} | {*("abc", "enum", "functools", "itertools", "math", "typing")}
 GLOBAL_SETTINGS = {
     *("manual_seed", "set_num_threads", "set_num_interop_threads", "set_default_dtype"),
     *("set_default_device", "set_float32_matmul_precision", "use_deterministic_algorithms"),

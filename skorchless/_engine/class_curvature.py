@@ -19,7 +19,7 @@ from torch import Tensor
 
 from skorchless._engine.curvature import MAX_MATRIX_FEATURES, thinned
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows import Block, Rows
 
 # The softmax part changes much in the first iterations.
 MIN_ITERATIONS = 5
@@ -85,7 +85,7 @@ def class_hessians(
         yield g, k, hessian
 
 
-def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: TensorRows, share: Tensor) -> Tensor:
+def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: Rows, share: Tensor) -> Tensor:
     """Return the second derivative of each row's loss by its scores, (groups, K, rows).
 
     ``share`` (groups, M) is what each model adds to the mean of a group.
@@ -94,14 +94,14 @@ def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: TensorRows, share: 
     mean_weight = objective.total_weight / objective.rows.n_rows  # (M,)
     share = share / mean_weight.to(share.dtype)
 
-    def of_block(X: Tensor, _codes: Tensor, weights: Tensor) -> Tensor:
+    def of_block(X: Block, _codes: Tensor, weights: Tensor) -> Tensor:
         curvature = objective.block_curvature(W, X, weights)  # (M, K, B)
         return torch.tensordot(share, curvature, 1).permute(2, 0, 1)
 
     return rows.map_rows(of_block, n_outputs=W.shape[0] * W.shape[1]).permute(1, 2, 0)
 
 
-def _class_hessian(rows: TensorRows, curvature: Tensor, mean: Tensor | None) -> Tensor:
+def _class_hessian(rows: Rows, curvature: Tensor, mean: Tensor | None) -> Tensor:
     """Return the mean of ``curvature`` (rows,) times row outer product (D, D), from a sample."""
     n_columns = rows.n_features + int(mean is not None)
     n_drawn = max(MIN_DRAWN_ROWS, DRAWN_ROWS_PER_COLUMN * n_columns)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows import Block, Rows
 
 # Beyond this many features a factorisation (P^3) costs more than the passes it saves, and the
 # variances alone are used.
@@ -86,55 +86,56 @@ def _add_to_intercept(W: Tensor, amount: Tensor) -> Tensor:
     return torch.cat([W[..., :-1], (W[..., -1] + amount)[..., None]], dim=-1)
 
 
-def thinned(rows: TensorRows, n_rows: int) -> TensorRows:
+def thinned(rows: Rows, n_rows: int) -> Rows:
     """Return about ``n_rows`` of the rows, or all of them where they are fewer."""
     return rows.thin(max(1, rows.n_rows // n_rows))
 
 
-def _squared_range(rows: TensorRows) -> Tensor:
+def _squared_range(rows: Rows) -> Tensor:
     """Return the squared difference (P,) of each feature's largest and smallest value."""
 
-    def extremes(X: Tensor, *_columns: Tensor) -> Tensor:
-        return torch.stack([X.amin(0), X.amax(0)])[None]
+    def extremes(X: Block, *_columns: Tensor) -> Tensor:
+        return rows.extremes(X)[None]
 
-    blocks = rows.map_rows(extremes, n_outputs=rows.n_features).to(rows.placement.sum_dtype)
+    blocks = rows.map_rows(extremes, n_outputs=1).to(rows.placement.sum_dtype)
     squared = (blocks[:, 1].amax(0) - blocks[:, 0].amin(0)).square()
     # A feature that does not vary has no gradient: any value above 0 will do.
     mean = squared.mean()
     return torch.where(squared > 0, squared, mean if mean > 0 else 1.0)
 
 
-def _weighted_mean(rows: TensorRows) -> Tensor:
+def _weighted_mean(rows: Rows) -> Tensor:
     """Return the weighted mean (P,) of the rows."""
 
-    def sums(X: Tensor, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         weights = weights.mean(1)  # over folds
-        return weights @ X, weights.sum()
+        return rows.weighted_sum(X, weights[None, None])[0], weights.sum()
 
     total, weight = rows.map_sum(sums)
     # Where no row of a thinned set has weight, or sums overflow, any finite centre will do.
     return (total / weight).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _gram(X: Tensor) -> Tensor:
-    """Return the second moments (P, P) of all pairs of features."""
+def _gram(rows: Rows, X: Block, center: Tensor, weights: Tensor) -> Tensor:
+    """Return the second moments (P, P) of all pairs of features about ``center`` (P,)."""
+    X = (rows.dense(X) - center) * weights.sqrt()[:, None]
     return X.T @ X
 
 
-def _squares(X: Tensor) -> Tensor:
-    """Return the second moments (P,) of each feature alone."""
-    return X.square().sum(0)
+def _squares(rows: Rows, X: Block, center: Tensor, weights: Tensor) -> Tensor:
+    """Return the second moments (P,) of each feature alone about ``center`` (P,)."""
+    return rows.squares_about(X, center, weights)
 
 
-def _second_moments(
-    rows: TensorRows, mean: Tensor | None, moments: Callable[[Tensor], Tensor]
-) -> Tensor:
+def _second_moments(rows: Rows, mean: Tensor | None, moments: Callable[..., Tensor]) -> Tensor:
     """Return the weighted ``moments`` of the rows about their mean, per unit of weight."""
-    center = 0.0 if mean is None else mean.to(rows.placement.dtype)
+    center = torch.zeros(rows.n_features) if mean is None else mean
+    center = center.to(rows.placement.device, rows.placement.dtype)
 
-    def sums(X: Tensor, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         weights = weights.mean(1)  # over folds
-        return moments((X - center) * weights.sqrt()[:, None]), weights.sum()
+        return moments(rows, X, center, weights), weights.sum()
 
-    total, weight = rows.map_sum(sums, n_outputs=rows.n_features)
+    # A block is made dense for the pairs alone.
+    total, weight = rows.map_sum(sums, n_outputs=rows.n_features if moments is _gram else 1)
     return total / weight

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 
 FLOAT_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -38,6 +39,8 @@ def resolve_device(device: str | torch.device, X: Any) -> torch.device:
     if isinstance(device, str) and device == "auto":
         if isinstance(X, torch.Tensor):
             return X.device
+        if issparse(X):
+            return torch.device("cpu")
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     available = available_devices()
     try:
@@ -53,7 +56,18 @@ def resolve_device(device: str | torch.device, X: Any) -> torch.device:
             f"device={str(device)!r} is not available; this machine has: {', '.join(available)}. "
             "device='auto' takes one of these."
         )
+    if issparse(X) and resolved.type != "cpu":
+        raise ValueError(
+            f"A sparse X is computed on the CPU, not on device={str(device)!r}. "
+            "Use device='auto', or pass X.toarray() where it fits."
+        )
     return resolved
+
+
+def dtype_of(X: Any) -> torch.dtype:
+    """Return torch's name for the dtype of an array, a tensor or a SciPy matrix."""
+    dtype: torch.dtype = X.dtype if isinstance(X, torch.Tensor) else getattr(torch, X.dtype.name)
+    return dtype
 
 
 def resolve_dtype(dtype: Any, X_dtype: torch.dtype) -> torch.dtype:

@@ -251,7 +251,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
 
         Parameters
         ----------
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
             Training samples: an array, a frame, or a tensor on any device, used as it is.
         y : {array-like, tensor} of shape (n_samples,)
             Their labels: numbers or strings, at least two different ones.
@@ -336,7 +336,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
 
         Parameters
         ----------
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
             The samples.
         y : {array-like, tensor} of shape (n_samples,)
             Their labels.

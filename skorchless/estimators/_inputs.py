@@ -59,9 +59,8 @@ def check_X(
     ``options`` are those of scikit-learn's ``check_array``.
     """
     if not isinstance(X, torch.Tensor):
-        return validate_data(
-            estimator, X, to_numpy(y), reset=reset, dtype=READABLE_DTYPES, **options
-        )
+        options = {"accept_sparse": "csr", "dtype": READABLE_DTYPES, **options}
+        return validate_data(estimator, X, to_numpy(y), reset=reset, **options)
     _check_tensor_values(X, estimator, options.pop("ensure_all_finite", True))
     # An array of the same shape that takes no memory: shape, emptiness and number of features
     # are then checked, and complained about, by scikit-learn itself.

@@ -18,9 +18,10 @@ from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skorchless._engine.objective import linear_scores, log_proba
-from skorchless._engine.placement import Placement, as_tensor, place, resolve_dtype
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.containers import rows_of
+from skorchless._engine.objective import log_proba
+from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, resolve_dtype
+from skorchless._engine.rows import Block
 from skorchless.estimators._inputs import Array, check_X, to_numpy
 
 
@@ -32,12 +33,18 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
     classes_: Array
     dtype: Any
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: sparse input passes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def decision_function(self, X: Any) -> Any:
         """Return the score of each class for each sample.
 
         Parameters
         ----------
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -55,7 +62,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -75,7 +82,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -91,7 +98,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -107,7 +114,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
             The samples.
         y : {array-like, tensor} of shape (n_samples,)
             Their labels.
@@ -126,10 +133,10 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
     def _scores(self, X: Any) -> Tensor:
         """Return the scores (N, K) on the device of ``X``: the only product."""
         check_is_fitted(self)
-        X = as_tensor(check_X(self, X, reset=False))
+        X = check_X(self, X, reset=False)
         W = torch.from_numpy(np.column_stack([dense_coef(self), self.intercept_]))  # (K, P + 1)
-        dtype = torch.promote_types(resolve_dtype(self.dtype, X.dtype), W.dtype)
-        placement = place(X.device, dtype)
+        dtype = torch.promote_types(resolve_dtype(self.dtype, dtype_of(X)), W.dtype)
+        placement = place(X.device if isinstance(X, Tensor) else torch.device("cpu"), dtype)
         W = W.to(placement.device, placement.dtype)
         return score_rows(X, W, placement)
 
@@ -167,12 +174,12 @@ def linear_attributes(W: Tensor, n_features: int, classes: Array) -> dict[str, A
     return {"coef_": coef, "intercept_": intercept, "classes_": classes}
 
 
-def score_rows(X: Tensor, W: Tensor, placement: Placement) -> Tensor:
+def score_rows(X: Any, W: Tensor, placement: Placement) -> Tensor:
     """Return the scores (N, K') of the rows ``X`` (N, P) for the weights ``W`` (K', D)."""
-    rows = TensorRows(X, (), placement)
+    rows = rows_of(X, (), placement)
 
-    def scores(block: Tensor) -> Tensor:
-        return linear_scores(rows.in_parts(block), W).mT.flatten(0, 1)  # (B, K')
+    def scores(block: Block) -> Tensor:
+        return rows.scores(block, W).mT.flatten(0, 1)  # (B, K')
 
     return rows.map_rows(scores, n_outputs=len(W))
 

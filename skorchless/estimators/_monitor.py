@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from skorchless._engine.objective import evaluate
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows import Rows
 from skorchless._engine.solvers.base import Patience, Progress, Status
 from skorchless.estimators._inputs import Array
 from skorchless.estimators._linear import linear_attributes
@@ -97,7 +97,7 @@ class Validation:
     epochs, to 0.96.
     """
 
-    rows: TensorRows
+    rows: Rows
     patience: Patience | None
     accuracies: list[float] = field(default_factory=list)
     best_loss: float = math.inf

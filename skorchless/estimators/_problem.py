@@ -15,15 +15,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from skorchless._engine.containers import rows_of
 from skorchless._engine.objective import PenalizedNLL, constant_model
 from skorchless._engine.placement import (
     Placement,
-    as_tensor,
+    dtype_of,
     place,
     resolve_device,
     resolve_dtype,
 )
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows import Rows
 from skorchless._engine.solvers.base import Patience, Progress
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
@@ -52,16 +53,15 @@ class Samples:
         )
         return self.take(train), self.take(test)
 
-    def rows(self, placement: Placement, weights: Array) -> TensorRows:
+    def rows(self, placement: Placement, weights: Array) -> Rows:
         """Return the rows for the engine, with ``weights`` (N, F) in place of their own."""
         columns = (torch.from_numpy(self.codes), torch.from_numpy(weights).to(placement.dtype))
-        return TensorRows(as_tensor(self.X), columns, placement)
+        return rows_of(self.X, columns, placement)
 
 
 def resolve_placement(estimator: Any, X: Any) -> Placement:
     """Return where and in which precision ``estimator`` computes with ``X``."""
-    X_dtype = X.dtype if isinstance(X, Tensor) else getattr(torch, X.dtype.name)
-    return place(resolve_device(estimator.device, X), resolve_dtype(estimator.dtype, X_dtype))
+    return place(resolve_device(estimator.device, X), resolve_dtype(estimator.dtype, dtype_of(X)))
 
 
 def set_validation_aside(

@@ -14,7 +14,7 @@ from sklearn.metrics import get_scorer, make_scorer
 from sklearn.utils.validation import _check_method_params
 from torch import Tensor
 
-from skorchless._engine.placement import as_tensor, place
+from skorchless._engine.placement import place
 from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._grid import Grid
 from skorchless.estimators._inputs import Array
@@ -99,7 +99,7 @@ def score_folds(
         X_test, y_test = X[test], y[test]
         params = _check_method_params(X, score_params, indices=test)
         # One product for all candidates, (N, candidates * K).
-        known = score_rows(as_tensor(X_test), of_fold.flatten(0, 1), place(W.device, W.dtype))
+        known = score_rows(X_test, of_fold.flatten(0, 1), place(W.device, W.dtype))
         for (C, ratio), weights, known_scores in zip(
             penalties, torch.split(of_fold, 1), torch.split(known, W.shape[1], 1), strict=True
         ):

@@ -5,7 +5,6 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.utils._param_validation import InvalidParameterError
@@ -153,11 +152,6 @@ def test_a_large_finite_tensor_is_no_infinity():
     large = torch.full((2, 2), 3e38)
     with pytest.raises(ValueError, match="at least 2 classes"):
         TorchLogisticClassifier().fit(large, [1, 1])
-
-
-def test_sparse_input_is_refused_in_one_sentence():
-    with pytest.raises(TypeError, match="Sparse data was passed"):
-        TorchLogisticClassifier().fit(sparse.csr_array(X), Y)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ Group = tuple[Tensor, Tensor, Tensor]
 # how long they take. Rows are gathered, and losses added up, for so many minibatches at once: with
 # the intercept's ones beside the rows, that saves a fifth.
 GROUP_SIZE = 8
+MAX_GROUP_ENTRIES = 2**22
 # Two cores multiply the two halves of 64 rows in two thirds of the time of one product that they
 # share. Fewer rows are not worth another core.
 MIN_PART_ROWS = 32
@@ -113,8 +114,11 @@ class Sampling:
             order = torch.arange(rows.n_rows)
         n_whole = rows.n_rows - rows.n_rows % self.batch_size
         whole, rest = order[:n_whole], order[n_whole:]
+        # Rows are dense here: a minibatch of 100,000 one-hot columns is enough at once.
+        n_entries = self.batch_size * objective.weights_shape[2]
+        n_grouped = max(1, min(GROUP_SIZE, MAX_GROUP_ENTRIES // n_entries))
         groups = [
-            (index, self.batch_size) for index in torch.split(whole, GROUP_SIZE * self.batch_size)
+            (index, self.batch_size) for index in torch.split(whole, n_grouped * self.batch_size)
         ]
         # The last minibatch of an epoch may have fewer rows.
         for index, size in [*groups, (rest, len(rest))]:

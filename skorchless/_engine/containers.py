@@ -1,0 +1,19 @@
+"""Which rows a container of X becomes: the one place that asks what kind it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from scipy.sparse import csr_array, issparse
+
+from skorchless._engine.placement import Placement, as_tensor
+from skorchless._engine.rows import Rows, TensorRows
+from skorchless._engine.sparse_rows import CSRRows
+
+
+def rows_of(X: Any, columns: tuple[torch.Tensor, ...], placement: Placement) -> Rows:
+    """Return the rows of ``X`` (N, P), an array, a tensor or a SciPy matrix in CSR format."""
+    if issparse(X):
+        return CSRRows(csr_array(X), columns, placement)
+    return TensorRows(as_tensor(X), columns, placement)

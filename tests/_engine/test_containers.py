@@ -1,0 +1,29 @@
+"""Each container of X becomes the rows that can read it."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from skorchless._engine.containers import rows_of
+from skorchless._engine.placement import place
+from skorchless._engine.rows import TensorRows
+from skorchless._engine.sparse_rows import CSRRows
+
+X = np.eye(4)
+
+
+@pytest.mark.parametrize(
+    ("container", "kind"),
+    [
+        (np.asarray, TensorRows),
+        (torch.from_numpy, TensorRows),
+        (sparse.csr_array, CSRRows),
+        (sparse.csr_matrix, CSRRows),
+    ],
+)
+def test_the_rows_are_those_of_the_container(container, kind):
+    rows = rows_of(container(X), (), place(torch.device("cpu"), torch.float64))
+    assert type(rows) is kind
+    assert (rows.n_rows, rows.n_features) == X.shape
+    torch.testing.assert_close(rows.map_rows(rows.dense, n_outputs=4), torch.eye(4).double())

@@ -1,0 +1,105 @@
+"""Rows of a CSR array give what the same rows give as a tensor."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from skorchless._engine import sparse_rows
+from skorchless._engine.placement import place
+from skorchless._engine.rows import TensorRows
+from skorchless._engine.sparse_rows import CSRRows
+
+CPU = torch.device("cpu")
+N_ROWS, N_FEATURES = 50, 7
+DENSE = sparse.random(N_ROWS, N_FEATURES, 0.3, random_state=0, format="csr").toarray()
+DENSE[:, 2] = 0.0
+DENSE[:, 3] = -np.arange(N_ROWS) - 1.0  # no zero, and none above
+COLUMN = torch.arange(float(N_ROWS)).double()
+
+
+@pytest.fixture(params=[1, 3 * N_FEATURES, 10**6], autouse=True)
+def block_values(request, monkeypatch):
+    monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", request.param)
+
+
+def both(X=DENSE, dtype=torch.float64):
+    """Return the rows of an array in CSR format and as a tensor."""
+    placement = place(CPU, dtype)
+    columns = (COLUMN.to(dtype),)
+    return (
+        CSRRows(sparse.csr_array(X), columns, placement),
+        TensorRows(torch.from_numpy(X), columns, placement),
+    )
+
+
+def sums(rows, n_outputs=1):
+    """Return what fits ask of rows, added up over all blocks."""
+    W = torch.randn(3, rows.n_features + 1, generator=torch.Generator().manual_seed(0))
+    W = W.to(rows.placement.dtype)
+    center = W[0, :-1]
+
+    def of_block(X, column):
+        scores = rows.scores(X, W)
+        without_intercept = rows.scores(X, W[:, :-1])
+        return (
+            rows.weighted_sum(X, scores * column.view(len(scores), 1, -1)),
+            without_intercept.sum((0, 2)),
+            rows.squares_about(X, center, column),
+            rows.dense(X).sum(0),
+        )
+
+    return rows.map_sum(of_block, n_outputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_and_squares_are_those_of_the_dense_rows(dtype):
+    by_csr, by_tensor = both(dtype=dtype)
+    torch.testing.assert_close(sums(by_csr), sums(by_tensor), rtol=1e-5, atol=1e-5)
+    assert sums(by_csr)[0].dtype == torch.float64
+
+
+def test_the_range_of_a_feature_has_its_zeros():
+    for rows in both():
+        extremes = rows.map_rows(lambda X, _: rows.extremes(X)[None], n_outputs=1)  # noqa: B023
+        smallest, largest = extremes[:, 0].amin(0), extremes[:, 1].amax(0)
+        np.testing.assert_array_equal(smallest.numpy(), DENSE.min(0))
+        np.testing.assert_array_equal(largest.numpy(), DENSE.max(0))
+
+
+def test_blocks_hold_no_more_values_than_asked_for(monkeypatch):
+    monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", 40)
+    lengths = []
+    rows, _ = both()
+    rows.map_rows(lambda X, _: lengths.append(X.shape[0]) or torch.zeros(1), n_outputs=4)
+    assert lengths == [10] * 5
+
+
+@pytest.mark.parametrize("append_one", [True, False])
+def test_rows_are_taken_dense_in_any_order(append_one):
+    index = torch.tensor([3, 3, 49, 0])
+    by_csr, by_tensor = (rows.take(index, append_one=append_one) for rows in both())
+    torch.testing.assert_close(by_csr, by_tensor)
+
+
+def test_some_features_each_third_row_and_rows_beside_are_those_of_the_tensor():
+    features = torch.tensor([1, 3, 6])
+    selected = [rows.select_features(features) for rows in both()]
+    torch.testing.assert_close(sums(selected[0]), sums(selected[1]))
+    thinned = [rows.thin(3) for rows in both()]
+    assert thinned[0].n_rows == thinned[1].n_rows == 17
+    torch.testing.assert_close(sums(thinned[0]), sums(thinned[1]))
+    for whole, part in zip(both(), selected, strict=True):
+        W = torch.ones(1, len(features)).double()
+        (total,) = whole.beside(part).map_sum(
+            lambda _X, _column, other: (part.scores(other, W).sum(),)  # noqa: B023
+        )
+        assert float(total) == pytest.approx(DENSE[:, features].sum())
+
+
+@pytest.mark.parametrize("given", [np.uint8, np.int64, np.bool_])
+def test_small_types_are_converted_block_by_block(given):
+    X = (DENSE != 0).astype(given)
+    by_csr, by_tensor = both(X, dtype=torch.float32)
+    torch.testing.assert_close(sums(by_csr), sums(by_tensor), rtol=1e-5, atol=1e-4)
+    assert by_csr._X.dtype == given
