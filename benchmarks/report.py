@@ -15,7 +15,7 @@ from measure import environment
 HERE = Path(__file__).parent
 SCRIPTS = [
     *("bench_epoch", "bench_optimum", "bench_defaults", "bench_predict", "bench_small"),
-    *("bench_sparse_mnist", "bench_wide"),
+    *("bench_sparse_mnist", "bench_wide", "bench_onehot"),
     *("bench_grid", "bench_batch", "bench_memory", "bench_scaling"),
 ]
 INTRODUCTION = """# Benchmarks

@@ -86,13 +86,12 @@ class CSRRows(Rows):
     def _blocks(self, n_outputs: int) -> Iterator[tuple[Any, ...]]:
         """Yield X (B, P), converted, and the columns of each block."""
         step = max(1, BLOCK_VALUES // n_outputs)
+        if step >= self.n_rows:  # SciPy copies what it slices
+            yield (self._convert(self._X), *self._columns)
+            return
         for start in range(0, self.n_rows, step):
             block = slice(start, start + step)
-            whole = step >= self.n_rows
-            X, *columns = (
-                column if whole else column[block] for column in (self._X, *self._columns)
-            )
-            yield (self._convert(X), *columns)
+            yield (self._convert(self._X[block]), *(column[block] for column in self._columns))
 
     def _convert(self, X: csr_array) -> csr_array:
         """Return ``X`` in the dtype of products."""

@@ -148,8 +148,8 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         validation samples, and seconds since the start.
     device : str or torch.device, default='auto'
         Where to fit: 'cpu', 'cuda', 'cuda:1', 'mps'. 'auto' means the device of ``X`` where
-        ``X`` is a tensor, else the first CUDA device, else the CPU. Predictions are made
-        where the samples are.
+        ``X`` is a tensor, else the first CUDA device, else the CPU. A sparse ``X`` is fitted
+        on the CPU. Predictions are made where the samples are.
     dtype : {'float32', 'float64'} or None, default=None
         The precision of products with ``X``. None keeps float32 and float64 as they come
         and computes all else (integers, float16, bfloat16) in float32, a block of rows at a

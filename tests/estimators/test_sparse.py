@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder
 
 from skorchless import TorchLogisticClassifier, TorchLogisticClassifierCV
+from skorchless._engine import placement
 
 CONTAINERS = [
     *(sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix, sparse.coo_array),
@@ -137,6 +138,13 @@ def test_what_is_not_finite_is_refused_and_nothing_is_lost(value, message):
         with pytest.raises(ValueError, match=message):
             refused()
     assert clf.coef_ is coef
+
+
+def test_another_device_than_the_cpu_is_refused(monkeypatch):
+    X, y = wide(2)
+    monkeypatch.setattr(placement, "available_devices", lambda: ["cpu", "cuda:0"])
+    with pytest.raises(ValueError, match="sparse X is computed on the CPU"):
+        TorchLogisticClassifier(device="cuda").fit(X, y)
 
 
 def test_no_more_memory_than_the_entries_is_asked_for():
