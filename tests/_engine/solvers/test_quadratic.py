@@ -146,7 +146,7 @@ def test_it_takes_no_more_products_than_allowed():
 
 
 def test_who_has_ended_leaves_the_batch():
-    quadratics = [make(seed, 4.0 * seed / 6) for seed in range(7)]
+    quadratics = [make(seed, 4.0 * (6 - seed) / 6) for seed in range(7)]
     Bs = torch.stack([B for B, _ in quadratics])
     w, grad = (torch.cat([getattr(q, name) for _, q in quadratics]) for name in ("w", "grad"))
     batch = Quadratic(w, grad, CountedMatrix(Bs))
