@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -61,6 +61,26 @@ def groups(objective: PenalizedNLL) -> Tensor:
     n_models = len(objective.alpha)
     n_groups = min(n_models, MAX_GROUPS, _n_affordable(objective))
     return objective.alpha.argsort().argsort() * n_groups // n_models
+
+
+def apply_by_group(
+    function: Callable[[Tensor, Tensor], Tensor],
+    matrices: Tensor,
+    group: Tensor,
+    vectors: Tensor,
+) -> Tensor:
+    """Return what ``function`` makes of ``vectors`` (R, M, K, D) and their groups' matrices.
+
+    It gets those of one ``group`` (M,) at a time: of ``matrices`` (groups, K, D, D) and, in their
+    dtype, columns (K, D, columns).
+    """
+    result = torch.empty_like(vectors)
+    for g, of_classes in enumerate(matrices):
+        mine = (group == g).nonzero()[:, 0]
+        columns = vectors[:, mine].permute(2, 3, 0, 1).to(matrices.dtype)  # (K, D, R, M')
+        applied = function(of_classes, columns.flatten(2)).view_as(columns)
+        result[:, mine] = applied.permute(2, 3, 0, 1).to(vectors.dtype)
+    return result
 
 
 def class_hessians(

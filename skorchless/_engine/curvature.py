@@ -7,7 +7,6 @@ objectives; `metric` multiplies by it where an L1 penalty needs it as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +52,7 @@ def feature_curvature(objective: PenalizedNLL) -> FeatureCurvature:
     has_matrix = n_features <= MAX_MATRIX_FEATURES
     rows = thinned(objective.rows, max(MIN_GRAM_ROWS, GRAM_ROWS_PER_FEATURE * n_features))
     mean = _weighted_mean(rows) if objective.fit_intercept else None
-    moments = _second_moments(rows, mean, _gram if has_matrix else _squares)
+    moments = _second_moments(rows, mean, of_pairs=has_matrix)
     if not torch.isfinite(moments).all():
         # Squares overflow, or no row has weight.
         return FeatureCurvature(mean, moments.new_ones(n_features), None)
@@ -116,26 +115,26 @@ def _weighted_mean(rows: Rows) -> Tensor:
     return (total / weight).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _gram(rows: Rows, X: Block, center: Tensor, weights: Tensor) -> Tensor:
+def _gram(X: Tensor, center: Tensor, weights: Tensor) -> Tensor:
     """Return the second moments (P, P) of all pairs of features about ``center`` (P,)."""
-    X = (rows.dense(X) - center) * weights.sqrt()[:, None]
+    X = (X - center) * weights.sqrt()[:, None]
     return X.T @ X
 
 
-def _squares(rows: Rows, X: Block, center: Tensor, weights: Tensor) -> Tensor:
-    """Return the second moments (P,) of each feature alone about ``center`` (P,)."""
-    return rows.squares_about(X, center, weights)
+def _second_moments(rows: Rows, mean: Tensor | None, *, of_pairs: bool) -> Tensor:
+    """Return the weighted second moments of the rows about their mean, per unit of weight.
 
-
-def _second_moments(rows: Rows, mean: Tensor | None, moments: Callable[..., Tensor]) -> Tensor:
-    """Return the weighted ``moments`` of the rows about their mean, per unit of weight."""
+    Of all pairs of features (P, P), or of each feature alone (P,).
+    """
     center = torch.zeros(rows.n_features) if mean is None else mean
     center = center.to(rows.placement.device, rows.placement.dtype)
 
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         weights = weights.mean(1)  # over folds
-        return moments(rows, X, center, weights), weights.sum()
+        if of_pairs:
+            return _gram(rows.dense(X), center, weights), weights.sum()
+        return rows.squares_about(X, center, weights), weights.sum()
 
     # A block is made dense for the pairs alone.
-    total, weight = rows.map_sum(sums, n_outputs=rows.n_features if moments is _gram else 1)
+    total, weight = rows.map_sum(sums, n_outputs=rows.n_features if of_pairs else 1)
     return total / weight

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skorchless._engine.class_curvature import class_hessians, groups
+from skorchless._engine.class_curvature import apply_by_group, class_hessians, groups
 from skorchless._engine.curvature import SOFTMAX_CURVATURE, feature_curvature
 from skorchless._engine.objective import PenalizedNLL
 
@@ -83,13 +83,7 @@ def class_metric(
         return None
 
     def multiply(vectors: Tensor, models: Tensor) -> Tensor:
-        product = torch.empty_like(vectors)  # (R, M, K, D)
-        for g, of_classes in enumerate(hessians):
-            mine = (group[models] == g).nonzero()[:, 0]
-            columns = vectors[:, mine].permute(2, 3, 0, 1).to(dtype)  # (K, D, R, M')
-            multiplied = torch.bmm(of_classes, columns.flatten(2)).view_as(columns)
-            product[:, mine] = multiplied.permute(2, 3, 0, 1).to(vectors.dtype)
-        return product
+        return apply_by_group(torch.bmm, hessians, group[models], vectors)
 
     models = torch.arange(len(W), device=W.device)
     return Metric(

@@ -323,6 +323,10 @@ class PenalizedNLL:
         """
         return smallest_subgradient(W, grad, self.threshold) if self.has_l1 else grad
 
+    def violation(self, W: Tensor, grad: Tensor) -> Tensor:
+        """Return the largest entry (M,) of the `subgradient`, by size: what ``tol`` bounds."""
+        return self.subgradient(W, grad).abs().amax((1, 2))
+
 
 def smallest_subgradient(W: Tensor, grad: Tensor, threshold: Tensor) -> Tensor:
     """Return the smallest subgradient of a function plus an L1 penalty of weight ``threshold``."""

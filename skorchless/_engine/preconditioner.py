@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skorchless._engine.class_curvature import class_hessians, groups
+from skorchless._engine.class_curvature import apply_by_group, class_hessians, groups
 from skorchless._engine.curvature import (
     SOFTMAX_CURVATURE,
     feature_curvature,
@@ -89,15 +89,14 @@ def class_preconditioner(
             return None
 
     def solve(grad: Tensor, models: Tensor) -> Tensor:
-        step = torch.empty_like(grad)  # (R, M, K, D)
-        for g, of_classes in enumerate(factors):
-            mine = (group[models] == g).nonzero()[:, 0]
-            columns = grad[:, mine].permute(2, 3, 0, 1).to(factors.dtype)  # (K, D, R, M')
-            # Not cholesky_solve, which copies the factors each time.
-            half = torch.linalg.solve_triangular(of_classes, columns.flatten(2), upper=False)
-            solved = torch.linalg.solve_triangular(of_classes.mT, half, upper=True)
-            step[:, mine] = solved.view_as(columns).permute(2, 3, 0, 1).to(grad.dtype)
-        return step
+        return apply_by_group(_solve_factored, factors, group[models], grad)
 
     models = torch.arange(len(W), device=W.device)
     return Preconditioner(shared.mean, solve, shared.squared_range, models)
+
+
+def _solve_factored(L: Tensor, columns: Tensor) -> Tensor:
+    """Return the solutions (K, D, columns) of systems with Cholesky factors ``L`` (K, D, D)."""
+    # Not cholesky_solve, which copies the factors each time.
+    half = torch.linalg.solve_triangular(L, columns, upper=False)
+    return torch.linalg.solve_triangular(L.mT, half, upper=True)

@@ -338,14 +338,14 @@ def test_a_warm_start_goes_on_from_what_was_sparse():
     np.testing.assert_allclose(clf.coef_, expected.coef_, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        TorchLogisticClassifier(C=0.1, l1_ratio=1.0),
-        TorchLogisticClassifierCV(Cs=[0.1], l1_ratios=[1.0], cv=3),
-    ],
-    ids=["single", "CV"],
-)
+def with_single_and_grid(C):
+    """Return the mark of a test for an ``estimator`` of either kind, both lasso fits at ``C``."""
+    single = TorchLogisticClassifier(C=C, l1_ratio=1.0)
+    grid = TorchLogisticClassifierCV(Cs=[C], l1_ratios=[1.0], cv=3)
+    return pytest.mark.parametrize("estimator", [single, grid], ids=["single", "CV"])
+
+
+@with_single_and_grid(C=0.1)
 def test_sparse_coefficients_predict_the_same_and_come_back(estimator):
     X, y = standardized(load_wine)
     clf = clone(estimator).fit(X, y)
@@ -368,14 +368,7 @@ def test_a_sparse_model_can_be_taken_elsewhere():
     np.testing.assert_allclose(clf.to_sklearn().predict_proba(X), proba)
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        TorchLogisticClassifier(C=0.05, l1_ratio=1.0),
-        TorchLogisticClassifierCV(Cs=[0.05], l1_ratios=[1.0], cv=3),
-    ],
-    ids=["single", "CV"],
-)
+@with_single_and_grid(C=0.05)
 def test_select_from_model_keeps_the_support(estimator):
     X, y = standardized(load_wine)
     selector = SelectFromModel(estimator).fit(X, y)

@@ -198,7 +198,7 @@ def descend(
         is_stalled = (not_found & failed) | (n_idle >= MAX_IDLE_ITERATIONS)
         failed = not_found
         point = new_point
-        remaining = objective.subgradient(point.W, point.grad).abs().amax((1, 2))
+        remaining = objective.violation(point.W, point.grad)
         status = _as_statuses(remaining <= tol, is_stalled)
         latest = Progress(point.W, point.value, status, remaining)
         record = latest if len(running) == len(start.value) else record.put(running, latest)

@@ -18,7 +18,7 @@ from torch import Tensor
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.preconditioner import class_preconditioner, shared_preconditioner
 from skorchless._engine.solvers.descent import Point
-from skorchless._engine.solvers.pairs import CurvaturePairs
+from skorchless._engine.solvers.pairs import CurvaturePairs, apply_to_each
 from skorchless._engine.solvers.refresh import Refresh
 
 
@@ -78,8 +78,7 @@ class LBFGSDirections:
 
     def _apply(self, vectors: Tensor) -> Tensor:
         """Return H_0 of some vectors of each model, (M, vectors, K * D)."""
-        grads = vectors.transpose(0, 1).view(vectors.shape[1], *self._last.grad.shape)
-        return self._preconditioner.apply(grads).flatten(2).transpose(0, 1)
+        return apply_to_each(self._preconditioner.apply, vectors, self._last.grad.shape[1:])
 
     def _multiply(self) -> None:
         """Refresh the inner products of the pairs, and gamma from the newest one."""

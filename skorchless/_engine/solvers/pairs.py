@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -54,3 +56,15 @@ class CurvaturePairs:
     def products(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the inner products (M, pairs, pairs) of two kinds of vectors, in order of age."""
         return (a @ b.mT)[:, self.by_age][:, :, self.by_age]
+
+
+def apply_to_each(
+    apply: Callable[[Tensor], Tensor], vectors: Tensor, shape: tuple[int, ...]
+) -> Tensor:
+    """Return what ``apply`` makes of some vectors of each model, (M, vectors, K * D).
+
+    It gets weights of the ``shape`` (K, D), stacked, (vectors, M, K, D).
+    """
+    stacked = vectors.transpose(0, 1)
+    stacked = stacked.view(*stacked.shape[:2], *shape)
+    return apply(stacked).flatten(2).transpose(0, 1)

@@ -26,7 +26,7 @@ from skorchless._engine.metric import Metric, class_metric, shared_metric
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.descent import Point
 from skorchless._engine.solvers.newton import is_newton_cheap
-from skorchless._engine.solvers.pairs import CurvaturePairs
+from skorchless._engine.solvers.pairs import CurvaturePairs, apply_to_each
 from skorchless._engine.solvers.quadratic import Quadratic, minimize_quadratic
 from skorchless._engine.solvers.refresh import Refresh
 
@@ -255,6 +255,4 @@ class BFGSMatrix:
 
 def apply_metric(metric: Metric, vectors: Tensor) -> Tensor:
     """Return B_0 of some vectors of each model, (M, vectors, K * D)."""
-    shape = (vectors.shape[0], *metric.all_diagonals.shape[1:])  # (M, K, D)
-    weights = vectors.transpose(0, 1).view(vectors.shape[1], *shape)
-    return metric.apply(weights).flatten(2).transpose(0, 1)
+    return apply_to_each(metric.apply, vectors, metric.all_diagonals.shape[1:])

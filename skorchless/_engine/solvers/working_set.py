@@ -42,7 +42,7 @@ def minimize_by_working_sets(
 ) -> Iterator[Progress]:
     """Yield the progress of each iteration from ``W``; stop as `descend` does, by all features."""
     point = _start(objective, W)
-    remaining = _remaining(objective, point)
+    remaining = objective.violation(point.W, point.grad)
     models = torch.arange(len(W), device=W.device)
     record = Progress(W, point.value, torch.zeros_like(models), remaining)  # of all models
     while len(models):
@@ -63,7 +63,7 @@ def minimize_by_working_sets(
             yield record
             last = progress
         point = working_set.leave(last.W)
-        remaining = _remaining(objective, point)
+        remaining = objective.violation(point.W, point.grad)
         is_stalled = (last.status == Status.STALLED) & (remaining <= last.remaining)
         status = torch.where(is_stalled, Status.STALLED, Status.RUNNING)
         status = torch.where(remaining <= tol, Status.CONVERGED, status)
@@ -136,8 +136,3 @@ def _choose(objective: PenalizedNLL, point: Point, tol: float) -> tuple[Tensor, 
         return torch.arange(n_features, device=point.W.device), 0.0
     violation[is_used] = torch.inf
     return violation.topk(n_chosen).indices.sort().values, largest
-
-
-def _remaining(objective: PenalizedNLL, point: Point) -> Tensor:
-    """Return the largest violation of optimality (M,)."""
-    return objective.subgradient(point.W, point.grad).abs().amax((1, 2))
