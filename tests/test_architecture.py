@@ -18,7 +18,8 @@ ROOT = Path(skorchless.__file__).parent
 
 LAYERS = [
     ["_engine.placement"],
-    ["_engine.rows"],
+    ["_engine.blocks"],
+    ["_engine.rows", "_engine.nll"],
     ["_engine.sparse_rows"],
     ["_engine.containers"],
     ["_engine.objective", "_engine.moments"],

@@ -1,4 +1,4 @@
-"""The rooms: torch and NumPy only. Row blocks, the objective and its solvers; no scikit-learn.
+"""The rooms: torch, NumPy and SciPy. Row blocks, the objective and its solvers; no scikit-learn.
 
 Axis letters, the same everywhere in this folder:
 

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from skorchless._engine.blocks import Block
 from skorchless._engine.curvature import MAX_MATRIX_FEATURES, thinned
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.rows import Block, Rows
+from skorchless._engine.rows import Rows
 
 # The softmax part changes much in the first iterations.
 MIN_ITERATIONS = 5
@@ -112,10 +113,10 @@ def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: Rows, share: Tensor
     """
     W = W.to(rows.placement.dtype)
     mean_weight = objective.total_weight / objective.rows.n_rows  # (M,)
-    share = share / mean_weight.to(share.dtype)
+    share, nll = share / mean_weight.to(share.dtype), objective.nll
 
     def of_block(X: Block, _codes: Tensor, weights: Tensor) -> Tensor:
-        curvature = objective.block_curvature(W, X, weights)  # (M, K, B)
+        curvature = nll.curvature(W, X, weights)  # (M, K, B)
         return torch.tensordot(share, curvature, 1).permute(2, 0, 1)
 
     return rows.map_rows(of_block, n_outputs=W.shape[0] * W.shape[1]).permute(1, 2, 0)

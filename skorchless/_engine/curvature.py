@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skorchless._engine.blocks import Block, extremes, squares_about, to_dense, weighted_sum
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.rows import Block, Rows
+from skorchless._engine.rows import Rows
 
 # Beyond this many features a factorisation (P^3) costs more than the passes it saves, and the
 # variances alone are used.
@@ -93,11 +94,12 @@ def thinned(rows: Rows, n_rows: int) -> Rows:
 def _squared_range(rows: Rows) -> Tensor:
     """Return the squared difference (P,) of each feature's largest and smallest value."""
 
-    def extremes(X: Block, *_columns: Tensor) -> Tensor:
-        return rows.extremes(X)[None]
+    def bounds(X: Block, *_columns: Tensor) -> tuple[Tensor, Tensor]:
+        smallest, largest = extremes(X)
+        return -smallest, largest
 
-    blocks = rows.map_rows(extremes, n_outputs=1).to(rows.placement.sum_dtype)
-    squared = (blocks[:, 1].amax(0) - blocks[:, 0].amin(0)).square()
+    minus_smallest, largest = rows.map_max(bounds)
+    squared = (largest + minus_smallest).square()
     # A feature that does not vary has no gradient: any value above 0 will do.
     mean = squared.mean()
     return torch.where(squared > 0, squared, mean if mean > 0 else 1.0)
@@ -108,7 +110,7 @@ def _weighted_mean(rows: Rows) -> Tensor:
 
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         weights = weights.mean(1)  # over folds
-        return rows.weighted_sum(X, weights[None, None])[0], weights.sum()
+        return weighted_sum(X, weights[None, None])[0], weights.sum()
 
     total, weight = rows.map_sum(sums)
     # Where no row of a thinned set has weight, or sums overflow, any finite centre will do.
@@ -132,8 +134,8 @@ def _second_moments(rows: Rows, mean: Tensor | None, *, of_pairs: bool) -> Tenso
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         weights = weights.mean(1)  # over folds
         if of_pairs:
-            return _gram(rows.dense(X), center, weights), weights.sum()
-        return rows.squares_about(X, center, weights), weights.sum()
+            return _gram(to_dense(X), center, weights), weights.sum()
+        return squares_about(X, center, weights), weights.sum()
 
     # A block is made dense for the pairs alone.
     total, weight = rows.map_sum(sums, n_outputs=rows.n_features if of_pairs else 1)

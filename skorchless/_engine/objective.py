@@ -1,8 +1,6 @@
 """What is minimised: the penalised negative log-likelihood (NLL) of M models that share rows.
 
-The solvers call it. The binary case is settled here and nowhere else: two classes have one row
-of weights (K = 1) and a logistic loss, because two softmax rows with an L2 penalty are another
-model.
+The solvers call it.
 """
 
 from __future__ import annotations
@@ -13,39 +11,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from skorchless._engine.rows import Block, Rows
-
-
-def n_weight_rows(n_classes: int) -> int:
-    """Return K, the rows of weights that ``n_classes`` need."""
-    return 1 if n_classes == 2 else n_classes
-
-
-def log_proba(scores: Tensor) -> Tensor:
-    """Return the log-probabilities (..., K, B) of ``scores``; (..., 2, B) where K = 1."""
-    if scores.shape[-2] == 1:
-        scores = torch.cat([torch.zeros_like(scores), scores], dim=-2)
-    return torch.log_softmax(scores, dim=-2)
-
-
-def _binary_nll_and_residual(
-    scores: Tensor, codes: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the weighted NLL (..., 1, B) and its derivative by the scores (..., 1, B)."""
-    targets = codes.to(scores.dtype)
-    nll = torch.nn.functional.softplus(scores) - targets * scores
-    return nll.mul_(weights), (torch.sigmoid(scores) - targets).mul_(weights)
-
-
-def _multinomial_nll_and_residual(
-    scores: Tensor, codes: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the weighted NLL (..., 1, B) and its derivative by the scores (..., K, B)."""
-    log_p = torch.log_softmax(scores, dim=-2)
-    minus_weights = -weights
-    nll = log_p.gather(-2, codes).mul_(minus_weights)
-    # Weights times (softmax minus one-hot), with no one-hot matrix.
-    return nll, log_p.exp_().mul_(weights).scatter_add_(-2, codes, minus_weights)
+from skorchless._engine.blocks import Block, scores
+from skorchless._engine.nll import NLL, NLLAndGrad, log_proba, n_weight_rows
+from skorchless._engine.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -83,6 +51,11 @@ class PenalizedNLL:
     total_weight: Tensor
     fold: Tensor
 
+    @cached_property
+    def nll(self) -> NLL:
+        """The NLL of a block of rows: the objective without the data and the penalty."""
+        return NLL(self.n_classes, self.fit_intercept, self.fold, self.rows.placement.sum_dtype)
+
     @property
     def weights_shape(self) -> tuple[int, int, int]:
         """The shape (M, K, D) of the weights."""
@@ -107,30 +80,8 @@ class PenalizedNLL:
 
     def value_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
-        W_block = W.to(self.rows.placement.dtype)
-        pattern: list[bool] = []
-        part: tuple[Tensor, PenalizedNLL, Tensor]
-
-        def block_sums(X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-            nonlocal pattern, part
-            has_weight = [True] if weights.shape[1] == 1 else weights.any(0).tolist()  # (F,)
-            if all(has_weight):
-                return self.block_loss_and_grad(W_block, X, codes, weights)
-            # Folds that have no weight here cost nothing: a sixth of the time for five folds of
-            # rows that lie together, as those of an unshuffled KFold do; half for time series.
-            if has_weight != pattern:
-                pattern = has_weight
-                models = torch.tensor(has_weight, device=W.device)[self.fold].nonzero()[:, 0]
-                part = (models, self.take(models), W_block[models])
-            models, objective, W_models = part
-            loss = self.alpha.new_zeros(len(W))
-            grad = torch.zeros_like(W_block)
-            if len(models):
-                sums = objective.block_loss_and_grad(W_models, X, codes, weights)
-                loss[models], grad[models] = sums
-            return loss, grad
-
-        loss, grad = self.rows.map_sum(block_sums, n_outputs=W.shape[0] * W.shape[1])
+        sums = NLLAndGrad(self.nll, W.to(self.rows.placement.dtype))
+        loss, grad = self.rows.map_sum(sums, n_outputs=W.shape[0] * W.shape[1])
         return self._penalized(W, loss, grad)
 
     def value_and_grad_by(
@@ -140,15 +91,13 @@ class PenalizedNLL:
 
         The scores are those of few features: one product with all of X instead of two.
         """
-        W_block = W_part.to(self.rows.placement.dtype)
+        nll, W_block = self.nll, W_part.to(self.rows.placement.dtype)
 
-        def block_sums(
-            X: Block, codes: Tensor, weights: Tensor, X_part: Block
-        ) -> tuple[Tensor, Tensor]:
-            return self.block_loss_and_grad(W_block, X, codes, weights, X_part)
+        def sums(X: Block, codes: Tensor, weights: Tensor, X_part: Block) -> tuple[Tensor, Tensor]:
+            return nll.sum_and_grad(W_block, X, codes, weights, X_part)
 
         rows = self.rows.beside(part.rows)
-        loss, grad = rows.map_sum(block_sums, n_outputs=W.shape[0] * W.shape[1])
+        loss, grad = rows.map_sum(sums, n_outputs=W.shape[0] * W.shape[1])
         return self._penalized(W, loss, grad)
 
     def _penalized(self, W: Tensor, loss: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
@@ -159,75 +108,13 @@ class PenalizedNLL:
             grad / self.total_weight[:, None, None] + penalty_grad,
         )
 
-    def block_loss_and_grad(
-        self,
-        W: Tensor,
-        X: Block,
-        codes: Tensor,
-        weights: Tensor,
-        X_of_W: Block | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL of one block, summed, (M,) and its gradient (M, K, D).
-
-        ``X_of_W`` (B, P') are the features of ``W`` where they are not those of ``X``.
-        """
-        n_models, n_rows_of_W, _ = W.shape
-        scores = self.rows.scores(X if X_of_W is None else X_of_W, W.flatten(0, 1))
-        n_parts, _, n_rows = scores.shape
-        scores = scores.view(n_parts, n_models, n_rows_of_W, n_rows)
-        each = (n_parts, n_models, 1, n_rows)  # one number for each model and row
-        codes = codes.view(n_parts, 1, 1, n_rows).expand(each)
-        weights = self._of_models(weights).view(-1, n_parts, n_rows).transpose(0, 1)[:, :, None]
-        nll, residual = self._nll_and_residual(scores, codes, weights)
-        residual = residual.view(n_parts, n_models * n_rows_of_W, n_rows)
-        grad = self.rows.weighted_sum(X, residual)
-        if self.fit_intercept:
-            grad = torch.cat([grad, residual.sum((0, 2))[:, None]], dim=1)
-        loss = nll.sum((0, 2, 3), dtype=self.rows.placement.sum_dtype)
-        return loss, grad.view(n_models, n_rows_of_W, -1)
-
-    def minibatch_nll_and_grad(
-        self, W: Tensor, X: Tensor, codes: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL (parts, 1, B) of each row and the gradient of the sum (K, D).
-
-        Of one model ``W`` (parts, K, D), the same for each part, and rows ``X`` (parts, B, D)
-        that have a one for the intercept; ``codes`` and ``weights`` are (parts, 1, B). With half
-        the operations of `block_loss_and_grad`, each of which costs what a product does here.
-        """
-        nll, residual = self._nll_and_residual(torch.bmm(W, X.mT), codes, weights)
-        grad, *others = torch.bmm(residual, X).unbind()
-        for other in others:
-            grad += other  # half the time of a sum over the first axis
-        return nll, grad
-
-    def _of_models(self, weights: Tensor) -> Tensor:
-        """Return the weights (M, B) of each model's rows from those of folds (B, F)."""
-        return weights.T.index_select(0, self.fold)
-
-    def _nll_and_residual(
-        self, scores: Tensor, codes: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL (..., 1, B) and its derivative by ``scores`` (..., K, B).
-
-        ``codes`` and ``weights`` are (..., 1, B).
-        """
-        of_classes = (
-            _binary_nll_and_residual if self.n_classes == 2 else _multinomial_nll_and_residual
-        )
-        return of_classes(scores, codes, weights)
-
     def hessian(self, W: Tensor) -> Tensor:
         """Return the Hessians (M, K * D, K * D), from one pass over the rows."""
         n_models, n_rows_of_W, n_columns = W.shape
-        W_block = W.to(self.rows.placement.dtype)
+        nll, W_block = self.nll, W.to(self.rows.placement.dtype)
 
         def block_sum(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-            curvature = self._block_score_hessian(W_block, X, weights)  # (M, K, K, B)
-            X = self.rows.dense(X)
-            columns = torch.cat([X.T, X.new_ones(int(self.fit_intercept), len(X))])  # (D, B)
-            weighted = curvature.flatten(0, 2)[:, None] * columns  # (M * K * K, D, B)
-            return (weighted.flatten(0, 1) @ columns.T,)
+            return (nll.hessian(W_block, X, weights),)
 
         n_outputs = n_models * n_rows_of_W**2 * n_columns
         (total,) = self.rows.map_sum(block_sum, n_outputs=n_outputs)
@@ -236,28 +123,6 @@ class PenalizedNLL:
         hessian = hessian / self.total_weight[:, None, None]
         hessian.diagonal(dim1=1, dim2=2).add_(self.shrinkage.expand_as(W).flatten(1))
         return hessian
-
-    def _scores(self, W: Tensor, X: Block) -> Tensor:
-        """Return the scores (M, K, B) of a block."""
-        return self.rows.scores(X, W.flatten(0, 1)).transpose(0, 1).reshape(*W.shape[:2], -1)
-
-    def _block_score_hessian(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
-        """Return the weighted second derivatives (M, K, K, B) of each row's NLL by its scores."""
-        scores = self._scores(W, X)
-        weights = self._of_models(weights)[:, None]  # (M, 1, B)
-        if self.n_classes == 2:
-            p = torch.sigmoid(scores)
-            return (p * (1.0 - p) * weights)[:, None]
-        p = torch.softmax(scores, dim=1)
-        curvature = -(p * weights)[:, None] * p[:, :, None]
-        curvature.diagonal(dim1=1, dim2=2).add_((p * weights).mT)
-        return curvature
-
-    def block_curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
-        """Return the weighted second derivative (M, K, B) of each row's NLL by each score."""
-        scores = self._scores(W, X)
-        p = torch.sigmoid(scores) if self.n_classes == 2 else torch.softmax(scores, dim=1)
-        return p * (1.0 - p) * self._of_models(weights)[:, None]
 
     @cached_property
     def ridge(self) -> Tensor:
@@ -352,10 +217,11 @@ def constant_model(objective: PenalizedNLL) -> Tensor:
     W = objective.alpha.new_zeros(objective.weights_shape)
     if not objective.fit_intercept:
         return W
+    n_classes, sum_dtype = objective.n_classes, W.dtype
 
     def class_weights(_X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-        counts = W.new_zeros(objective.n_classes, weights.shape[1])
-        return (counts.index_add_(0, codes, weights.to(W.dtype)),)
+        counts = weights.new_zeros(n_classes, weights.shape[1], dtype=sum_dtype)
+        return (counts.index_add_(0, codes, weights.to(sum_dtype)),)
 
     (counts,) = objective.rows.map_sum(class_weights)  # (classes, F)
     log_share = (counts / counts.sum(0)).clamp(min=MIN_CLASS_SHARE).log().T  # (F, classes)
@@ -373,15 +239,13 @@ def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
 
     The rows have the weights of one fold, (N, 1).
     """
-    W_block = W.to(rows.placement.dtype)
+    W_block, sum_dtype = W.to(rows.placement.dtype), rows.placement.sum_dtype
 
     def block_sums(X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-        scores = rows.scores(X, W_block).movedim(0, 1).flatten(1)
-        log_p = log_proba(scores)  # (classes, B)
+        log_p = log_proba(scores(X, W_block).movedim(0, 1).flatten(1))  # (classes, B)
         nll = -log_p.gather(0, codes[None])[0]
         weights = weights[:, 0]
         hit = (log_p.argmax(0) == codes).to(weights.dtype)
-        sum_dtype = rows.placement.sum_dtype
         return tuple(
             column.sum(dtype=sum_dtype) for column in (weights * nll, weights * hit, weights)
         )

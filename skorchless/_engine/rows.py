@@ -1,18 +1,18 @@
 """Where rows live, and the one operation on them: map a function over blocks and add up.
 
-The objective and the curvature call it; what kind of container holds X ends here. What a block of
-X is, its rows alone know: they multiply it.
+The objective and the curvature call it; what kind of container holds X ends here.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from skorchless._engine.blocks import Block, n_cores
 from skorchless._engine.placement import Placement
 
 # A block has one part for each core, and a part stays in its core's cache between the two
@@ -22,7 +22,6 @@ CPU_PART_BYTES = 3 * 2**19
 GPU_BLOCK_BYTES = 256 * 2**20
 MIN_PART_ROWS = 64
 
-Block = Any  # of X (B, P): a tensor, or what else the rows can multiply
 BlockFunction = Callable[..., tuple[Tensor, ...]]
 
 
@@ -30,13 +29,13 @@ class Rows(ABC):
     """Rows of X, with the columns (labels, row weights) that go with them.
 
     X (N, P) keeps its own dtype; a block is converted to ``placement.dtype`` as it is read, so
-    uint8 images need no float copy.
+    uint8 images need no float copy. A function of a block may run in another process: it refers
+    to what it needs of the data's size, and not to the rows.
     """
 
     placement: Placement
     n_rows: int
     n_features: int
-    n_parts: int  # among which a product is shared
 
     def map_sum(self, function: BlockFunction, n_outputs: int = 1) -> tuple[Tensor, ...]:
         """Return the sums over row blocks of what ``function(X_block, *columns)`` returns.
@@ -44,44 +43,21 @@ class Rows(ABC):
         ``n_outputs`` is the number of values that the function holds for each row (the M * K
         logits): where it exceeds P, it and not P bounds the block.
         """
-        sums: tuple[Tensor, ...] | None = None
-        for block in self._blocks(n_outputs):
-            parts = function(*block)
-            if sums is None:
-                sums = tuple(part.to(self.placement.sum_dtype) for part in parts)
-            else:
-                for total, part in zip(sums, parts, strict=True):
-                    total += part
-        assert sums is not None, "a Rows object has at least one row"  # noqa: S101
-        return sums
+        return self._map_reduce(function, torch.add, n_outputs)
 
+    def map_max(self, function: BlockFunction) -> tuple[Tensor, ...]:
+        """Return the entrywise maximum over row blocks of what ``function`` returns."""
+        return self._map_reduce(function, torch.maximum, 1)
+
+    @abstractmethod
+    def _map_reduce(
+        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
+    ) -> tuple[Tensor, ...]:
+        """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
+
+    @abstractmethod
     def map_rows(self, function: Callable[..., Tensor], n_outputs: int) -> Tensor:
         """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
-        return torch.cat([function(*block) for block in self._blocks(n_outputs)])
-
-    @abstractmethod
-    def _blocks(self, n_outputs: int) -> Iterator[tuple[Any, ...]]:
-        """Yield X, converted, and the columns of each block."""
-
-    @abstractmethod
-    def scores(self, X: Block, W: Tensor) -> Tensor:
-        """Return the scores (parts, K', B / parts) of a block for the weights ``W`` (K', D)."""
-
-    @abstractmethod
-    def weighted_sum(self, X: Block, weights: Tensor) -> Tensor:
-        """Return the sums (K', P) of a block's rows by ``weights`` (parts, K', B / parts)."""
-
-    @abstractmethod
-    def squares_about(self, X: Block, center: Tensor, weights: Tensor) -> Tensor:
-        """Return the sums (P,) of squares about ``center`` (P,), by ``weights`` (B,)."""
-
-    @abstractmethod
-    def extremes(self, X: Block) -> Tensor:
-        """Return the smallest and the largest value (2, P) of each feature."""
-
-    @abstractmethod
-    def dense(self, X: Block) -> Tensor:
-        """Return a block as a tensor (B, P)."""
 
     @abstractmethod
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
@@ -95,50 +71,76 @@ class Rows(ABC):
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
 
     @abstractmethod
-    def beside(self, other: Rows) -> Rows:
-        """Return these rows with X of the same rows in ``other`` for one more column, as it is."""
+    def beside(self, other: Self) -> Rows:
+        """Return these rows with X of the same rows in ``other`` for one more column."""
 
     @abstractmethod
-    def thin(self, every: int) -> Rows:
-        """Return each ``every``-th row."""
+    def thin(self, every: int, first: int = 0) -> Rows:
+        """Return each ``every``-th row from the ``first`` on."""
 
 
-class TensorRows(Rows):
-    """Rows of a tensor ``X`` (N, P); ``columns`` are tensors whose first axis is N."""
+class LocalRows(Rows):
+    """Rows in the memory of this process, or mapped into it."""
 
-    def __init__(self, X: Tensor, columns: tuple[Tensor, ...], placement: Placement) -> None:
+    def __init__(self, X: Any, columns: tuple[Any, ...], placement: Placement) -> None:
         self.placement = placement
         self.n_rows, self.n_features = X.shape
-        # A GPU divides a product by itself.
-        self.n_parts = torch.get_num_threads() if placement.device.type == "cpu" else 1
-        self._X = X.to(placement.device)
-        self._columns = tuple(column.to(placement.device) for column in columns)
+        self._X = X
+        self._columns = columns
 
-    def scores(self, X: Tensor, W: Tensor) -> Tensor:
-        """Return the scores (parts, K', B / parts) of a block for the weights ``W`` (K', D)."""
-        # Rows of scores, not columns: a reduction over classes then runs along contiguous
-        # memory, and the gradient is `residual @ X`, three times faster than `X.T @ residual`.
-        X = self._in_parts(X.to(W.dtype))
-        W = W.expand(len(X), -1, -1)
-        if W.shape[2] == X.shape[2]:
-            return torch.bmm(W, X.mT)
-        return torch.baddbmm(W[..., X.shape[2] :], W[..., : X.shape[2]], X.mT)
+    def _map_reduce(
+        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
+    ) -> tuple[Tensor, ...]:
+        """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
+        totals: tuple[Tensor, ...] | None = None
+        for block in self._blocks(n_outputs):
+            parts = function(*block)
+            if totals is None:
+                totals = tuple(part.to(self.placement.sum_dtype) for part in parts)
+            else:
+                for total, part in zip(totals, parts, strict=True):
+                    combine(total, part, out=total)
+        assert totals is not None, "a Rows object has at least one row"  # noqa: S101
+        return totals
 
-    def weighted_sum(self, X: Tensor, weights: Tensor) -> Tensor:
-        """Return the sums (K', P) of a block's rows by ``weights`` (parts, K', B / parts)."""
-        return torch.bmm(weights, X.view(len(weights), weights.shape[2], X.shape[1])).sum(0)
+    def map_rows(self, function: Callable[..., Tensor], n_outputs: int) -> Tensor:
+        """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
+        return torch.cat([function(*block) for block in self._blocks(n_outputs)])
 
-    def squares_about(self, X: Tensor, center: Tensor, weights: Tensor) -> Tensor:
-        """Return the sums (P,) of squares about ``center`` (P,), by ``weights`` (B,)."""
-        return ((X - center) * weights.sqrt()[:, None]).square().sum(0)
+    def beside(self, other: Self) -> Rows:
+        """Return these rows with X of the same rows in ``other`` for one more column."""
+        return type(self)(self._X, (*self._columns, other), self.placement)
 
-    def extremes(self, X: Tensor) -> Tensor:
-        """Return the smallest and the largest value (2, P) of each feature."""
-        return torch.stack([X.amin(0), X.amax(0)])
+    def thin(self, every: int, first: int = 0) -> Rows:
+        """Return each ``every``-th row from the ``first`` on, of a tensor as a view."""
+        if every == 1 and first == 0:
+            return self
+        kept = slice(first, None, every)
+        columns = tuple(column[kept] for column in self._columns)
+        return type(self)(self._X[kept], columns, self.placement)
 
-    def dense(self, X: Tensor) -> Tensor:
-        """Return a block as a tensor (B, P)."""
-        return X
+    def _blocks(self, n_outputs: int) -> Iterator[tuple[Any, ...]]:
+        """Yield X, converted, and the columns of each block."""
+        step = self._block_rows(n_outputs)
+        for start in range(0, self.n_rows, step):
+            block = slice(start, start + step)
+            yield (self[block], *(column[block] for column in self._columns))
+
+    @abstractmethod
+    def _block_rows(self, n_outputs: int) -> int:
+        """Return the number of rows of a block."""
+
+    @abstractmethod
+    def __getitem__(self, rows: slice) -> Block:
+        """Return some rows of X, converted."""
+
+
+class TensorRows(LocalRows):
+    """Rows of a tensor ``X`` (N, P); ``columns`` are tensors whose first axis is N."""
+
+    def __init__(self, X: Tensor, columns: tuple[Any, ...], placement: Placement) -> None:
+        columns = tuple(_to_device(column, placement.device) for column in columns)
+        super().__init__(X.to(placement.device), columns, placement)
 
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
         """Return the rows ``index`` (B,) of X, converted, and of each column.
@@ -161,34 +163,19 @@ class TensorRows(Rows):
         X = self._X.gather(1, features.expand(self.n_rows, -1))
         return TensorRows(X, self._columns, self.placement)
 
-    def beside(self, other: Rows) -> Rows:
-        """Return these rows with X of the same rows in ``other`` for one more column, as it is."""
-        assert isinstance(other, TensorRows)  # noqa: S101
-        return TensorRows(self._X, (*self._columns, other._X), self.placement)
-
-    def thin(self, every: int) -> Rows:
-        """Return a view of each ``every``-th row."""
-        columns = tuple(column[::every] for column in self._columns)
-        return TensorRows(self._X[::every], columns, self.placement)
-
-    def _in_parts(self, X: Tensor) -> Tensor:
-        """Return a view (parts, B, P) of rows ``X`` (N', P), one part a core."""
-        # Ten columns are too few to share a product among cores well; the rows are many. Each
-        # core takes the product of its own rows: a pass over MNIST takes 28 ms for 38 ms.
-        n_parts = self.n_parts if len(X) % self.n_parts == 0 else 1
-        return X.view(n_parts, len(X) // n_parts, X.shape[1])
-
-    def _blocks(self, n_outputs: int) -> Iterator[tuple[Tensor, ...]]:
-        """Yield X (B, P), converted, and the columns of each block."""
-        step = self._block_rows(n_outputs)
-        for start in range(0, self.n_rows, step):
-            block = slice(start, start + step)
-            X = self._X[block].to(self.placement.dtype)
-            yield (X, *(column[block] for column in self._columns))
-
     def _block_rows(self, n_outputs: int) -> int:
         """Return the number of rows of a block, the same for each core."""
         on_cpu = self.placement.device.type == "cpu"
         part_bytes = CPU_PART_BYTES if on_cpu else GPU_BLOCK_BYTES
         row_bytes = max(self.n_features, n_outputs) * self.placement.dtype.itemsize
-        return self.n_parts * max(MIN_PART_ROWS, part_bytes // row_bytes)
+        n_parts = n_cores(self.placement.device)
+        return n_parts * max(MIN_PART_ROWS, part_bytes // row_bytes)
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        """Return some rows of X (B, P), converted."""
+        return self._X[rows].to(self.placement.dtype)
+
+
+def _to_device(column: Any, device: torch.device) -> Any:
+    """Return a column on ``device``; other rows are there already."""
+    return column.to(device) if isinstance(column, Tensor) else column

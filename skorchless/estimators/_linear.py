@@ -18,10 +18,10 @@ from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skorchless._engine.blocks import Block, scores
 from skorchless._engine.containers import rows_of
-from skorchless._engine.objective import log_proba
+from skorchless._engine.nll import log_proba
 from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, resolve_dtype
-from skorchless._engine.rows import Block
 from skorchless.estimators._inputs import Array, check_X, to_numpy
 
 
@@ -176,12 +176,11 @@ def linear_attributes(W: Tensor, n_features: int, classes: Array) -> dict[str, A
 
 def score_rows(X: Any, W: Tensor, placement: Placement) -> Tensor:
     """Return the scores (N, K') of the rows ``X`` (N, P) for the weights ``W`` (K', D)."""
-    rows = rows_of(X, (), placement)
 
-    def scores(block: Block) -> Tensor:
-        return rows.scores(block, W).mT.flatten(0, 1)  # (B, K')
+    def of_rows(block: Block) -> Tensor:
+        return scores(block, W).mT.flatten(0, 1)  # (B, K')
 
-    return rows.map_rows(scores, n_outputs=len(W))
+    return rows_of(X, (), placement).map_rows(of_rows, n_outputs=len(W))
 
 
 def predictions_in_numpy() -> AbstractContextManager[None]:

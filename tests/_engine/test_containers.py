@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 
+from skorchless._engine.blocks import to_dense
 from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
@@ -26,4 +27,4 @@ def test_the_rows_are_those_of_the_container(container, kind):
     rows = rows_of(container(X), (), place(torch.device("cpu"), torch.float64))
     assert type(rows) is kind
     assert (rows.n_rows, rows.n_features) == X.shape
-    torch.testing.assert_close(rows.map_rows(rows.dense, n_outputs=4), torch.eye(4).double())
+    torch.testing.assert_close(rows.map_rows(to_dense, n_outputs=4), torch.eye(4).double())

@@ -65,41 +65,6 @@ def test_models_in_a_batch_are_those_one_by_one(n_classes):
         torch.testing.assert_close(grads[m], grad)
 
 
-@pytest.fixture
-def rows_multiplied(monkeypatch):
-    """Return a list to which each product adds its number of rows times that of models."""
-    n_rows = []
-
-    def counted(self, X, W, original=rows.TensorRows.scores):
-        n_rows.append(len(X) * len(W))
-        return original(self, X, W)
-
-    monkeypatch.setattr(rows.TensorRows, "scores", counted)
-    return n_rows
-
-
-def test_rows_without_weight_in_a_fold_cost_it_nothing(monkeypatch, rows_multiplied):
-    monkeypatch.setattr(rows, "CPU_PART_BYTES", 1)
-    monkeypatch.setattr(rows, "MIN_PART_ROWS", 5)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    # As unshuffled folds are: each leaves out 10 rows that lie together; no one has the last 10.
-    n_folds = 3
-    weights = torch.ones(40, n_folds).double()
-    for f in range(n_folds):
-        weights[10 * f : 10 * f + 10, f] = 0.0
-    weights[30:] = 0.0
-    objective, X, codes, weights = make_objective(alphas=(0.1,) * n_folds, weights=weights)
-    W = random_weights(objective)
-    values, grads = objective.value_and_grad(W)
-    assert sum(rows_multiplied) == 20 * n_folds * W.shape[1]
-    for m in range(n_folds):
-        value, grad = oracles.value_and_grad(
-            W[m], X, codes, weights[:, m], 0.1, n_classes=3, fit_intercept=True
-        )
-        torch.testing.assert_close(values[m], value)
-        torch.testing.assert_close(grads[m], grad)
-
-
 def test_models_taken_from_a_batch_are_those_models():
     weights = torch.rand(40, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     objective, *_ = make_objective(alphas=(0.0, 0.1, 3.0), weights=weights)
@@ -144,38 +109,6 @@ def test_hessian_is_that_of_autograd(n_classes, fit_intercept):
             fit_intercept=fit_intercept,
         )
         torch.testing.assert_close(objective.hessian(W)[m], expected)
-
-
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_row_curvature_is_the_diagonal_of_the_hessian_of_a_single_row(n_classes):
-    X = torch.ones(1, 1).double()
-    objective, X, codes, weights = make_objective(
-        n_classes, X=X, alphas=(0.0,), fit_intercept=False, weights=torch.tensor([2.0])
-    )
-    W = random_weights(objective)
-    curvature = objective.block_curvature(W, X, weights[:, None])  # (1, K, 1)
-    expected = oracles.hessian(
-        *(W[0], X, codes, weights, 0.0), n_classes=n_classes, fit_intercept=False
-    )
-    torch.testing.assert_close(curvature.flatten(), 2.0 * expected.diagonal())
-
-
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("fit_intercept", [True, False])
-def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fit_intercept):
-    weights = torch.rand(40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    objective, *data = make_objective(
-        n_classes, weights=weights, alphas=(0.0,), fit_intercept=fit_intercept
-    )
-    W = random_weights(objective)[0]
-    X, codes, shares = objective.rows.take(torch.arange(40), append_one=fit_intercept)
-    in_parts = (X.view(4, 10, -1), codes.view(4, 1, 10), shares.view(4, 1, 10))
-    nll, grad = objective.minibatch_nll_and_grad(W.expand(4, -1, -1), *in_parts)
-    value, expected = oracles.value_and_grad(
-        W, *data, 0.0, n_classes=n_classes, fit_intercept=fit_intercept
-    )
-    torch.testing.assert_close(nll.sum(), value * weights.sum())
-    torch.testing.assert_close(grad, expected * weights.sum())
 
 
 def test_weights_without_their_shift_give_the_same_probabilities():

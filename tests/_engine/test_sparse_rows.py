@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from skorchless._engine import sparse_rows
+from skorchless._engine import blocks, sparse_rows
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
 from skorchless._engine.sparse_rows import CSRRows
@@ -40,13 +40,13 @@ def sums(rows, n_outputs=1):
     center = W[0, :-1]
 
     def of_block(X, column):
-        scores = rows.scores(X, W)
-        without_intercept = rows.scores(X, W[:, :-1])
+        scores = blocks.scores(X, W)
+        without_intercept = blocks.scores(X, W[:, :-1])
         return (
-            rows.weighted_sum(X, scores * column.view(len(scores), 1, -1)),
+            blocks.weighted_sum(X, scores * column.view(len(scores), 1, -1)),
             without_intercept.sum((0, 2)),
-            rows.squares_about(X, center, column),
-            rows.dense(X).sum(0),
+            blocks.squares_about(X, center, column),
+            blocks.to_dense(X).sum(0),
         )
 
     return rows.map_sum(of_block, n_outputs)
@@ -61,7 +61,7 @@ def test_products_and_squares_are_those_of_the_dense_rows(dtype):
 
 def test_the_range_of_a_feature_has_its_zeros():
     for rows in both():
-        extremes = rows.map_rows(lambda X, _: rows.extremes(X)[None], n_outputs=1)  # noqa: B023
+        extremes = rows.map_rows(lambda X, _: blocks.extremes(X)[None], n_outputs=1)
         smallest, largest = extremes[:, 0].amin(0), extremes[:, 1].amax(0)
         np.testing.assert_array_equal(smallest.numpy(), DENSE.min(0))
         np.testing.assert_array_equal(largest.numpy(), DENSE.max(0))
@@ -92,7 +92,7 @@ def test_some_features_each_third_row_and_rows_beside_are_those_of_the_tensor():
     for whole, part in zip(both(), selected, strict=True):
         W = torch.ones(1, len(features)).double()
         (total,) = whole.beside(part).map_sum(
-            lambda _X, _column, other: (part.scores(other, W).sum(),)  # noqa: B023
+            lambda _X, _column, other: (blocks.scores(other, W).sum(),)  # noqa: B023
         )
         assert float(total) == pytest.approx(DENSE[:, features].sum())
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from skorchless._engine.blocks import n_cores
 from skorchless._engine.objective import PenalizedNLL, soft_threshold
 from skorchless._engine.solvers.base import Patience, Progress, Status
 
@@ -125,12 +126,12 @@ class Sampling:
             if len(index):
                 index = index.to(rows.placement.device)
                 X, codes, weights = rows.take(index, append_one=objective.fit_intercept)
-                yield _in_batches(X, codes, weights / size, size, rows.n_parts)
+                yield _in_batches(X, codes, weights / size, size)
 
 
-def _in_batches(X: Tensor, codes: Tensor, shares: Tensor, size: int, n_cores: int) -> Group:
+def _in_batches(X: Tensor, codes: Tensor, shares: Tensor, size: int) -> Group:
     """Return rows as minibatches of ``size``, in a part for each core that has enough to do."""
-    n_parts = max(1, min(n_cores, size // MIN_PART_ROWS))
+    n_parts = max(1, min(n_cores(X.device), size // MIN_PART_ROWS))
     n_parts = n_parts if size % n_parts == 0 else 1
     shape = (len(X) // size, n_parts, 1, size // n_parts)
     return X.view(*shape[:2], shape[3], -1), codes.view(shape), shares.view(shape)
@@ -148,7 +149,7 @@ def _run_epoch(
         W_parts = W.expand(group[0].shape[1], -1, -1)  # a view: it follows W
         nlls = []
         for X, codes, shares in zip(*group, strict=True):
-            nll, grad = objective.minibatch_nll_and_grad(W_parts, X, codes, shares)
+            nll, grad = objective.nll.minibatch_nll_and_grad(W_parts, X, codes, shares)
             nlls.append(nll)
             n_steps += 1
             optimizer.step(W, grad.addcmul_(shrinkage, W), buffers, n_steps, threshold)
