@@ -22,6 +22,7 @@ LAYERS = [
     ["_engine.rows", "_engine.nll"],
     ["_engine.sparse_rows"],
     ["_engine.containers"],
+    ["_engine.dask_rows"],
     ["_engine.objective", "_engine.moments"],
     ["_engine.curvature"],
     ["_engine.class_curvature"],
@@ -39,11 +40,12 @@ LAYERS = [
     ["comparison"],
     ["cli", "__main__"],
 ]
-# What the engine knows of the world: torch, NumPy, SciPy and the language.
+# What the engine knows of the world: torch, NumPy, SciPy, in one module Dask, and the language.
 ENGINE_MAY_IMPORT = {
     "torch",
     "numpy",
     "scipy",
+    "dask",
     "skorchless",
     "__future__",
     "collections",

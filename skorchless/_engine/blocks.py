@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 from torch import Tensor
 
 Block = Any  # Tensor or csr_array
@@ -20,6 +20,12 @@ Block = Any  # Tensor or csr_array
 def n_cores(device: torch.device) -> int:
     """Return among how many parts a product is shared: a GPU divides it by itself."""
     return torch.get_num_threads() if device.type == "cpu" else 1
+
+
+def n_bytes(array: Any) -> int:
+    """Return the bytes that the values of an array, a tensor or a SciPy matrix take."""
+    parts = (array.data, array.indices, array.indptr) if issparse(array) else (array,)
+    return sum(getattr(part, "nbytes", 0) for part in parts)
 
 
 @singledispatch

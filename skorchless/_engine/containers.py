@@ -1,7 +1,11 @@
-"""Which rows a container of X becomes: the one place that asks what kind it is."""
+"""Which rows a container of X becomes: the one place that asks what kind it is.
+
+`dask_rows` registers another kind where Dask is in use.
+"""
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
 import torch
@@ -12,6 +16,7 @@ from skorchless._engine.rows import Rows, TensorRows
 from skorchless._engine.sparse_rows import CSRRows
 
 
+@singledispatch
 def rows_of(X: Any, columns: tuple[torch.Tensor, ...], placement: Placement) -> Rows:
     """Return the rows of ``X`` (N, P), an array, a tensor or a SciPy matrix in CSR format."""
     if issparse(X):

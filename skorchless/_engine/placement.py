@@ -39,7 +39,7 @@ def resolve_device(device: str | torch.device, X: Any) -> torch.device:
     if isinstance(device, str) and device == "auto":
         if isinstance(X, torch.Tensor):
             return X.device
-        if issparse(X):
+        if _cpu_kind(X):
             return torch.device("cpu")
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     available = available_devices()
@@ -56,12 +56,16 @@ def resolve_device(device: str | torch.device, X: Any) -> torch.device:
             f"device={str(device)!r} is not available; this machine has: {', '.join(available)}. "
             "device='auto' takes one of these."
         )
-    if issparse(X) and resolved.type != "cpu":
+    if (kind := _cpu_kind(X)) and resolved.type != "cpu":
         raise ValueError(
-            f"A sparse X is computed on the CPU, not on device={str(device)!r}. "
-            "Use device='auto', or pass X.toarray() where it fits."
+            f"A {kind} X is computed on the CPU, not on device={str(device)!r}. Use device='auto'."
         )
     return resolved
+
+
+def _cpu_kind(X: Any) -> str | None:
+    """Return what kind of X this is if such are computed on the CPU alone, else None."""
+    return "sparse" if issparse(X) else getattr(X, "cpu_kind", None)
 
 
 def dtype_of(X: Any) -> torch.dtype:

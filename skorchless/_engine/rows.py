@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import Block, n_cores
+from skorchless._engine.blocks import Block, n_bytes, n_cores
 from skorchless._engine.placement import Placement
 
 # A block has one part for each core, and a part stays in its core's cache between the two
@@ -43,14 +43,14 @@ class Rows(ABC):
         ``n_outputs`` is the number of values that the function holds for each row (the M * K
         logits): where it exceeds P, it and not P bounds the block.
         """
-        return self._map_reduce(function, torch.add, n_outputs)
+        return self.map_reduce(function, torch.add, n_outputs)
 
     def map_max(self, function: BlockFunction) -> tuple[Tensor, ...]:
         """Return the entrywise maximum over row blocks of what ``function`` returns."""
-        return self._map_reduce(function, torch.maximum, 1)
+        return self.map_reduce(function, torch.maximum, 1)
 
     @abstractmethod
-    def _map_reduce(
+    def map_reduce(
         self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
     ) -> tuple[Tensor, ...]:
         """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
@@ -88,7 +88,7 @@ class LocalRows(Rows):
         self._X = X
         self._columns = columns
 
-    def _map_reduce(
+    def map_reduce(
         self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
     ) -> tuple[Tensor, ...]:
         """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
@@ -118,6 +118,10 @@ class LocalRows(Rows):
         kept = slice(first, None, every)
         columns = tuple(column[kept] for column in self._columns)
         return type(self)(self._X[kept], columns, self.placement)
+
+    def __sizeof__(self) -> int:
+        """Return the bytes of X and its columns: by them a cluster decides what to move."""
+        return sum(n_bytes(part) for part in (self._X, *self._columns))
 
     def _blocks(self, n_outputs: int) -> Iterator[tuple[Any, ...]]:
         """Yield X, converted, and the columns of each block."""

@@ -1,0 +1,154 @@
+"""Rows on a cluster: the same functions, sent to where each partition of X lives.
+
+Needs Dask, of the extra ``dask``; it runs on whatever scheduler Dask is set to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, Self
+
+import dask
+import numpy as np
+import torch
+from dask.delayed import Delayed, delayed
+from torch import Tensor
+
+from skorchless._engine.containers import rows_of
+from skorchless._engine.placement import Placement
+from skorchless._engine.rows import BlockFunction, Rows
+
+# Results are added up by so many at once, on the workers: one of them comes to the driver.
+FAN_IN = 8
+
+
+class DaskMatrix:
+    """X (N, P) of which each of ``parts``, tasks, gives some rows: an array or a CSR matrix."""
+
+    cpu_kind = "Dask"
+
+    def __init__(
+        self, parts: Sequence[Delayed], lengths: Sequence[int], n_features: int, dtype: Any
+    ) -> None:
+        self.parts = parts
+        self.lengths = lengths
+        self.shape = (sum(lengths), n_features)
+        self.dtype = dtype
+
+    def __getitem__(self, index: np.ndarray[Any, Any]) -> DaskMatrix:
+        """Return the rows ``index``, in ascending order."""
+        starts = np.cumsum([0, *self.lengths])
+        chosen = [
+            index[(index >= start) & (index < end)] - start for start, end in pairwise(starts)
+        ]
+        parts = [part[rows] for part, rows in zip(self.parts, chosen, strict=True)]
+        return DaskMatrix(parts, [len(rows) for rows in chosen], self.shape[1], self.dtype)
+
+
+@rows_of.register
+def _(X: DaskMatrix, columns: tuple[()], placement: Placement) -> Rows:
+    parts = [delayed(rows_of)(part, columns, placement) for part in X.parts]
+    return DaskRows(parts, X.lengths, X.shape[1], placement)
+
+
+class DaskRows(Rows):
+    """Rows of which each of ``parts``, tasks, has some: a `LocalRows` with ``lengths`` rows.
+
+    A partition that is lost with its worker is computed anew, by Dask, from where it came from.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Delayed],
+        lengths: Sequence[int],
+        n_features: int,
+        placement: Placement,
+    ) -> None:
+        filled = [(part, n) for part, n in zip(parts, lengths, strict=True) if n]
+        self._parts = [part for part, _ in filled]
+        self._lengths = [n for _, n in filled]
+        self.n_rows = sum(self._lengths)
+        self.n_features = n_features
+        self.placement = placement
+
+    def map_reduce(
+        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
+    ) -> tuple[Tensor, ...]:
+        """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
+        # One task of its own, not a copy of the weights in each that needs them.
+        function = delayed(function, pure=False, traverse=False)
+        results = [part.map_reduce(function, combine, n_outputs) for part in self._parts]
+        while len(results) > 1:
+            results = [
+                _combined(results[i : i + FAN_IN], combine) for i in range(0, len(results), FAN_IN)
+            ]
+        return _computed(results)[0]
+
+    def map_rows(self, function: Callable[..., Tensor], n_outputs: int) -> Tensor:
+        """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
+        function = delayed(function, pure=False, traverse=False)
+        return torch.cat(_computed([part.map_rows(function, n_outputs) for part in self._parts]))
+
+    def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
+        """Return the rows ``index`` (B,) of X, dense and converted, and of each column."""
+        order = index.argsort(stable=True)
+        ends = torch.tensor(self._lengths).cumsum(0)
+        # How many of the rows, in their order, are before the end of each partition.
+        splits = torch.searchsorted(index[order], ends)
+        chosen = torch.tensor_split(index[order], splits[:-1])
+        taken = [
+            part.take(rows - (end - n), append_one=append_one)
+            for part, rows, end, n in zip(
+                self._parts, chosen, ends.tolist(), self._lengths, strict=True
+            )
+            if len(rows)
+        ]
+        back = order.argsort()
+        columns = zip(*_computed(taken), strict=True)
+        return tuple(torch.cat(column)[back] for column in columns)
+
+    def select_features(self, features: Tensor) -> Rows:
+        """Return the rows with ``features`` (P',) alone, a copy of those columns."""
+        chosen = delayed(features, pure=False, traverse=False)
+        parts = dask.persist(*(part.select_features(chosen) for part in self._parts))
+        return self._like(parts, self._lengths, len(features))
+
+    def beside(self, other: Self) -> Rows:
+        """Return these rows with X of the same rows in ``other`` for one more column."""
+        parts = [
+            part.beside(of_other) for part, of_other in zip(self._parts, other._parts, strict=True)
+        ]
+        return self._like(parts, self._lengths, self.n_features)
+
+    def thin(self, every: int, first: int = 0) -> Rows:
+        """Return each ``every``-th row from the ``first`` on."""
+        parts, lengths = [], []
+        for part, n in zip(self._parts, self._lengths, strict=True):
+            parts.append(part.thin(every, first))
+            kept = range(first, n, every)
+            lengths.append(len(kept))
+            # How far beyond this partition the next row of all is.
+            first += every * len(kept) - n
+        return self._like(parts, lengths, self.n_features)
+
+    def _like(self, parts: Sequence[Delayed], lengths: Sequence[int], n_features: int) -> DaskRows:
+        """Return rows of other ``parts``, placed as these."""
+        return DaskRows(parts, lengths, n_features, self.placement)
+
+
+def _computed(tasks: Sequence[Delayed]) -> tuple[Any, ...]:
+    """Return the results of ``tasks``."""
+    results: tuple[Any, ...] = dask.compute(*tasks)
+    return results
+
+
+@delayed(pure=False)
+def _combined(
+    results: list[tuple[Tensor, ...]], combine: Callable[..., Tensor]
+) -> tuple[Tensor, ...]:
+    """Return what ``combine`` makes of the results of some partitions."""
+    total, *others = results
+    for other in others:
+        total = tuple(combine(a, b) for a, b in zip(total, other, strict=True))
+    return total

@@ -1,0 +1,100 @@
+"""Rows on a cluster give what the same rows give in memory, on any of Dask's schedulers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from problems import CPU, make_objective, random_weights
+from scipy import sparse
+
+from skorchless._engine.blocks import to_dense
+from skorchless._engine.containers import rows_of
+from skorchless._engine.placement import place
+from skorchless._engine.rows import TensorRows
+from skorchless._engine.solvers.full_batch import minimize_full_batch
+
+dask = pytest.importorskip("dask", reason="needs the extra dask")
+
+from skorchless._engine import dask_rows  # noqa: E402
+from skorchless._engine.dask_rows import DaskMatrix, DaskRows  # noqa: E402
+
+LENGTHS = [10, 0, 7, 1, 23]
+
+
+@pytest.fixture(autouse=True)
+def in_this_thread(monkeypatch):
+    monkeypatch.setattr(dask_rows, "FAN_IN", 2)
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def both(**options):
+    """Return one objective of rows in memory and of the same rows in partitions."""
+    weights = torch.rand(41, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    objective, X, codes, weights = make_objective(n_rows=41, weights=weights, **options)
+    parts = [
+        dask.delayed(TensorRows)(*part, objective.rows.placement)
+        for part in zip(
+            torch.split(X, LENGTHS),
+            zip(torch.split(codes, LENGTHS), torch.split(weights[:, None], LENGTHS), strict=True),
+            strict=True,
+        )
+    ]
+    rows = DaskRows(parts, LENGTHS, X.shape[1], objective.rows.placement)
+    return objective, replace(objective, rows=rows)
+
+
+def test_value_gradient_and_hessian_are_those_of_the_rows_in_memory():
+    in_memory, by_partition = both(alphas=(0.1, 3.0))
+    W = random_weights(in_memory)
+    for method in ("value_and_grad", "hessian"):
+        expected, found = (
+            getattr(objective, method)(W) for objective in (in_memory, by_partition)
+        )
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("n_features", [5, 1600])
+def test_a_fit_goes_the_same_way(n_features, l1_ratio):
+    # 1,600 features have no Gram matrix, and with an L1 penalty working sets.
+    fits = [
+        list(minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-9))
+        for objective in both(n_features=n_features, alphas=(0.01,), l1_ratio=l1_ratio)
+    ]
+    assert len(fits[0]) == len(fits[1])
+    torch.testing.assert_close(fits[1][-1].W, fits[0][-1].W)
+
+
+def test_rows_are_taken_in_any_order_and_more_than_once():
+    index = torch.tensor([40, 3, 16, 10, 3, 17, 9])
+    expected, found = (objective.rows.take(index, append_one=True) for objective in both())
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("every", [1, 4, 30])
+@pytest.mark.parametrize("first", [0, 3])
+def test_each_nth_row_is_counted_over_all_partitions(every, first):
+    expected, found = (objective.rows.thin(every, first) for objective in both())
+    assert found.n_rows == expected.n_rows
+    index = torch.arange(found.n_rows)
+    torch.testing.assert_close(found.take(index), expected.take(index))
+
+
+def test_the_range_is_that_of_all_partitions():
+    for objective in both():
+        rows = objective.rows
+        (largest,) = rows.map_max(lambda X, *_columns: (X.amax(0),))
+        torch.testing.assert_close(largest, rows.take(torch.arange(41))[0].amax(0))
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_a_matrix_in_partitions_has_its_rows_in_order(make):
+    X = np.arange(82.0).reshape(41, 2)
+    parts = [dask.delayed(make)(part) for part in np.split(X, np.cumsum(LENGTHS)[:-1])]
+    matrix = DaskMatrix(parts, LENGTHS, 2, X.dtype)
+    index = np.array([0, 9, 10, 17, 18, 40])
+    rows = rows_of(matrix[index], (), place(CPU, torch.float64))
+    np.testing.assert_array_equal(rows.map_rows(to_dense, n_outputs=2), X[index])
+    assert matrix[index].shape == (6, 2)
