@@ -25,12 +25,7 @@ from skorchless._engine.solvers.base import Progress
 from skorchless.estimators import _convert
 from skorchless.estimators._inputs import (
     Array,
-    apply_class_weight,
     check_has_two_classes,
-    check_sample_weight,
-    check_X_y,
-    encode_known_labels,
-    encode_labels,
     fitted_state_kept_on_error,
 )
 from skorchless.estimators._linear import (
@@ -48,12 +43,12 @@ from skorchless.estimators._monitor import (
     shortfall,
 )
 from skorchless.estimators._problem import (
-    Samples,
     Stream,
     build_objective,
     build_solver,
     continued_stream,
     first_weights,
+    read_samples,
     resolve_placement,
     set_validation_aside,
 )
@@ -343,17 +338,16 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         """
         given = {"X": X, "y": y, "metadata": as_metadata(sample_weight)}
         with fitted_state_kept_on_error(self):
-            X, y = check_X_y(self, X, y, reset=True)
-            placement = resolve_placement(self, X)
-            classes, codes = encode_labels(y)
-            train = Samples(X, codes, check_sample_weight(sample_weight, len(codes)))
+            train = read_samples(self, X, y, sample_weight, reset=True)
+            placement = resolve_placement(self, train.X)
+            classes = train.classes()
+            check_has_two_classes(classes)
+            train = train.encode(classes, "y")
             rng = check_random_state(self.random_state)
             train, validation = set_validation_aside(
                 self, train, classes, (X_val, y_val), placement, rng
             )
-            train = self._weigh_classes(train, classes)
-            unit = train.weights.mean()
-            objective = build_objective(train, len(classes), self, placement, unit)
+            objective = build_objective(train, classes, self, placement)
             W = first_weights(self, objective, classes)
             solver = build_solver(self, objective, W, rng)
             history = self._drive(solver, classes, placement.dtype, validation, given)
@@ -400,12 +394,10 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         with fitted_state_kept_on_error(self):
             is_first = _check_partial_fit_first_call(self, classes)
             check_has_two_classes(self.classes_)
-            X, y = check_X_y(self, X, y, reset=is_first)
-            placement = resolve_placement(self, X)
-            codes = encode_known_labels(y, self.classes_, "y")
-            chunk = Samples(X, codes, check_sample_weight(sample_weight, len(codes)))
-            chunk = self._weigh_classes(chunk, self.classes_)
-            objective = build_objective(chunk, len(self.classes_), self, placement, unit=1.0)
+            chunk = read_samples(self, X, y, sample_weight, reset=is_first)
+            placement = resolve_placement(self, chunk.X)
+            chunk = chunk.encode(self.classes_, "y")
+            objective = build_objective(chunk, self.classes_, self, placement, unit=1.0)
             W = torch.zeros(objective.weights_shape) if is_first else pack_weights(self)
             stream = continued_stream(self)
             progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
@@ -469,11 +461,6 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
             )
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True.")
-
-    def _weigh_classes(self, samples: Samples, classes: Array) -> Samples:
-        """Return ``samples`` with their class weights in their weights."""
-        weights = apply_class_weight(self.class_weight, classes, samples.codes, samples.weights)
-        return Samples(samples.X, samples.codes, weights)
 
     def _drive(
         self,

@@ -28,37 +28,45 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skorchless._engine.objective import constant_model
-from skorchless._engine.placement import Placement
+from skorchless._engine.placement import Placement, place
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless.estimators._candidates import (
     Candidates,
     candidates_shortfall,
     run_candidates,
 )
-from skorchless.estimators._grid import Choice, Grid, Problem, build_grid_objective, choose
+from skorchless.estimators._grid import (
+    Choice,
+    Grid,
+    Problem,
+    build_grid_objective,
+    build_problem,
+    choose,
+)
 from skorchless.estimators._inputs import (
     Array,
-    apply_class_weight,
     check_Cs,
     check_folds,
+    check_has_two_classes,
     check_l1_ratios,
-    check_sample_weight,
-    check_X_y,
-    encode_labels,
     fitted_state_kept_on_error,
+    is_dask,
     to_numpy,
 )
 from skorchless.estimators._linear import (
     LinearPredictionMixin,
     linear_attributes,
+    pack_weights,
     penalty_name,
     predictions_in_numpy,
+    score_rows,
 )
 from skorchless.estimators._monitor import CallbackTasks, as_metadata, begin_tasks
-from skorchless.estimators._problem import Samples, resolve_placement
+from skorchless.estimators._problem import read_samples, resolve_placement
 from skorchless.estimators._scoring import (
     resolve_scorer,
     score_folds,
+    scored_classifier,
     weights_for,
     with_all_classes,
 )
@@ -284,19 +292,19 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         given = {"X": X, "y": y, "metadata": as_metadata(sample_weight)}
         with fitted_state_kept_on_error(self):
             Cs, l1_ratios = check_Cs(self.Cs), check_l1_ratios(self.l1_ratios)
-            X, y = check_X_y(self, X, y, reset=True)
-            placement = resolve_placement(self, X)
-            classes, codes = encode_labels(y)
-            weights = check_sample_weight(sample_weight, len(codes))
+            samples = read_samples(self, X, y, sample_weight, reset=True)
+            placement = resolve_placement(self, samples.X)
+            classes = samples.classes()
+            check_has_two_classes(classes)
+            X, y, weights = samples.X, samples.labels, samples.weights
             scorer = resolve_scorer(self.scoring)
             for_split, for_score = self._route(
                 scorer, None if sample_weight is None else weights, params
             )
             splits = check_cv(self.cv, y, classifier=True).split(X, y, **for_split)
-            folds = check_folds(splits, len(codes), for_score.get("sample_weight"))
-            grid = Grid(Cs, l1_ratios, folds, len(codes))
-            weights = apply_class_weight(self.class_weight, classes, codes, weights)
-            problem = Problem(Samples(X, codes, weights), len(classes), placement)
+            folds = check_folds(splits, len(y), for_score.get("sample_weight"))
+            grid = Grid(Cs, l1_ratios, folds, len(y))
+            problem = build_problem(samples, classes, self.class_weight, placement)
             tasks = begin_tasks(
                 self,
                 given,
@@ -354,6 +362,14 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         check_is_fitted(self)
         _raise_for_params(score_params, self, "score")
         scorer = resolve_scorer(self.scoring)
+        model = self
+        if is_dask(X):
+            samples = read_samples(self, X, y, sample_weight, reset=False)
+            X, y = samples.X, samples.labels
+            sample_weight = None if sample_weight is None else samples.weights
+            W = pack_weights(self)
+            scores = score_rows(X, W[0], place(W.device, W.dtype))
+            model = scored_classifier(W, X, scores, self.classes_, **self._shared_parameters())
         if _routing_enabled():
             if sample_weight is not None:
                 score_params = {**score_params, "sample_weight": sample_weight}
@@ -363,7 +379,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         score_params = {name: to_numpy(value) for name, value in score_params.items()}
         with predictions_in_numpy():
             scorer = with_all_classes(scorer, self.classes_)
-            return float(scorer(self, X, to_numpy(y), **score_params))
+            return float(scorer(model, X, to_numpy(y), **score_params))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what metadata the splitter and the scorer ask for.

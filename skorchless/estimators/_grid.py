@@ -7,14 +7,15 @@ out; candidates are numbered fold by fold, then by l1_ratio, then by C.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import Placement
-from skorchless.estimators._inputs import Array
-from skorchless.estimators._problem import Samples
+from skorchless.estimators._inputs import Array, weigh_classes
+from skorchless.estimators._problem import AnySamples
 
 
 @dataclass(frozen=True)
@@ -66,43 +67,56 @@ class Grid:
 class Problem:
     """What all candidates of a grid share."""
 
-    samples: Samples
-    n_classes: int
+    samples: AnySamples  # labels are codes
+    weights: Array  # (N,), of sample and class
+    by_class: Array  # (n_classes,), of a class alone
     placement: Placement
 
 
-def fold_weights(grid: Grid, weights: Array) -> Array:
-    """Return the weights (N, F) of the samples in each fold's training set."""
-    columns = np.empty((len(weights), len(grid.folds)))
-    for number, (train, _) in enumerate(grid.folds):
-        # As often as a splitter draws it: a bootstrap may draw a sample twice.
-        columns[:, number] = np.bincount(train, minlength=len(weights)) * weights
-        if not columns[:, number].any():
+def build_problem(
+    samples: AnySamples, classes: Array, class_weight: Any, placement: Placement
+) -> Problem:
+    """Return what all candidates share, of samples with labels among ``classes``."""
+    samples, weights = samples.encode(classes, "y"), samples.weights
+    by_class = weigh_classes(class_weight, classes, samples.class_totals(len(classes)))
+    return Problem(samples, weights * by_class[samples.labels], by_class, placement)
+
+
+def fold_counts(grid: Grid) -> Array:
+    """Return how often (N, F) each sample is in each fold's training set."""
+    # A bootstrap may draw a sample twice.
+    counts = [np.bincount(train, minlength=grid.n_samples) for train, _ in grid.folds]
+    dtype = np.min_scalar_type(max(of_fold.max() for of_fold in counts))
+    return np.stack(counts, axis=1, dtype=dtype, casting="unsafe")
+
+
+def fold_units(counts: Array, weights: Array) -> Array:
+    """Return the mean weight (F,) of all samples in each fold; a sample left out weighs 0."""
+    units = np.empty(counts.shape[1])
+    for number, of_fold in enumerate(counts.T):
+        units[number] = (of_fold * weights).mean()
+        if units[number] == 0.0:
             raise ValueError(
                 f"Split {number} of cv has no training sample with a weight above zero."
             )
-    return columns
+    return units
 
 
 def build_grid_objective(grid: Grid, problem: Problem, *, fit_intercept: bool) -> PenalizedNLL:
     """Return the objective of all candidates."""
-    samples, placement = problem.samples, problem.placement
-    # In multiples of the largest and then of each fold's mean, so that weights of any scale
-    # neither overflow nor vanish.
-    largest = samples.weights.max()
-    weights = fold_weights(grid, samples.weights / largest)
-    unit = weights.mean(0)
-    weights /= unit
-    n_samples = len(weights)
+    placement, n_samples = problem.placement, grid.n_samples
+    counts = fold_counts(grid)
+    # In multiples of each fold's mean, so that weights of any scale neither overflow nor vanish.
+    unit = fold_units(counts, problem.weights)
     # Divided in this order, because C * total overflows sooner.
-    alpha = 1.0 / grid.candidate_Cs / largest / unit[grid.candidate_folds] / n_samples
+    alpha = 1.0 / grid.candidate_Cs / unit[grid.candidate_folds] / n_samples
 
     def to_engine(values: Array, dtype: torch.dtype) -> torch.Tensor:
         return torch.from_numpy(values).to(placement.device, dtype)
 
     return PenalizedNLL(
-        rows=samples.rows(placement, weights),
-        n_classes=problem.n_classes,
+        rows=problem.samples.rows(placement, problem.by_class, unit, counts),
+        n_classes=len(problem.by_class),
         fit_intercept=fit_intercept,
         alpha=to_engine(alpha, placement.sum_dtype),
         l1_ratio=to_engine(grid.candidate_l1_ratios, placement.sum_dtype),

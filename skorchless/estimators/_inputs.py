@@ -95,6 +95,11 @@ def _check_tensor_values(
         raise ValueError(f"Input X contains infinity or a value too large for {X.dtype}.")
 
 
+def is_dask(array: Any) -> bool:
+    """Return whether ``array`` is a Dask collection, by Dask's protocol and without Dask."""
+    return hasattr(array, "__dask_graph__")
+
+
 def to_numpy(array: Any) -> Any:
     """Return a tensor as NumPy, anything else as it is."""
     return array.detach().cpu().numpy() if isinstance(array, torch.Tensor) else array
@@ -107,21 +112,17 @@ def check_X_y(estimator: BaseEstimator, X: Any, y: Any, *, reset: bool) -> tuple
     return X, y
 
 
-def check_sample_weight(sample_weight: Any, n_samples: int) -> Array:
+def check_sample_weight(
+    sample_weight: Any, n_samples: int, *, allow_all_zero: bool = False
+) -> Array:
     """Return the non-negative row weights (N,), float64, ones for None."""
     return _check_sample_weight(
         to_numpy(sample_weight),
         np.broadcast_to(np.float64(0.0), (n_samples, 1)),
         dtype=np.float64,
         ensure_non_negative=True,
+        allow_all_zero_weights=allow_all_zero,
     )
-
-
-def encode_labels(y: Array) -> tuple[Array, Array]:
-    """Return the sorted classes and the code (N,) of each label."""
-    classes = np.unique(y)
-    check_has_two_classes(classes)
-    return classes, np.searchsorted(classes, y)
 
 
 def check_has_two_classes(classes: Array) -> None:
@@ -135,34 +136,33 @@ def check_has_two_classes(classes: Array) -> None:
 
 def encode_known_labels(y: Array, classes: Array, name: str) -> Array:
     """Return the code (N,) of each label among ``classes``; raise for any other label."""
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
+    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    is_unknown = classes[codes] != y
+    if is_unknown.any():
         raise ValueError(
             f"{name} has labels that are not among the classes {classes.tolist()}: "
-            f"{unknown.tolist()}."
+            f"{np.unique(y[is_unknown]).tolist()}."
         )
-    return np.searchsorted(classes, y)
+    return codes
 
 
-def apply_class_weight(
-    class_weight: Any, classes: Array, codes: Array, sample_weight: Array
-) -> Array:
-    """Return sample weight times class weight (N,)."""
+def weigh_classes(class_weight: Any, classes: Array, totals: Array) -> Array:
+    """Return the weight (n_classes,) of each class, whose samples weigh ``totals`` in all."""
     if class_weight is None:
-        return sample_weight
+        return np.ones(len(classes))
     with np.errstate(divide="ignore"):  # a class whose samples all weigh 0
+        # As if each class were one sample: what 'balanced' asks is its weight alone.
         by_class = compute_class_weight(
-            class_weight, classes=classes, y=classes[codes], sample_weight=sample_weight
+            class_weight, classes=classes, y=classes, sample_weight=totals
         )
     if (by_class < 0).any():
         raise ValueError(f"class_weight must not be negative, got {class_weight!r}.")
-    weights = np.zeros_like(sample_weight)
-    np.multiply(sample_weight, by_class[codes], out=weights, where=sample_weight > 0)
-    if not weights.any():
+    by_class = np.where(totals > 0, by_class, 0.0)
+    if not by_class.any():
         raise ValueError(
             f"class_weight={class_weight!r} leaves no sample with a weight above zero."
         )
-    return weights
+    return by_class
 
 
 def check_Cs(Cs: Any) -> Array:
@@ -210,7 +210,7 @@ def check_folds(
         if not len(test) or (test_weights is not None and not test_weights[test].any()):
             weighing = "" if test_weights is None else " with a weight above zero"
             raise ValueError(f"Split {number} of cv has no test sample{weighing} to score.")
-        folds.append((train, test))
+        folds.append((train, np.sort(test)))  # rows elsewhere are in their order
     if not folds:
         raise ValueError("cv gives no split of the samples; at least one is needed.")
     return folds

@@ -1,21 +1,19 @@
-"""From checked input and parameters to what the engine solves: rows, objective, solver.
+"""From input and parameters to what the engine solves: samples, objective, solver.
 
-The classifier calls it; it checks only what depends on several arguments at once.
+The classifiers call it; it checks only what depends on several arguments at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-from skorchless._engine.containers import rows_of
 from skorchless._engine.objective import PenalizedNLL, constant_model
 from skorchless._engine.placement import (
     Placement,
@@ -24,39 +22,37 @@ from skorchless._engine.placement import (
     resolve_device,
     resolve_dtype,
 )
-from skorchless._engine.rows import Rows
 from skorchless._engine.solvers.base import Patience, Progress
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
-from skorchless.estimators._inputs import Array, check_X_y, encode_known_labels
+from skorchless.estimators._inputs import (
+    Array,
+    check_sample_weight,
+    check_X_y,
+    is_dask,
+    weigh_classes,
+)
 from skorchless.estimators._linear import pack_weights
 from skorchless.estimators._monitor import Validation
+from skorchless.estimators._samples import Samples
+
+if TYPE_CHECKING:
+    from skorchless.estimators._dask import DaskSamples
+
+AnySamples: TypeAlias = "Samples | DaskSamples"
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Samples with their label codes (N,) and weights (N,)."""
+def read_samples(
+    estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, reset: bool
+) -> AnySamples:
+    """Return the samples that a caller gave, checked against each other."""
+    if is_dask(X):
+        # Imported where it is used: Dask is optional.
+        from skorchless.estimators._dask import read_dask_samples
 
-    X: Any
-    codes: Array
-    weights: Array
-
-    def take(self, index: Array) -> Samples:
-        """Return the samples ``index``."""
-        return Samples(self.X[index], self.codes[index], self.weights[index])
-
-    def split(self, test_size: float, rng: np.random.RandomState) -> tuple[Samples, Samples]:
-        """Return training and validation samples, every class in both by its share."""
-        index = np.arange(len(self.codes))
-        train, test = train_test_split(
-            index, test_size=test_size, stratify=self.codes, random_state=rng
-        )
-        return self.take(train), self.take(test)
-
-    def rows(self, placement: Placement, weights: Array) -> Rows:
-        """Return the rows for the engine, with ``weights`` (N, F) in place of their own."""
-        columns = (torch.from_numpy(self.codes), torch.from_numpy(weights).to(placement.dtype))
-        return rows_of(self.X, columns, placement)
+        return read_dask_samples(estimator, X, y, sample_weight, reset=reset)
+    X, y = check_X_y(estimator, X, y, reset=reset)
+    return Samples(X, y, check_sample_weight(sample_weight, len(y)))
 
 
 def resolve_placement(estimator: Any, X: Any) -> Placement:
@@ -66,51 +62,58 @@ def resolve_placement(estimator: Any, X: Any) -> Placement:
 
 def set_validation_aside(
     estimator: Any,
-    train: Samples,
+    train: AnySamples,
     classes: Array,
     given: tuple[Any, Any],
     placement: Placement,
     rng: np.random.RandomState,
-) -> tuple[Samples, Validation | None]:
+) -> tuple[AnySamples, Validation | None]:
     """Return the training samples, and the validation samples given or split from them."""
     X_val, y_val = given
     if (X_val is None) != (y_val is None):
         missing = "y_val" if y_val is None else "X_val"
         raise ValueError(f"X_val and y_val go together, but {missing} is None.")
     if X_val is not None:
-        X_val, y_val = check_X_y(estimator, X_val, y_val, reset=False)
-        codes = encode_known_labels(y_val, classes, "y_val")
-        validation = Samples(X_val, codes, np.ones(len(codes)))
+        validation = read_samples(estimator, X_val, y_val, reset=False).encode(classes, "y_val")
     elif estimator.early_stopping:
         train, validation = train.split(estimator.validation_fraction, rng)
     else:
         return train, None
     stops = estimator.early_stopping
     patience = Patience(estimator.tol, estimator.n_iter_no_change) if stops else None
-    return train, Validation(validation.rows(placement, validation.weights[:, None]), patience)
+    rows = validation.rows(placement, np.ones(len(classes)), unit=np.ones(1))
+    return train, Validation(rows, patience)
 
 
 def build_objective(
-    samples: Samples, n_classes: int, estimator: Any, placement: Placement, unit: float
+    samples: AnySamples,
+    classes: Array,
+    estimator: Any,
+    placement: Placement,
+    *,
+    unit: float | None = None,
 ) -> PenalizedNLL:
-    """Return the objective of ``samples`` under the estimator's penalty.
+    """Return the objective of ``samples``, whose labels are codes, under the penalty.
 
-    ``unit`` divides the weights. With their mean the objective is per unit of weight, and
-    weights of any scale do not overflow.
+    ``unit`` divides the weights. With their mean, the default, the objective is per unit of
+    weight, and weights of any scale do not overflow.
     """
-    total = samples.weights.sum()
+    totals = samples.class_totals(len(classes))
+    by_class = weigh_classes(estimator.class_weight, classes, totals)
+    total, n_samples = float(totals @ by_class), samples.n_samples
+    unit = total / n_samples if unit is None else unit
 
     def per_model(value: float) -> Tensor:
         return torch.tensor([value], dtype=placement.sum_dtype, device=placement.device)
 
     return PenalizedNLL(
-        rows=samples.rows(placement, samples.weights[:, None] / unit),
-        n_classes=n_classes,
+        rows=samples.rows(placement, by_class, np.array([unit])),
+        n_classes=len(classes),
         fit_intercept=estimator.fit_intercept,
         # Divided in this order, because C * total overflows sooner.
-        alpha=per_model(1.0 / estimator.C / total * (total / unit / len(samples.codes))),
+        alpha=per_model(1.0 / estimator.C / total * (total / unit / n_samples)),
         l1_ratio=per_model(estimator.l1_ratio),
-        total_weight=per_model(len(samples.codes)),
+        total_weight=per_model(n_samples),
         fold=torch.zeros(1, dtype=torch.int64, device=placement.device),
     )
 

@@ -36,6 +36,17 @@ class ScoredClassifier(TorchLogisticClassifier):
         return super()._scores(X)
 
 
+def scored_classifier(
+    W: Tensor, X: Any, scores: Tensor, classes: Array, **parameters: Any
+) -> ScoredClassifier:
+    """Return a classifier of the weights (1, K, D) whose ``scores`` (N, K) of X are known."""
+    model = ScoredClassifier(**parameters)
+    model.__dict__.update(linear_attributes(W, X.shape[1], classes))
+    model.n_features_in_ = X.shape[1]
+    model._known = (X, model.coef_, scores)
+    return model
+
+
 def resolve_scorer(scoring: Any) -> Any:
     """Return the scorer that ``scoring`` means, accuracy for None."""
     return get_scorer("accuracy" if scoring is None else scoring)
@@ -103,10 +114,9 @@ def score_folds(
         for (C, ratio), weights, known_scores in zip(
             penalties, torch.split(of_fold, 1), torch.split(known, W.shape[1], 1), strict=True
         ):
-            model = ScoredClassifier(C=C, l1_ratio=ratio, **parameters)
-            model.__dict__.update(linear_attributes(weights, X.shape[1], classes))
-            model.n_features_in_ = X.shape[1]
-            model._known = (X_test, model.coef_, known_scores)
+            model = scored_classifier(
+                weights, X_test, known_scores, classes, C=C, l1_ratio=ratio, **parameters
+            )
             with predictions_in_numpy():
                 scores.append(_as_number(scorer(model, X_test, y_test, **params)))
     return np.reshape(scores, grid.shape)

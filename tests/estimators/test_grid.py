@@ -12,10 +12,10 @@ from skorchless.estimators._grid import (
     Problem,
     build_grid_objective,
     choose,
-    fold_weights,
+    fold_counts,
 )
 from skorchless.estimators._inputs import check_Cs
-from skorchless.estimators._problem import Samples
+from skorchless.estimators._samples import Samples
 
 RNG = np.random.RandomState(0)
 X, CODES, WEIGHTS = RNG.randn(12, 2), np.arange(12) % 3, RNG.randint(0, 3, 12).astype(float)
@@ -41,18 +41,19 @@ def test_the_last_fit_is_one_candidate_of_all_samples():
     whole = make_grid().to_all_samples(Choice(10.0, 0.0, torch.zeros(1, 3, 3)))
     assert whole.shape == (1, 1, 1)
     assert whole.candidate_Cs.tolist() == [10.0]
-    np.testing.assert_array_equal(fold_weights(whole, WEIGHTS)[:, 0], WEIGHTS)
+    np.testing.assert_array_equal(fold_counts(whole), np.ones((12, 1)))
 
 
-def test_a_fold_weighs_its_training_samples_as_often_as_they_are_drawn():
-    columns = fold_weights(make_grid(), WEIGHTS)
+def test_a_fold_counts_its_training_samples_as_often_as_they_are_drawn():
+    counts = fold_counts(make_grid())
     n_drawn = np.array([[1] * 8 + [0] * 4, [0, 0, 0, 0, 2, 1, 1, 1, 1, 0, 0, 0]])
-    np.testing.assert_array_equal(columns, (WEIGHTS * n_drawn).T)
+    np.testing.assert_array_equal(counts, n_drawn.T)
+    assert counts.dtype == np.uint8  # one byte for each sample and fold
 
 
 def test_each_candidates_objective_is_that_of_its_fold():
     placement = place(torch.device("cpu"), torch.float64)
-    problem = Problem(Samples(X, CODES, WEIGHTS), 3, placement)
+    problem = Problem(Samples(X, CODES, WEIGHTS), WEIGHTS, np.ones(3), placement)
     objective = build_grid_objective(make_grid(), problem, fit_intercept=True)
     W = torch.randn(objective.weights_shape, generator=torch.Generator().manual_seed(0)).double()
     values, _ = objective.value_and_grad(W)

@@ -1,0 +1,249 @@
+"""Samples on a cluster: Dask collections, read and predicted by partition.
+
+A partition is a task that gives `Samples` in the memory of a worker: what is done with samples in
+memory is done with each, there. Needs Dask, of the extra ``dask``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NoReturn
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.delayed import Delayed, delayed
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skorchless._engine.dask_rows import DaskMatrix, DaskRows
+from skorchless._engine.placement import Placement
+from skorchless.estimators._inputs import READABLE_DTYPES, Array, check_sample_weight, is_dask
+from skorchless.estimators._samples import Samples
+
+
+def read_dask_samples(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
+) -> DaskSamples:
+    """Return the samples of Dask collections, each partition read and checked by a worker."""
+    _check_features(estimator, X, reset=reset)
+    partitions = _partitions(X)
+    columns = [
+        _column_partitions(X, column, name)
+        for name, column in (("y", y), ("sample_weight", sample_weight))
+    ]
+    parts = [
+        _read_partition(number, *of_part)
+        for number, of_part in enumerate(zip(partitions, *columns, strict=True))
+    ]
+    # Persisted: read and converted once, and anew where a worker is lost.
+    parts = dask.persist(*parts)
+    facts = dask.compute(*(_describe(part) for part in parts))
+    samples = [(part, fact) for part, fact in zip(parts, facts, strict=True) if fact.n_samples]
+    if not samples:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape=(0, {X.shape[1]})) while a minimum of 1 is "
+            "required."
+        )
+    if not any(fact.weight for _, fact in samples):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    filled, facts = zip(*samples, strict=True)
+    return DaskSamples(filled, facts, n_features=X.shape[1])
+
+
+def _check_features(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Raise where features are not those of a fit before, or not whole in each partition."""
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: {X!r}")
+    if isinstance(X, da.Array):
+        if X.numblocks[1] > 1:
+            raise ValueError(
+                f"X is chunked along its features, into {X.numblocks[1]} chunks of {X.shape[1]} "
+                "features, but each partition needs all of them: X.rechunk({1: -1}) joins them."
+            )
+        example = np.broadcast_to(np.float32(0.0), (1, X.shape[1]))
+    else:
+        example = X._meta
+    validate_data(estimator, example, reset=reset, skip_check_array=True)
+
+
+def _partitions(collection: Any) -> list[Delayed]:
+    """Return the partitions of an array or a data frame, in their order."""
+    return list(np.ravel(collection.to_delayed()))
+
+
+def _column_partitions(X: Any, column: Any, name: str) -> list[Any]:
+    """Return the partitions of a column of ``X``, of the same rows as those of X."""
+    n_partitions = len(_partitions(X))
+    if column is None:
+        return [None] * n_partitions
+    if not is_dask(column):
+        raise TypeError(
+            f"X is a Dask collection, and {name} must be one too, with the same partitions; got "
+            f"{type(column).__name__}. dask.array.from_array({name}, chunks=X.chunks[0]) is one."
+        )
+    arrays = isinstance(X, da.Array) and isinstance(column, da.Array)
+    if arrays and not np.isnan([X.shape[0], column.shape[0]]).any():
+        check_consistent_length(X, column)
+        column = column.rechunk({0: X.chunks[0]})
+    partitions = _partitions(column)
+    if len(partitions) != n_partitions:
+        raise ValueError(
+            f"X has {n_partitions} partitions and {name} has {len(partitions)}, but they must be "
+            "of the same rows."
+        )
+    return partitions
+
+
+@delayed(pure=False)
+def _read_partition(number: int, X: Any, y: Any, sample_weight: Any) -> Samples:
+    """Return a partition as samples, checked; it may have no row."""
+    X = check_array(
+        X, accept_sparse="csr", dtype=READABLE_DTYPES, ensure_min_samples=0, input_name="X"
+    )
+    y = column_or_1d(y)
+    n_rows = {"X": X.shape[0], "y": len(y)}
+    if sample_weight is None:
+        sample_weight = np.ones(len(y))
+    else:
+        sample_weight = column_or_1d(sample_weight)
+        n_rows["sample_weight"] = len(sample_weight)
+    if len(set(n_rows.values())) > 1:
+        counts = ", ".join(f"{n} in {name}" for name, n in n_rows.items())
+        raise ValueError(f"Partition {number} has inconsistent numbers of rows: {counts}.")
+    if len(y):
+        check_classification_targets(y)
+        sample_weight = check_sample_weight(sample_weight, len(y), allow_all_zero=True)
+    return Samples(X, y, sample_weight)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the driver knows of a partition."""
+
+    n_samples: int
+    dtype: np.dtype[Any]
+    classes: Array
+    weight: float
+
+
+@delayed(pure=False)
+def _describe(part: Samples) -> Facts:
+    """Return the facts of a partition."""
+    return Facts(part.n_samples, part.X.dtype, part.classes(), float(part.weights.sum()))
+
+
+@dataclass(frozen=True)
+class DaskSamples:
+    """Samples of which each of ``parts``, tasks, has some; the methods are those of `Samples`."""
+
+    parts: Sequence[Delayed]
+    facts: Sequence[Facts]
+    n_features: int
+
+    @property
+    def n_samples(self) -> int:
+        """The number of samples."""
+        return sum(self._lengths)
+
+    @property
+    def _lengths(self) -> list[int]:
+        """The number of samples of each part."""
+        return [fact.n_samples for fact in self.facts]
+
+    @cached_property
+    def X(self) -> DaskMatrix:
+        """The samples without labels and weights."""
+        dtype = np.result_type(*(fact.dtype for fact in self.facts))
+        parts = [part.X for part in self.parts]
+        return DaskMatrix(parts, self._lengths, self.n_features, dtype)
+
+    @cached_property
+    def labels(self) -> Array:
+        """The labels (N,), brought to the driver."""
+        return np.concatenate(dask.compute(*(part.labels for part in self.parts)))
+
+    @cached_property
+    def weights(self) -> Array:
+        """The weights (N,), brought to the driver."""
+        return np.concatenate(dask.compute(*(part.weights for part in self.parts)))
+
+    def classes(self) -> Array:
+        """Return the labels that occur, sorted."""
+        return np.unique(np.concatenate([fact.classes for fact in self.facts]))
+
+    def encode(self, classes: Array, name: str) -> DaskSamples:
+        """Return the samples with codes among ``classes``; raise for any other label."""
+        return replace(self, parts=[part.encode(classes, name) for part in self.parts])
+
+    def class_totals(self, n_classes: int) -> Array:
+        """Return the weight (n_classes,) of all samples of each class; labels are codes."""
+        return np.sum(dask.compute(*(part.class_totals(n_classes) for part in self.parts)), axis=0)
+
+    def split(self, test_size: float, rng: np.random.RandomState) -> NoReturn:  # noqa: ARG002
+        """Raise: rows stay where they are."""
+        raise ValueError(
+            "early_stopping=True sets random samples aside, which it does not for a Dask "
+            "collection: pass validation samples as X_val and y_val."
+        )
+
+    def rows(
+        self, placement: Placement, by_class: Array, unit: Array, counts: Array | None = None
+    ) -> DaskRows:
+        """Return the rows for the engine; labels are codes, and ``counts`` those of all rows."""
+        of_parts: Sequence[Array | None] = [None] * len(self.parts)
+        if counts is not None:
+            of_parts = np.split(counts, np.cumsum(self._lengths)[:-1])
+        parts = [
+            part.rows(placement, by_class, unit, of_part)
+            for part, of_part in zip(self.parts, of_parts, strict=True)
+        ]
+        return DaskRows(dask.persist(*parts), self._lengths, self.n_features, placement)
+
+
+def predict_lazily(estimator: Any, method: str, X: Any) -> da.Array:
+    """Return what ``method`` of ``estimator`` predicts for each partition of X, once computed."""
+    check_is_fitted(estimator)
+    _check_features(estimator, X, reset=False)
+    if isinstance(X, da.Array):
+        known, one = X.chunks[0], np.zeros((1, X.shape[1]), X.dtype)
+    else:
+        known, one = [np.nan] * X.npartitions, X._meta_nonempty
+    # What is predicted for a row tells the dtype, and the shape of the others.
+    example = getattr(estimator, method)(one)
+    model = delayed(estimator, pure=False, traverse=False)
+    blocks = [
+        da.from_delayed(
+            delayed(_predict_partition, pure=False)(model, method, part, example),
+            (n_rows, *example.shape[1:]),
+            meta=example[:0],
+        )
+        for part, n_rows in zip(_partitions(X), known, strict=True)
+    ]
+    return da.concatenate(blocks, allow_unknown_chunksizes=True)
+
+
+def _predict_partition(estimator: Any, method: str, X: Any, example: Array) -> Array:
+    """Return the predictions for the rows ``X``, which may be none: then like ``example``."""
+    return getattr(estimator, method)(X) if X.shape[0] else example[:0]
+
+
+def accuracy(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
+    """Return the weighted fraction of samples whose label is predicted, counted by partition."""
+    check_is_fitted(estimator)
+    samples = read_dask_samples(estimator, X, y, sample_weight, reset=False)
+    nameless = copy(estimator)  # names are checked, and samples have none
+    vars(nameless).pop("feature_names_in_", None)
+    model = delayed(nameless, pure=False, traverse=False)
+    hits = dask.compute(*(_weigh_hits(model, part) for part in samples.parts))
+    return float(sum(hits) / sum(fact.weight for fact in samples.facts))
+
+
+@delayed(pure=False)
+def _weigh_hits(estimator: Any, part: Samples) -> float:
+    """Return the weight of the samples whose label is predicted."""
+    return float(part.weights @ (estimator.predict(part.X) == part.labels))

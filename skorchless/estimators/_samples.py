@@ -1,0 +1,74 @@
+"""Samples of a fit, read from what a caller gave: X with its labels and weights.
+
+Those in memory are here; `_dask` has those of a cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+
+from skorchless._engine.blocks import n_bytes
+from skorchless._engine.containers import rows_of
+from skorchless._engine.placement import Placement
+from skorchless._engine.rows import Rows
+from skorchless.estimators._inputs import Array, encode_known_labels
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples in memory, with their labels or label codes (N,) and weights (N,)."""
+
+    X: Any
+    labels: Array
+    weights: Array
+
+    @property
+    def n_samples(self) -> int:
+        """The number of samples."""
+        return len(self.labels)
+
+    def __sizeof__(self) -> int:
+        """Return the bytes of all three: by them a cluster decides what to move."""
+        return sum(n_bytes(part) for part in (self.X, self.labels, self.weights))
+
+    def classes(self) -> Array:
+        """Return the labels that occur, sorted."""
+        return np.unique(self.labels)
+
+    def encode(self, classes: Array, name: str) -> Samples:
+        """Return the samples with codes among ``classes``; raise for any other label."""
+        return replace(self, labels=encode_known_labels(self.labels, classes, name))
+
+    def class_totals(self, n_classes: int) -> Array:
+        """Return the weight (n_classes,) of all samples of each class; labels are codes."""
+        return np.bincount(self.labels, self.weights, n_classes)
+
+    def take(self, index: Array) -> Samples:
+        """Return the samples ``index``."""
+        return Samples(self.X[index], self.labels[index], self.weights[index])
+
+    def split(self, test_size: float, rng: np.random.RandomState) -> tuple[Samples, Samples]:
+        """Return training and validation samples, every class in both by its share."""
+        index = np.arange(self.n_samples)
+        train, test = train_test_split(
+            index, test_size=test_size, stratify=self.labels, random_state=rng
+        )
+        return self.take(train), self.take(test)
+
+    def rows(
+        self, placement: Placement, by_class: Array, unit: Array, counts: Array | None = None
+    ) -> Rows:
+        """Return the rows for the engine; labels are codes.
+
+        A row's weights in folds are its own, times that of its class (n_classes,), times how
+        often it is in each fold, ``counts`` (N, F) or once in one, over the ``unit`` (F,).
+        """
+        weights = (self.weights * by_class[self.labels])[:, None]
+        weights = weights / unit if counts is None else counts * weights / unit
+        columns = (torch.from_numpy(self.labels), torch.from_numpy(weights).to(placement.dtype))
+        return rows_of(self.X, columns, placement)

@@ -1,0 +1,345 @@
+"""Dask collections are fitted where they are, to what the same samples give in memory."""
+
+import os
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import parallel_config
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
+from small_tables import standardized
+
+from skorchless import TorchLogisticClassifier, TorchLogisticClassifierCV
+
+dask = pytest.importorskip("dask", reason="needs the extra dask")
+
+import dask.array as da  # noqa: E402
+import dask.dataframe as dd  # noqa: E402
+from distributed import Client, LocalCluster  # noqa: E402
+
+X, Y = standardized(load_iris)
+WEIGHTS = np.random.RandomState(0).rand(len(Y))
+NAMES = np.array(["setosa", "versicolor", "virginica"])[Y]
+FRAME = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+UNEVEN = (40, 1, 0, 69, 40)
+TIGHT = TorchLogisticClassifier(tol=1e-9, max_iter=1000)
+
+
+def array(values, chunks=UNEVEN):
+    """Return a Dask array of ``values``, chunked along its first axis alone."""
+    return da.from_array(values, chunks=(chunks, *values.shape[1:]))
+
+
+def of_unknown_size(collection):
+    """Return a Dask array that does not know how many rows it has."""
+    blocks = [
+        da.from_delayed(block, (np.nan, *collection.shape[1:]), collection.dtype)
+        for block in np.ravel(collection.to_delayed())
+    ]
+    return da.concatenate(blocks, allow_unknown_chunksizes=True)
+
+
+def frame(values, n_partitions=3):
+    return dd.from_pandas(values, npartitions=n_partitions, sort=False)
+
+
+def assert_same_model(found, expected, atol=1e-6):
+    np.testing.assert_allclose(found.coef_, expected.coef_, atol=atol)
+    np.testing.assert_allclose(found.intercept_, expected.intercept_, atol=atol)
+    np.testing.assert_array_equal(found.classes_, expected.classes_)
+    assert found.coef_.dtype == expected.coef_.dtype
+
+
+COLLECTIONS = {
+    "one chunk": (array(X, (150,)), array(Y, (150,))),
+    "partitions of different length, one empty": (array(X), array(Y)),
+    "y in other chunks": (array(X), array(Y, (75, 75))),
+    "unknown sizes": (of_unknown_size(array(X)), of_unknown_size(array(Y))),
+    "frame and series": (frame(FRAME), frame(pd.Series(Y))),
+    "frame and array": (frame(FRAME), frame(pd.Series(Y)).to_dask_array()),
+    "sparse": (array(X).map_blocks(sparse.csr_matrix), array(Y)),
+    "labels as a column": (array(X), array(Y[:, None])),
+}
+
+
+@pytest.mark.parametrize("name", COLLECTIONS)
+def test_the_optimum_is_that_of_the_samples_in_memory(name):
+    assert_same_model(clone(TIGHT).fit(*COLLECTIONS[name]), clone(TIGHT).fit(X, Y))
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 2.0, 1: 0.0, 2: 1.0}])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.7])
+def test_sample_and_class_weights_count(class_weight, l1_ratio):
+    clf = clone(TIGHT).set_params(class_weight=class_weight, l1_ratio=l1_ratio)
+    found = clone(clf).fit(array(X), array(Y), sample_weight=array(WEIGHTS))
+    assert_same_model(found, clf.fit(X, Y, sample_weight=WEIGHTS), atol=1e-5)
+
+
+def test_labels_may_be_names_and_small_types_stay():
+    pixels, digits = load_digits(return_X_y=True)
+    images = array(pixels.astype(np.uint8), (1000, 797))
+    names = np.char.add("digit ", digits.astype(str))
+    clf = TorchLogisticClassifier(C=0.01)
+    found = clone(clf).fit(images, array(names, (1000, 797)))
+    assert_same_model(found, clone(clf).fit(pixels.astype(np.uint8), names), atol=1e-3)
+    assert found.coef_.dtype == np.float32
+
+
+def test_names_of_features_are_kept_and_checked():
+    clf = TorchLogisticClassifier().fit(frame(FRAME), frame(pd.Series(Y)))
+    assert clf.feature_names_in_.tolist() == ["a", "b", "c", "d"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        clf.predict(frame(FRAME.rename(columns={"a": "z"})))
+
+
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+)
+@pytest.mark.parametrize("samples", [array(X), of_unknown_size(array(X)), array(X).astype("f4")])
+def test_predictions_are_lazy_and_those_of_the_samples_in_memory(method, samples, monkeypatch):
+    clf = TorchLogisticClassifier().fit(X, NAMES)
+    expected = getattr(clf, method)(samples.compute())
+    with monkeypatch.context() as context:
+        context.setattr(TorchLogisticClassifier, "_scores", refuse_all_but_one_row(clf))
+        found = getattr(clf, method)(samples)
+    assert isinstance(found, da.Array)
+    assert found.dtype == expected.dtype
+    assert found.shape[1:] == expected.shape[1:]
+    computed = found.compute()
+    assert computed.dtype == expected.dtype
+    if method == "predict":
+        np.testing.assert_array_equal(computed, expected)
+    else:
+        np.testing.assert_allclose(computed, expected, rtol=1e-5)
+
+
+def refuse_all_but_one_row(clf, scores=TorchLogisticClassifier._scores):
+    def one_row(self, X):
+        assert len(X) == 1, "a partition was predicted before it was asked for"
+        return scores(self, X)
+
+    return one_row
+
+
+def test_predictions_of_frames_of_two_classes_are_lazy_too():
+    clf = TorchLogisticClassifier().fit(FRAME, Y == 2)
+    found = clf.decision_function(frame(FRAME))
+    assert isinstance(found, da.Array)
+    np.testing.assert_allclose(found.compute(), clf.decision_function(FRAME))
+
+
+def test_a_score_is_counted_by_partition():
+    clf = TorchLogisticClassifier().fit(FRAME, NAMES)
+    found = clf.score(frame(FRAME), frame(pd.Series(NAMES)), frame(pd.Series(WEIGHTS)))
+    assert found == pytest.approx(clf.score(FRAME, NAMES, WEIGHTS), rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_validation_samples_may_be_on_either_side():
+    clf = TorchLogisticClassifier(max_iter=5, tol=0.0, early_stopping=True, n_iter_no_change=9)
+    given = [
+        (array(X), array(Y), X, Y),
+        (array(X), array(Y), array(X), array(Y)),
+        (X, Y, array(X), array(Y)),
+    ]
+    expected = clf.fit(X, Y, X_val=X, y_val=Y).validation_scores_
+    for *train, X_val, y_val in given:
+        found = clone(clf).fit(*train, X_val=X_val, y_val=y_val)
+        np.testing.assert_allclose(found.validation_scores_, expected)
+
+
+@pytest.mark.parametrize("scoring", [None, "neg_log_loss", "roc_auc_ovr"])
+@pytest.mark.parametrize("cv", [3, ShuffleSplit(2, random_state=0)])
+def test_a_grid_chooses_the_same_penalty(cv, scoring):
+    clf = TorchLogisticClassifierCV(
+        Cs=[0.1, 10.0], l1_ratios=[0.0, 1.0], cv=cv, scoring=scoring, tol=1e-8, max_iter=1000
+    )
+    expected = clone(clf).fit(X, NAMES, sample_weight=WEIGHTS)
+    found = clone(clf).fit(array(X), array(NAMES), sample_weight=array(WEIGHTS))
+    assert (found.C_, found.l1_ratio_) == (expected.C_, expected.l1_ratio_)
+    np.testing.assert_allclose(found.scores_, expected.scores_, rtol=1e-6)
+    assert_same_model(found, expected, atol=1e-5)
+    score = found.score(array(X), array(NAMES), array(WEIGHTS))
+    assert score == pytest.approx(found.score(X, NAMES, WEIGHTS))
+
+
+BAD = {
+    "features in chunks": (
+        (da.from_array(X, chunks=(50, 2)), array(Y)),
+        (ValueError, "chunked along its features, into 2 chunks of 4 features"),
+    ),
+    "one dimension": ((array(Y), array(Y)), (ValueError, "Expected 2D array, got 1D")),
+    "y in memory": ((array(X), Y), (TypeError, "y must be one too")),
+    "another length": ((array(X), array(Y)[:-1]), (ValueError, "inconsistent numbers of samples")),
+    "other partitions": (
+        (frame(FRAME, 3), frame(pd.Series(Y), 2)),
+        (ValueError, "X has 3 partitions and y has 2"),
+    ),
+    "other lengths of partitions": (
+        (of_unknown_size(array(X, (100, 50))), of_unknown_size(array(Y, (90, 60)))),
+        (ValueError, "has inconsistent numbers of rows: "),
+    ),
+    "no rows": ((array(X[:0], (0,)), array(Y[:0], (0,))), (ValueError, "0 sample(s)")),
+    "NaN": ((array(np.where(X > 1, np.nan, X)), array(Y)), (ValueError, "Input X contains NaN")),
+    "one class": ((array(X), array(Y * 0)), (ValueError, "contains only one class")),
+    "numbers to predict": ((array(X), array(X[:, 0])), (ValueError, "Unknown label type")),
+    "words": (
+        (frame(FRAME.assign(a="word")), frame(pd.Series(Y))),
+        (ValueError, "could not convert string to float"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_error_and_the_fit_before_stays(name):
+    samples, (error, message) = BAD[name]
+    clf = TorchLogisticClassifier().fit(X, Y)
+    before = dict(vars(clf))
+    with pytest.raises(error) as raised:
+        clf.fit(*samples)
+    assert message in str(raised.value)
+    assert vars(clf) == before
+
+
+@pytest.mark.parametrize("weights", [-WEIGHTS, 0 * WEIGHTS])
+def test_weights_must_be_weights(weights):
+    with pytest.raises(ValueError, match=r"[Nn]egative|non-zero"):
+        TorchLogisticClassifier().fit(array(X), array(Y), sample_weight=array(weights))
+
+
+def test_weights_of_a_single_partition_may_be_zero():
+    weights = np.r_[np.zeros(40), np.ones(110)]
+    found = clone(TIGHT).fit(array(X), array(Y), sample_weight=array(weights))
+    assert_same_model(found, clone(TIGHT).fit(X, Y, sample_weight=weights))
+
+
+def test_random_samples_are_not_set_aside():
+    with pytest.raises(ValueError, match="pass validation samples as X_val and y_val"):
+        TorchLogisticClassifier(early_stopping=True).fit(array(X), array(Y))
+
+
+def test_the_device_is_the_workers_cpu():
+    with pytest.raises(ValueError, match="is not available|Dask X is computed on the CPU"):
+        TorchLogisticClassifier(device="cuda").fit(array(X), array(Y))
+    assert TorchLogisticClassifier().fit(array(X), array(Y)).device_ == "cpu"
+
+
+def test_predictions_need_a_fit_and_its_features():
+    with pytest.raises(NotFittedError):
+        TorchLogisticClassifier().predict(array(X))
+    with pytest.raises(ValueError, match="X has 3 features, but TorchLogisticClassifier is"):
+        TorchLogisticClassifier().fit(X, Y).predict(array(X[:, :3]))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Start two worker processes."""
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    with Client(cluster) as client:
+        client.wait_for_workers(2)
+        yield client
+
+
+DIGITS, OF_DIGITS = standardized(load_digits)
+N_DIGITS = (500, 500, 500, 297)
+
+
+@pytest.mark.dask
+@pytest.mark.usefixtures("client")
+def test_two_workers_give_the_coefficients_of_one_process():
+    weights = np.random.RandomState(0).rand(len(OF_DIGITS))
+    clf = TorchLogisticClassifier(tol=1e-8, max_iter=1000)
+    samples = [array(values, N_DIGITS) for values in (DIGITS, OF_DIGITS, weights)]
+    found = clone(clf).fit(*samples)
+    assert_same_model(found, clone(clf).fit(DIGITS, OF_DIGITS, weights), atol=1e-5)
+    proba = found.predict_proba(samples[0])
+    assert log_loss(OF_DIGITS, proba.compute()) == pytest.approx(
+        log_loss(OF_DIGITS, found.predict_proba(DIGITS))
+    )
+
+
+@pytest.mark.dask
+@pytest.mark.usefixtures("client")
+def test_two_workers_choose_the_penalty_of_one_process():
+    clf = TorchLogisticClassifierCV(Cs=3, cv=3, tol=1e-6, max_iter=1000)
+    found = clone(clf).fit(array(DIGITS, N_DIGITS), array(OF_DIGITS, N_DIGITS))
+    expected = clf.fit(DIGITS, OF_DIGITS)
+    assert found.C_ == expected.C_
+    assert_same_model(found, expected, atol=1e-4)
+
+
+class Killer:
+    """A callback that kills a worker of ``client``'s after the third iteration."""
+
+    def __init__(self, client):
+        self.client = client
+        self.n_iterations = 0
+        self.killed = None
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.n_iterations += 1
+        if self.n_iterations == 3:
+            pids = self.client.run(os.getpid)
+            self.killed = min(pids.values())
+            os.kill(self.killed, signal.SIGKILL)
+
+
+@pytest.mark.dask
+def test_a_fit_goes_on_when_a_worker_is_killed(client):
+    clf = TorchLogisticClassifier(tol=1e-8, max_iter=1000)
+    killer = Killer(client)
+    found = clone(clf).set_callbacks(killer)
+    found.fit(array(DIGITS, N_DIGITS), array(OF_DIGITS, N_DIGITS))
+    assert killer.n_iterations > 10
+    client.wait_for_workers(2)
+    assert killer.killed not in client.run(os.getpid).values()
+    assert_same_model(found, clf.fit(DIGITS, OF_DIGITS), atol=1e-5)
+
+
+@pytest.mark.dask
+@pytest.mark.usefixtures("client")
+def test_an_error_of_a_task_reaches_the_caller_as_it_was_raised():
+    def unreadable(block):
+        raise OSError("part-0003.parquet is not there")
+
+    samples = array(X).map_blocks(unreadable, meta=np.empty((0, 4)))
+    clf = TorchLogisticClassifier().fit(X, Y)
+    before = clf.coef_
+    with pytest.raises(OSError, match=r"^part-0003\.parquet is not there$"):
+        clf.fit(samples, array(Y))
+    assert clf.coef_ is before
+
+
+@pytest.mark.dask
+@pytest.mark.usefixtures("client")
+def test_a_grid_search_runs_on_joblibs_dask_backend():
+    search = GridSearchCV(TorchLogisticClassifier(), {"C": [0.01, 1.0]}, cv=3)
+    expected = clone(search).fit(X, Y)
+    with parallel_config(backend="dask"):
+        found = clone(search).fit(X, Y)
+    np.testing.assert_allclose(
+        found.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"]
+    )
+    assert found.best_params_ == expected.best_params_
