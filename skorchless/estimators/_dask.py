@@ -1,4 +1,4 @@
-"""Samples on a cluster: Dask collections, read and predicted by partition.
+"""Samples on a cluster: Dask collections, read, predicted and transformed by partition.
 
 A partition is a task that gives `Samples` in the memory of a worker: what is done with samples in
 memory is done with each, there. Needs Dask, of the extra ``dask``.
@@ -6,7 +6,7 @@ memory is done with each, there. Needs Dask, of the extra ``dask``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +16,7 @@ import dask
 import dask.array as da
 import numpy as np
 from dask.delayed import Delayed, delayed
+from scipy.sparse import issparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -27,9 +28,12 @@ from skorchless.estimators._samples import Samples
 
 
 def read_dask_samples(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool, **options: Any
 ) -> DaskSamples:
-    """Return the samples of Dask collections, each partition read and checked by a worker."""
+    """Return the samples of Dask collections, each partition read and checked by a worker.
+
+    ``options`` are those of scikit-learn's ``check_array`` for X. Without ``y`` labels are 0.
+    """
     _check_features(estimator, X, reset=reset)
     partitions = _partitions(X)
     columns = [
@@ -37,7 +41,7 @@ def read_dask_samples(
         for name, column in (("y", y), ("sample_weight", sample_weight))
     ]
     parts = [
-        _read_partition(number, *of_part)
+        _read_partition(number, *of_part, options)
         for number, of_part in enumerate(zip(partitions, *columns, strict=True))
     ]
     # Persisted: read and converted once, and anew where a worker is lost.
@@ -100,12 +104,13 @@ def _column_partitions(X: Any, column: Any, name: str) -> list[Any]:
 
 
 @delayed(pure=False)
-def _read_partition(number: int, X: Any, y: Any, sample_weight: Any) -> Samples:
+def _read_partition(
+    number: int, X: Any, y: Any, sample_weight: Any, options: dict[str, Any]
+) -> Samples:
     """Return a partition as samples, checked; it may have no row."""
-    X = check_array(
-        X, accept_sparse="csr", dtype=READABLE_DTYPES, ensure_min_samples=0, input_name="X"
-    )
-    y = column_or_1d(y)
+    options = {"accept_sparse": "csr", "dtype": READABLE_DTYPES, **options}
+    X = check_array(X, ensure_min_samples=0, input_name="X", **options)
+    y = np.zeros(X.shape[0]) if y is None else column_or_1d(y)
     n_rows = {"X": X.shape[0], "y": len(y)}
     if sample_weight is None:
         sample_weight = np.ones(len(y))
@@ -205,20 +210,21 @@ class DaskSamples:
         return DaskRows(dask.persist(*parts), self._lengths, self.n_features, placement)
 
 
-def predict_lazily(estimator: Any, method: str, X: Any) -> da.Array:
-    """Return what ``method`` of ``estimator`` predicts for each partition of X, once computed."""
+def map_lazily(estimator: Any, method: str, X: Any) -> da.Array:
+    """Return what ``method`` of ``estimator`` gives for each partition of X, once computed."""
     check_is_fitted(estimator)
     _check_features(estimator, X, reset=False)
     if isinstance(X, da.Array):
-        known, one = X.chunks[0], np.zeros((1, X.shape[1]), X.dtype)
+        kind = type(X._meta) if issparse(X._meta) else np.zeros
+        known, one = X.chunks[0], kind((1, X.shape[1]), dtype=X.dtype)
     else:
         known, one = [np.nan] * X.npartitions, X._meta_nonempty
-    # What is predicted for a row tells the dtype, and the shape of the others.
+    # What is given for a row tells the dtype, and the shape of the others.
     example = getattr(estimator, method)(one)
     model = delayed(estimator, pure=False, traverse=False)
     blocks = [
         da.from_delayed(
-            delayed(_predict_partition, pure=False)(model, method, part, example),
+            delayed(_map_partition, pure=False)(model, method, part, example),
             (n_rows, *example.shape[1:]),
             meta=example[:0],
         )
@@ -227,9 +233,18 @@ def predict_lazily(estimator: Any, method: str, X: Any) -> da.Array:
     return da.concatenate(blocks, allow_unknown_chunksizes=True)
 
 
-def _predict_partition(estimator: Any, method: str, X: Any, example: Array) -> Array:
-    """Return the predictions for the rows ``X``, which may be none: then like ``example``."""
+def _map_partition(estimator: Any, method: str, X: Any, example: Array) -> Array:
+    """Return what ``method`` gives for the rows ``X``: for no row, none like ``example``."""
     return getattr(estimator, method)(X) if X.shape[0] else example[:0]
+
+
+def map_samples(function: Callable[[Any, Array], Any], samples: DaskSamples) -> tuple[Any, ...]:
+    """Return what ``function(X, weights)`` returns for each partition."""
+    task = delayed(function, pure=False, traverse=False)
+    results: tuple[Any, ...] = dask.compute(
+        *(task(part.X, part.weights) for part in samples.parts)
+    )
+    return results
 
 
 def accuracy(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:

@@ -6,9 +6,7 @@ engine's weights, are turned into each other here too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -25,21 +23,7 @@ from skorchless._engine.containers import rows_of
 from skorchless._engine.nll import log_proba
 from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, resolve_dtype
 from skorchless.estimators._inputs import Array, check_X, is_dask, to_numpy
-
-
-def _lazy_on_dask(predict: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return the method ``predict``, lazy and partition by partition for a Dask collection."""
-
-    @wraps(predict)
-    def method(self: Any, X: Any) -> Any:
-        if not is_dask(X):
-            return predict(self, X)
-        # Imported where it is used: Dask is optional.
-        from skorchless.estimators._dask import predict_lazily
-
-        return predict_lazily(self, predict.__name__, X)
-
-    return method
+from skorchless.estimators._lazy import lazy_on_dask
 
 
 class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
@@ -56,7 +40,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         tags.input_tags.sparse = True
         return tags
 
-    @_lazy_on_dask
+    @lazy_on_dask
     def decision_function(self, X: Any) -> Any:
         """Return the score of each class for each sample.
 
@@ -75,7 +59,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         scores = self._scores(X)  # (N, K)
         return _to_output(scores[:, 0] if scores.shape[1] == 1 else scores, X)
 
-    @_lazy_on_dask
+    @lazy_on_dask
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each sample.
 
@@ -96,7 +80,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
             return as_tensor(self.classes_).to(codes.device)[codes]
         return self.classes_[codes.cpu().numpy()]
 
-    @_lazy_on_dask
+    @lazy_on_dask
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of the probability of each class for each sample.
 
@@ -113,7 +97,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         """
         return _to_output(log_proba(self._scores(X).T).T, X)
 
-    @_lazy_on_dask
+    @lazy_on_dask
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class for each sample.
 
@@ -148,6 +132,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
             The weighted fraction of samples whose label is predicted.
         """
         if is_dask(X):
+            # Imported where it is used: Dask is optional.
             from skorchless.estimators._dask import accuracy
 
             return accuracy(self, X, y, sample_weight)

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.model_selection import train_test_split
 
 from skorchless._engine.blocks import n_bytes
 from skorchless._engine.containers import rows_of
-from skorchless._engine.placement import Placement
+from skorchless._engine.placement import Placement, as_tensor
 from skorchless._engine.rows import Rows
 from skorchless.estimators._inputs import Array, encode_known_labels
 
@@ -70,5 +69,5 @@ class Samples:
         """
         weights = (self.weights * by_class[self.labels])[:, None]
         weights = weights / unit if counts is None else counts * weights / unit
-        columns = (torch.from_numpy(self.labels), torch.from_numpy(weights).to(placement.dtype))
+        columns = (as_tensor(self.labels), as_tensor(weights).to(placement.dtype))
         return rows_of(self.X, columns, placement)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +21,9 @@ from skorchless.estimators._inputs import (
     check_sample_weight,
     check_X,
     fitted_state_kept_on_error,
+    is_dask,
 )
+from skorchless.estimators._lazy import lazy_on_dask
 
 
 class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -143,6 +146,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         seen = (EMPTY, 0) if is_first else (self._moments, self.n_samples_seen_)
         return self._learn(X, sample_weight, *seen)
 
+    @lazy_on_dask
     def transform(self, X: Any) -> Any:
         """Standardise ``X``.
 
@@ -158,6 +162,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         """
         return self._rewritten(X, self._standardise)
 
+    @lazy_on_dask
     def inverse_transform(self, X: Any) -> Any:
         """Undo the standardisation of ``X``.
 
@@ -181,35 +186,48 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _check(self, X: Any, *, reset: bool) -> Any:
-        """Return ``X`` checked: NaN passes, sparse input only where nothing is subtracted."""
-        X = check_X(
-            self, X, reset=reset, accept_sparse=("csr", "csc"), ensure_all_finite="allow-nan"
-        )
+    def _check_kind(self, X: Any) -> None:
+        """Raise for sparse input where a mean is subtracted."""
         if sparse.issparse(X) and self.with_mean:
             raise ValueError(
                 "Cannot center sparse matrices: pass `with_mean=False` instead. Subtracting a "
                 "mean would fill in every zero."
             )
-        return X
 
     def _learn(self, X: Any, sample_weight: Any, seen: Moments, n_seen: int) -> Self:
         """Set the fitted attributes to what was ``seen`` and ``X`` together."""
         with fitted_state_kept_on_error(self):
-            X = self._check(X, reset=n_seen == 0)
-            weights = check_sample_weight(sample_weight, X.shape[0])
-            moments = merge(seen, _moments_of(X, weights))
+            n_samples, of_X = self._measure(X, sample_weight, reset=n_seen == 0)
+            moments = merge(seen, of_X)
             self.mean_ = moments.mean
             self.var_ = moments.variance if self.with_std else None
             self.scale_ = _scale_of(moments) if self.with_std else None
-            self.n_samples_seen_ = n_seen + X.shape[0]
+            self.n_samples_seen_ = n_seen + n_samples
             self._moments = moments
         return self
+
+    def _measure(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[int, Moments]:
+        """Return the number of samples in ``X``, and the moments of its entries."""
+        if is_dask(X):
+            # Imported where it is used: Dask is optional.
+            from skorchless.estimators._dask import map_samples, read_dask_samples
+
+            samples = read_dask_samples(self, X, None, sample_weight, reset=reset, **ACCEPTED)
+            return samples.n_samples, reduce(merge, map_samples(self._moments_of, samples))
+        X = check_X(self, X, reset=reset, **ACCEPTED)
+        weights = check_sample_weight(sample_weight, X.shape[0])
+        return X.shape[0], self._moments_of(X, weights)
+
+    def _moments_of(self, X: Any, weights: Array) -> Moments:
+        """Return the moments of the entries of ``X``."""
+        self._check_kind(X)
+        return _moments_of(X, weights)
 
     def _rewritten(self, X: Any, rewrite: Callable[[Any], None]) -> Any:
         """Return ``X`` as floats after ``rewrite`` has changed its values in place."""
         check_is_fitted(self)
-        X = self._check(X, reset=False)
+        X = check_X(self, X, reset=False, **ACCEPTED)
+        self._check_kind(X)
         result = _as_own_floats(X, copy=self.copy)
         rewrite(result.data if sparse.issparse(result) else result)
         if X.dtype in KEPT_DTYPES or result.dtype in (np.float32, torch.float32):
@@ -232,6 +250,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             values += self.mean_
 
 
+ACCEPTED = {"accept_sparse": ("csr", "csc"), "ensure_all_finite": "allow-nan"}
 KEPT_DTYPES = (np.float32, np.float64, torch.float32, torch.float64)
 # float32 has no room for these: a Unix time in seconds would be rounded to two minutes.
 WIDE_INTEGERS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
@@ -264,7 +283,7 @@ def _moments_of(X: Any, weights: Array) -> Moments:
     if not len(tensor):
         return EMPTY
     placement = place(tensor.device, _exact_float_dtype(tensor))
-    return entry_moments(TensorRows(tensor, (torch.from_numpy(weights),), placement))
+    return entry_moments(TensorRows(tensor, (as_tensor(weights),), placement))
 
 
 def _scale_of(moments: Moments) -> float:

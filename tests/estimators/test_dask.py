@@ -13,9 +13,10 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
+from sklearn.pipeline import make_pipeline
 from small_tables import standardized
 
-from skorchless import TorchLogisticClassifier, TorchLogisticClassifierCV
+from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
 
 dask = pytest.importorskip("dask", reason="needs the extra dask")
 
@@ -235,6 +236,46 @@ def test_predictions_need_a_fit_and_its_features():
         TorchLogisticClassifier().predict(array(X))
     with pytest.raises(ValueError, match="X has 3 features, but TorchLogisticClassifier is"):
         TorchLogisticClassifier().fit(X, Y).predict(array(X[:, :3]))
+
+
+RAW = np.where(np.arange(600).reshape(150, 4) % 7 == 0, np.nan, 5.0 + X)
+
+
+@pytest.mark.parametrize("samples", [array(RAW), frame(pd.DataFrame(RAW))], ids=["array", "frame"])
+def test_a_scaler_measures_by_partition_and_transforms_lazily(samples):
+    expected = GlobalStandardScaler().fit(RAW, sample_weight=WEIGHTS)
+    weights = array(WEIGHTS) if isinstance(samples, da.Array) else frame(pd.Series(WEIGHTS))
+    found = GlobalStandardScaler().fit(samples, sample_weight=weights)
+    assert (found.mean_, found.scale_) == pytest.approx((expected.mean_, expected.scale_))
+    assert found.n_samples_seen_ == 150
+    scaled = found.transform(samples)
+    assert isinstance(scaled, da.Array)
+    np.testing.assert_allclose(scaled.compute(), expected.transform(RAW))
+    np.testing.assert_allclose(found.inverse_transform(scaled).compute(), RAW)
+
+
+def test_a_scaler_goes_on_from_partition_to_partition():
+    scaler = GlobalStandardScaler().partial_fit(array(X[:100], (60, 40))).partial_fit(X[100:])
+    assert scaler.mean_ == pytest.approx(GlobalStandardScaler().fit(X).mean_)
+    assert scaler.n_samples_seen_ == 150
+
+
+def test_a_scaler_keeps_sparse_partitions_sparse():
+    samples = array(X).map_blocks(sparse.csr_matrix)
+    with pytest.raises(ValueError, match="Cannot center sparse matrices"):
+        GlobalStandardScaler().fit(samples)
+    scaled = GlobalStandardScaler(with_mean=False).fit(samples).transform(samples)
+    assert sparse.issparse(scaled.partitions[0].compute())
+    expected = GlobalStandardScaler(with_mean=False).fit_transform(X)
+    np.testing.assert_allclose(scaled.compute().toarray(), expected)
+
+
+def test_scaler_and_classifier_are_a_pipeline_on_a_cluster():
+    model = make_pipeline(GlobalStandardScaler(), clone(TIGHT))
+    found = clone(model).fit(array(X), array(Y))
+    assert_same_model(found[-1], model.fit(X, Y)[-1])
+    assert found.score(array(X), array(Y)) == model.score(X, Y)
+    assert isinstance(found.predict(array(X)), da.Array)
 
 
 @pytest.fixture(scope="module")
