@@ -20,7 +20,7 @@ LAYERS = [
     ["_engine.placement"],
     ["_engine.blocks"],
     ["_engine.rows", "_engine.nll"],
-    ["_engine.sparse_rows"],
+    ["_engine.sparse_rows", "_engine.streamed_rows"],
     ["_engine.containers"],
     ["_engine.dask_rows"],
     ["_engine.objective", "_engine.moments"],

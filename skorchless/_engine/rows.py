@@ -93,8 +93,7 @@ class LocalRows(Rows):
     ) -> tuple[Tensor, ...]:
         """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
         totals: tuple[Tensor, ...] | None = None
-        for block in self._blocks(n_outputs):
-            parts = function(*block)
+        for parts in self._results(function, n_outputs):
             if totals is None:
                 totals = tuple(part.to(self.placement.sum_dtype) for part in parts)
             else:
@@ -105,7 +104,7 @@ class LocalRows(Rows):
 
     def map_rows(self, function: Callable[..., Tensor], n_outputs: int) -> Tensor:
         """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
-        return torch.cat([function(*block) for block in self._blocks(n_outputs)])
+        return torch.cat(list(self._results(function, n_outputs)))
 
     def beside(self, other: Self) -> Rows:
         """Return these rows with X of the same rows in ``other`` for one more column."""
@@ -123,12 +122,29 @@ class LocalRows(Rows):
         """Return the bytes of X and its columns: by them a cluster decides what to move."""
         return sum(n_bytes(part) for part in (self._X, *self._columns))
 
-    def _blocks(self, n_outputs: int) -> Iterator[tuple[Any, ...]]:
-        """Yield X, converted, and the columns of each block."""
-        step = self._block_rows(n_outputs)
-        for start in range(0, self.n_rows, step):
-            block = slice(start, start + step)
-            yield (self[block], *(column[block] for column in self._columns))
+    def _results(self, function: Callable[..., Any], n_outputs: int) -> Iterator[Any]:
+        """Yield what ``function`` returns for each block, of half the rows where memory ends."""
+        step, start = self._block_rows(n_outputs), 0
+        while start < self.n_rows:
+            result = self._result(function, slice(start, start + step))
+            if result is not None:
+                start += step
+                yield result
+            elif step > 1:
+                step //= 2
+            else:
+                raise MemoryError(
+                    f"{self.placement.device} has too little memory left for the scores and "
+                    f"gradients of a single row of {self.n_features} features."
+                )
+
+    def _result(self, function: Callable[..., Any], block: slice) -> Any:
+        """Return what ``function`` returns for a block, None where a device has no memory left."""
+        # Returned, not raised again: an exception holds on to what the failed call has taken.
+        try:
+            return function(self[block], *(column[block] for column in self._columns))
+        except torch.OutOfMemoryError:
+            return None
 
     @abstractmethod
     def _block_rows(self, n_outputs: int) -> int:

@@ -116,3 +116,27 @@ def test_small_types_are_converted_a_block_at_a_time(dtype):
 def test_strided_rows_are_rows(arrange):
     (total,) = TensorRows(arrange(X), (), place(CPU, torch.float64)).map_sum(lambda b: (b.sum(0),))
     torch.testing.assert_close(total, X.sum(0))
+
+
+def test_a_block_that_does_not_fit_is_halved_until_it_does():
+    seen = []
+
+    def sums(block):
+        if len(block) > 1:
+            raise torch.OutOfMemoryError("no memory")
+        seen.append(int(block[0, 0]))
+        return (block.sum(0),)
+
+    placed = TensorRows(X, (), place(CPU, torch.float64))
+    (total,) = placed.map_sum(sums)
+    torch.testing.assert_close(total, X.sum(0))
+    assert seen == X[:, 0].tolist()
+    torch.testing.assert_close(placed.map_rows(lambda b: sums(b)[0][None], n_outputs=2), X)
+
+
+def test_a_single_row_that_does_not_fit_is_an_error():
+    def sums(_block):
+        raise torch.OutOfMemoryError("no memory")
+
+    with pytest.raises(MemoryError, match="cpu has too little memory left for .* of 2 features"):
+        TensorRows(X, (), place(CPU, torch.float64)).map_sum(sums)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # In a process of its own: the peak of this one's memory is whatever an earlier test took.
@@ -33,14 +34,18 @@ print(memory("VmHWM") - before)
 
 def memory_above_X(model, dtype):
     """Return the bytes that a fit of ``model`` (source) takes beside X of ``dtype``."""
-    script = SCRIPT.format(dtype=dtype, model=model)
+    return int(run(SCRIPT.format(dtype=dtype, model=model)))
+
+
+def run(script):
+    """Return what ``script`` prints, run in a process of its own."""
     # The C library's own default. Left to itself it raises the threshold as blocks are freed, and
     # then keeps some of those: the same fit took 48 MB once and 98 MB the next time.
     env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 * 2**10)}
     command = [sys.executable, "-c", script]
-    run = subprocess.run(command, capture_output=True, text=True, env=env)
-    assert run.returncode == 0, run.stderr
-    return int(run.stdout)
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 needs_proc = pytest.mark.skipif(
@@ -62,6 +67,39 @@ needs_proc = pytest.mark.skipif(
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_a_fit_of_50000_images_takes_at_most_half_of_their_float32(dtype, parameters, limit):
     assert memory_above_X(f"TorchLogisticClassifier({parameters})", dtype) < limit
+
+
+OUT_OF_CORE = """
+import resource
+import warnings
+import numpy as np
+from skorchless import TorchLogisticClassifier
+
+# Of memory that is the process's own: pages of the file are the kernel's to take back.
+resource.setrlimit(resource.RLIMIT_DATA, (1_500_000_000, 1_500_000_000))
+X = np.memmap({path!r}, "float32", "r", shape=({n_rows}, 784))
+y = np.arange({n_rows}) % 2
+warnings.simplefilter("ignore")  # of so few iterations
+clf = TorchLogisticClassifier(max_iter=5).fit(X, y)
+print(clf.loss_curve_[0] - clf.loss_curve_[-1], clf.score(X, y))
+"""
+
+
+@pytest.mark.slow
+@needs_proc
+def test_a_file_of_4_GB_is_fitted_in_less_than_1_5_GB(tmp_path):
+    n_rows, rows_at_once = 1_280_000, 64_000
+    block = np.random.default_rng(0).standard_normal((rows_at_once, 784), dtype=np.float32)
+    block[1::2, 0] += 2.0  # class 1
+    path = tmp_path / "rows.f32"
+    with path.open("wb") as file:
+        for _ in range(n_rows // rows_at_once):
+            block.tofile(file)
+    assert path.stat().st_size > 4e9
+    gain, score = map(float, run(OUT_OF_CORE.format(path=str(path), n_rows=n_rows)).split())
+    path.unlink()
+    assert gain > 0
+    assert score > 0.8  # the best there is: 0.841
 
 
 @pytest.mark.slow

@@ -1,0 +1,64 @@
+"""Rows that are read block by block give what the same rows give on the device."""
+
+import pytest
+import torch
+from problems import CPU
+
+from skorchless._engine import rows, streamed_rows
+from skorchless._engine.blocks import scores
+from skorchless._engine.containers import rows_of
+from skorchless._engine.placement import place
+from skorchless._engine.rows import TensorRows
+from skorchless._engine.streamed_rows import StreamedRows
+
+X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+CODES = torch.arange(40) % 3
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(rows, "CPU_PART_BYTES", 1)
+    monkeypatch.setattr(rows, "GPU_BLOCK_BYTES", 1)
+    monkeypatch.setattr(rows, "MIN_PART_ROWS", 7)
+
+
+@pytest.mark.parametrize("values", [X, X.float(), (10 * X).to(torch.uint8), X.to(torch.bfloat16)])
+def test_streamed_rows_are_those_of_the_tensor(values):
+    assert_same_rows(values, place(CPU, torch.float64))
+
+
+@pytest.mark.gpu
+def test_a_gpu_reads_them_through_pinned_memory(cuda):
+    assert_same_rows(X, place(cuda, torch.float64))
+    assert_same_rows((10 * X).to(torch.uint8), place(cuda, torch.float32))
+
+
+def assert_same_rows(values, placement):
+    whole, streamed = (kind(values, (CODES,), placement) for kind in (TensorRows, StreamedRows))
+    W = X[:2].to(placement.device, placement.dtype)
+
+    def of_block(block, codes):
+        return (scores(block, W) * codes.view(len(scores(block, W)), 1, -1)).sum(2), block.sum(0)
+
+    index = torch.tensor([39, 0, 5, 5], device=placement.device)
+    features = torch.tensor([2, 0], device=placement.device)
+    torch.testing.assert_close(streamed.map_sum(of_block), whole.map_sum(of_block))
+    for append_one in (True, False):
+        expected = whole.take(index, append_one=append_one)
+        torch.testing.assert_close(streamed.take(index, append_one=append_one), expected)
+    torch.testing.assert_close(streamed.thin(3).take(index[1:]), whole.thin(3).take(index[1:]))
+    for part in (streamed, whole):
+        selected = part.select_features(features)
+        (total,) = part.beside(selected).map_sum(lambda _X, _codes, other: (other.sum(0),))
+        torch.testing.assert_close(total, values.to(total)[:, features].sum(0))
+    assert streamed._X.data_ptr() == values.data_ptr()
+
+
+def test_what_does_not_fit_on_a_gpu_is_streamed(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (X.nbytes, 10**9))
+    device = torch.device("cuda:0")
+    assert not streamed_rows.fits(X, device)
+    assert streamed_rows.fits(X[:25], device)
+    assert streamed_rows.fits(X, CPU)
+    monkeypatch.setattr("skorchless._engine.containers.fits", lambda _X, _device: False)
+    assert type(rows_of(X.numpy(), (), place(CPU, torch.float64))) is StreamedRows
