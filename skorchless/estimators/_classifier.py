@@ -348,6 +348,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
                 self, train, classes, (X_val, y_val), placement, rng
             )
             objective = build_objective(train, classes, self, placement)
+            del train  # so that a cluster does not hold it beside the rows made of it
             W = first_weights(self, objective, classes)
             solver = build_solver(self, objective, W, rng)
             history = self._drive(solver, classes, placement.dtype, validation, given)

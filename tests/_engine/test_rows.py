@@ -1,5 +1,7 @@
 """Rows: a function mapped over blocks and added up, without a copy of X."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -132,6 +134,15 @@ def test_a_block_that_does_not_fit_is_halved_until_it_does():
     torch.testing.assert_close(total, X.sum(0))
     assert seen == X[:, 0].tolist()
     torch.testing.assert_close(placed.map_rows(lambda b: sums(b)[0][None], n_outputs=2), X)
+
+
+def test_of_a_view_its_own_rows_alone_are_sent():
+    whole = torch.zeros(10_000, 2).double()
+    thinned = TensorRows(whole, (whole[:, 0],), place(CPU, torch.float64)).thin(1000)
+    sent = pickle.dumps(thinned)
+    assert len(sent) < 5_000
+    index = torch.arange(10)
+    torch.testing.assert_close(pickle.loads(sent).take(index), thinned.take(index))
 
 
 def test_a_single_row_that_does_not_fit_is_an_error():
