@@ -20,7 +20,9 @@ templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skorchless"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
-html_sidebars = {name: [] for name in ("index", "start", "grid", "benchmarks", "changelog")}
+# Only the reference has a second level to list.
+PAGES = ("index", "start", "grid", "sparse", "data", "scaling", "benchmarks", "changelog")
+html_sidebars = {name: [] for name in PAGES}
 
 autosummary_generate = True
 autodoc_typehints = "none"

@@ -309,16 +309,18 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
-            Training samples: an array, a frame, or a tensor on any device, used as it is.
-        y : {array-like, tensor} of shape (n_samples,)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
+            Training samples: an array, a frame, or a tensor on any device, used as it is; or
+            a Dask array or frame, fitted where its partitions live, with ``y`` and
+            ``sample_weight`` of the same partitions.
+        y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels: numbers or strings, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples; None weighs all alike.
-        X_val : {array-like, sparse matrix, tensor} of shape (n_val, n_features), default=None
+        X_val : {array-like, sparse, tensor, Dask} of shape (n_val, n_features), default=None
             Validation samples, scored after each iteration. In a ``Pipeline``, transform
             them as ``X`` is with ``Pipeline(..., transform_input=["X_val"])``.
-        y_val : {array-like, tensor} of shape (n_val,), default=None
+        y_val : {array-like, tensor, Dask collection} of shape (n_val,), default=None
             The labels of ``X_val``.
 
         Returns
@@ -370,9 +372,9 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             A chunk of the training samples.
-        y : {array-like, tensor} of shape (n_samples,)
+        y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,), default=None
             All labels that any chunk may have; needed in the first call.

@@ -259,9 +259,11 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
-            Training samples: an array, a frame, or a tensor on any device, used as it is.
-        y : {array-like, tensor} of shape (n_samples,)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
+            Training samples: an array, a frame, or a tensor on any device, used as it is; or
+            a Dask array or frame, fitted where its partitions live, with ``y`` and
+            ``sample_weight`` of the same partitions.
+        y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels: numbers or strings, at least two different ones.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples, in fits, and in scores where the scorer takes
@@ -344,9 +346,9 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The samples.
-        y : {array-like, tensor} of shape (n_samples,)
+        y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Their weights, for a scorer that takes them.

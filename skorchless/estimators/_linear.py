@@ -46,7 +46,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -54,7 +54,8 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
             ``X @ coef_.T + intercept_``. With two classes, the score of ``classes_[1]``,
             which is predicted where it is above 0. A tensor on the device of ``X`` where
-            ``X`` is one and scikit-learn's ``array_api_dispatch`` is on.
+            ``X`` is one and scikit-learn's ``array_api_dispatch`` is on. For a Dask collection a
+            lazy Dask array.
         """
         scores = self._scores(X)  # (N, K)
         return _to_output(scores[:, 0] if scores.shape[1] == 1 else scores, X)
@@ -65,14 +66,15 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The samples.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
             Entries of ``classes_``. A tensor on the device of ``X`` where ``X`` is one,
-            ``array_api_dispatch`` is on and the classes are numbers.
+            ``array_api_dispatch`` is on and the classes are numbers; a lazy Dask array for a
+            Dask collection.
         """
         scores = self._scores(X)  # (N, K)
         codes = (scores[:, 0] > 0).long() if scores.shape[1] == 1 else scores.argmax(1)
@@ -86,14 +88,15 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The samples.
 
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
             The log-softmax of the scores, finite even where the probability underflows.
-            Columns are in the order of ``classes_``; a tensor as `decision_function` says.
+            Columns are in the order of ``classes_``; a tensor or a Dask array as
+            `decision_function` says.
         """
         return _to_output(log_proba(self._scores(X).T).T, X)
 
@@ -103,14 +106,14 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The samples.
 
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            Rows sum to 1. Columns are in the order of ``classes_``; a tensor as
-            `decision_function` says.
+            Rows sum to 1. Columns are in the order of ``classes_``; a tensor or a Dask array
+            as `decision_function` says.
         """
         return _to_output(log_proba(self._scores(X).T).exp().T, X)
 
@@ -119,9 +122,9 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The samples.
-        y : {array-like, tensor} of shape (n_samples,)
+        y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Their weights.

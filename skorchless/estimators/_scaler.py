@@ -110,7 +110,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The training matrix.
         y : None
             Ignored.
@@ -130,7 +130,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             A chunk of the training matrix.
         y : None
             Ignored.
@@ -152,12 +152,12 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The samples.
 
         Returns
         -------
-        X_new : {ndarray, sparse matrix, tensor} of shape (n_samples, n_features)
+        X_new : {ndarray, sparse matrix, tensor, Dask array} of shape (n_samples, n_features)
             The standardised samples, float32 or float64, of the kind that ``X`` is.
         """
         return self._rewritten(X, self._standardise)
@@ -168,12 +168,12 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             Standardised samples.
 
         Returns
         -------
-        X_original : {ndarray, sparse matrix, tensor} of shape (n_samples, n_features)
+        X_original : {ndarray, sparse matrix, tensor, Dask array} of shape (n_samples, n_features)
             The samples in their own unit, float32 or float64.
         """
         return self._rewritten(X, self._restore)
