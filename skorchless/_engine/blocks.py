@@ -91,7 +91,8 @@ def extremes(X: Block) -> Tensor:
 
 @extremes.register
 def _(X: csr_array) -> Tensor:
-    return torch.from_numpy(np.stack([X.min(axis=0).toarray(), X.max(axis=0).toarray()]))
+    # Raveled: older SciPy has a row of a matrix for it.
+    return torch.from_numpy(np.stack([f(axis=0).toarray().ravel() for f in (X.min, X.max)]))
 
 
 @singledispatch

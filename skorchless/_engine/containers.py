@@ -12,9 +12,9 @@ import torch
 from scipy.sparse import csr_array, issparse
 
 from skorchless._engine.placement import Placement, as_tensor
-from skorchless._engine.rows import Rows, TensorRows
+from skorchless._engine.rows import Rows
 from skorchless._engine.sparse_rows import CSRRows
-from skorchless._engine.streamed_rows import StreamedRows, fits
+from skorchless._engine.streamed_rows import device_rows
 
 
 @singledispatch
@@ -22,5 +22,4 @@ def rows_of(X: Any, columns: tuple[torch.Tensor, ...], placement: Placement) -> 
     """Return the rows of ``X`` (N, P), an array, a tensor or a SciPy matrix in CSR format."""
     if issparse(X):
         return CSRRows(csr_array(X), columns, placement)
-    X = as_tensor(X)
-    return (TensorRows if fits(X, placement.device) else StreamedRows)(X, columns, placement)
+    return device_rows(as_tensor(X), columns, placement)

@@ -239,7 +239,9 @@ def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
 
     The rows have the weights of one fold, (N, 1).
     """
-    W_block, sum_dtype = W.to(rows.placement.dtype), rows.placement.sum_dtype
+    # Validation rows may be elsewhere than those that are fitted.
+    W_block = W.to(rows.placement.device, rows.placement.dtype)
+    sum_dtype = rows.placement.sum_dtype
 
     def block_sums(X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         log_p = log_proba(scores(X, W_block).movedim(0, 1).flatten(1))  # (classes, B)

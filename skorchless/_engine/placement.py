@@ -102,6 +102,11 @@ def place(device: torch.device, dtype: torch.dtype) -> Placement:
     return Placement(device, dtype, sum_dtype)
 
 
+def place_beside(X: Any, placement: Placement) -> Placement:
+    """Return ``placement`` for other rows ``X``: the CPU where their kind is computed there."""
+    return place(torch.device("cpu"), placement.dtype) if _cpu_kind(X) else placement
+
+
 def as_tensor(array: Any) -> torch.Tensor:
     """Return ``array`` as a tensor that shares its memory wherever torch can read it."""
     if isinstance(array, torch.Tensor):

@@ -86,7 +86,8 @@ class LocalRows(Rows):
         self.placement = placement
         self.n_rows, self.n_features = X.shape
         self._X = X
-        self._columns = columns
+        self._columns = tuple(_to_device(column, placement.device) for column in columns)
+        self._max_rows = self.n_rows  # of a block: fewer once one has not fit
 
     def map_reduce(
         self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
@@ -131,14 +132,14 @@ class LocalRows(Rows):
 
     def _results(self, function: Callable[..., Any], n_outputs: int) -> Iterator[Any]:
         """Yield what ``function`` returns for each block, of half the rows where memory ends."""
-        step, start = self._block_rows(n_outputs), 0
+        step, start = min(self._block_rows(n_outputs), self._max_rows), 0
         while start < self.n_rows:
             result = self._result(function, slice(start, start + step))
             if result is not None:
                 start += step
                 yield result
             elif step > 1:
-                step //= 2
+                self._max_rows = step = step // 2
             else:
                 raise MemoryError(
                     f"{self.placement.device} has too little memory left for the scores and "
@@ -153,9 +154,13 @@ class LocalRows(Rows):
         except torch.OutOfMemoryError:
             return None
 
-    @abstractmethod
     def _block_rows(self, n_outputs: int) -> int:
-        """Return the number of rows of a block."""
+        """Return the number of rows of a block, the same for each core."""
+        on_cpu = self.placement.device.type == "cpu"
+        part_bytes = CPU_PART_BYTES if on_cpu else GPU_BLOCK_BYTES
+        row_bytes = max(self.n_features, n_outputs) * self.placement.dtype.itemsize
+        n_parts = n_cores(self.placement.device)
+        return n_parts * max(MIN_PART_ROWS, part_bytes // row_bytes)
 
     @abstractmethod
     def __getitem__(self, rows: slice) -> Block:
@@ -166,7 +171,6 @@ class TensorRows(LocalRows):
     """Rows of a tensor ``X`` (N, P); ``columns`` are tensors whose first axis is N."""
 
     def __init__(self, X: Tensor, columns: tuple[Any, ...], placement: Placement) -> None:
-        columns = tuple(_to_device(column, placement.device) for column in columns)
         super().__init__(X.to(placement.device), columns, placement)
 
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
@@ -189,14 +193,6 @@ class TensorRows(LocalRows):
         # Not index_select, which takes seven times as long for a hundred of 5,000 columns.
         X = self._X.gather(1, features.expand(self.n_rows, -1))
         return TensorRows(X, self._columns, self.placement)
-
-    def _block_rows(self, n_outputs: int) -> int:
-        """Return the number of rows of a block, the same for each core."""
-        on_cpu = self.placement.device.type == "cpu"
-        part_bytes = CPU_PART_BYTES if on_cpu else GPU_BLOCK_BYTES
-        row_bytes = max(self.n_features, n_outputs) * self.placement.dtype.itemsize
-        n_parts = n_cores(self.placement.device)
-        return n_parts * max(MIN_PART_ROWS, part_bytes // row_bytes)
 
     def __getitem__(self, rows: slice) -> Tensor:
         """Return some rows of X (B, P), converted."""

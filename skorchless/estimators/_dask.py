@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 import dask
 import dask.array as da
 import numpy as np
+import pandas as pd
 from dask.delayed import Delayed, delayed
 from scipy.sparse import issparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -28,39 +30,77 @@ from skorchless.estimators._samples import Samples
 
 
 def read_dask_samples(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool, **options: Any
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
 ) -> DaskSamples:
-    """Return the samples of Dask collections, each partition read and checked by a worker.
+    """Return the samples of Dask collections, each partition read and checked by a worker."""
+    # Persisted: read and converted once, and anew where a worker is lost.
+    parts = dask.persist(*_read_tasks(estimator, X, y, sample_weight, reset=reset))
+    facts = dask.compute(*(_describe(part) for part in parts))
+    _check_totals(facts, n_features=X.shape[1])
+    filled = [(part, fact) for part, fact in zip(parts, facts, strict=True) if fact.n_samples]
+    parts, facts = zip(*filled, strict=True)
+    return DaskSamples(parts, facts, n_features=X.shape[1])
 
-    ``options`` are those of scikit-learn's ``check_array`` for X. Without ``y`` labels are 0.
+
+def map_dask_samples(
+    function: Callable[..., Any],
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    reset: bool,
+    **options: Any,
+) -> tuple[int, list[Any]]:
+    """Return the number of samples, and what ``function`` returns for each partition's.
+
+    It gets X, labels, zeros where ``y`` is None, and weights. A partition is gone when it has
+    returned. ``options`` are those of scikit-learn's ``check_array`` for X.
     """
+    tasks = _read_tasks(estimator, X, y, sample_weight, reset=reset, **options)
+    function = delayed(function, pure=False, traverse=False)
+    facts, results = zip(
+        *dask.compute(*(_describe_and_map(function, task) for task in tasks)), strict=True
+    )
+    _check_totals(facts, n_features=X.shape[1])
+    filled = [result for result, fact in zip(results, facts, strict=True) if fact.n_samples]
+    return sum(fact.n_samples for fact in facts), filled
+
+
+def _check_totals(facts: Sequence[Facts], n_features: int) -> None:
+    """Raise where there is no sample in any partition, or none with a weight."""
+    if not any(fact.n_samples for fact in facts):
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape=(0, {n_features})) while a minimum of 1 is "
+            "required."
+        )
+    if not any(fact.weight for fact in facts):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+
+
+def _read_tasks(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool, **options: Any
+) -> list[Delayed]:
+    """Return the tasks that read the partitions as samples."""
     _check_features(estimator, X, reset=reset)
     partitions = _partitions(X)
     columns = [
-        _column_partitions(X, column, name)
+        _column_partitions(X, len(partitions), column, name)
         for name, column in (("y", y), ("sample_weight", sample_weight))
     ]
-    parts = [
+    return [
         _read_partition(number, *of_part, options)
         for number, of_part in enumerate(zip(partitions, *columns, strict=True))
     ]
-    # Persisted: read and converted once, and anew where a worker is lost.
-    parts = dask.persist(*parts)
-    facts = dask.compute(*(_describe(part) for part in parts))
-    samples = [(part, fact) for part, fact in zip(parts, facts, strict=True) if fact.n_samples]
-    if not samples:
-        raise ValueError(
-            f"Found array with 0 sample(s) (shape=(0, {X.shape[1]})) while a minimum of 1 is "
-            "required."
-        )
-    if not any(fact.weight for _, fact in samples):
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    filled, facts = zip(*samples, strict=True)
-    return DaskSamples(filled, facts, n_features=X.shape[1])
 
 
 def _check_features(estimator: Any, X: Any, *, reset: bool) -> None:
     """Raise where features are not those of a fit before, or not whole in each partition."""
+    if not hasattr(X, "_meta") or not hasattr(X, "ndim"):
+        raise TypeError(
+            f"X is a Dask {type(X).__name__}; pass a Dask array or data frame, from its "
+            "to_dataframe() for instance."
+        )
     if X.ndim != 2:
         raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: {X!r}")
     if isinstance(X, da.Array):
@@ -77,18 +117,22 @@ def _check_features(estimator: Any, X: Any, *, reset: bool) -> None:
 
 def _partitions(collection: Any) -> list[Delayed]:
     """Return the partitions of an array or a data frame, in their order."""
-    return list(np.ravel(collection.to_delayed()))
+    parts = np.ravel(collection.to_delayed())
+    if len(parts) != collection.npartitions:
+        # Dask has merged some, those of a parquet file of which few columns are read, and of X
+        # others than of y.
+        parts = np.ravel(collection.to_delayed(optimize_graph=False))
+    return list(parts)
 
 
-def _column_partitions(X: Any, column: Any, name: str) -> list[Any]:
+def _column_partitions(X: Any, n_partitions: int, column: Any, name: str) -> list[Any]:
     """Return the partitions of a column of ``X``, of the same rows as those of X."""
-    n_partitions = len(_partitions(X))
     if column is None:
         return [None] * n_partitions
     if not is_dask(column):
         raise TypeError(
-            f"X is a Dask collection, and {name} must be one too, with the same partitions; got "
-            f"{type(column).__name__}. dask.array.from_array({name}, chunks=X.chunks[0]) is one."
+            f"X is a Dask collection, and {name} must be one too, of the same partitions; got "
+            f"{type(column).__name__}."
         )
     arrays = isinstance(X, da.Array) and isinstance(column, da.Array)
     if arrays and not np.isnan([X.shape[0], column.shape[0]]).any():
@@ -111,6 +155,8 @@ def _read_partition(
     options = {"accept_sparse": "csr", "dtype": READABLE_DTYPES, **options}
     X = check_array(X, ensure_min_samples=0, input_name="X", **options)
     y = np.zeros(X.shape[0]) if y is None else column_or_1d(y)
+    if pd.isna(y).any():
+        raise ValueError("Input y contains NaN.")
     n_rows = {"X": X.shape[0], "y": len(y)}
     if sample_weight is None:
         sample_weight = np.ones(len(y))
@@ -121,7 +167,9 @@ def _read_partition(
         counts = ", ".join(f"{n} in {name}" for name, n in n_rows.items())
         raise ValueError(f"Partition {number} has inconsistent numbers of rows: {counts}.")
     if len(y):
-        check_classification_targets(y)
+        # A few labels tell their kind. Each twice and more: those of a partition may all differ,
+        # which scikit-learn would warn of.
+        check_classification_targets(np.repeat(np.unique(y)[:100], 3))
         sample_weight = check_sample_weight(sample_weight, len(y), allow_all_zero=True)
     return Samples(X, y, sample_weight)
 
@@ -138,6 +186,18 @@ class Facts:
 
 @delayed(pure=False)
 def _describe(part: Samples) -> Facts:
+    """Return the facts of a partition."""
+    return _facts_of(part)
+
+
+@delayed(pure=False)
+def _describe_and_map(function: Callable[..., Any], part: Samples) -> tuple[Facts, Any]:
+    """Return the facts of a partition, and what ``function`` returns for it."""
+    result = function(part.X, part.labels, part.weights) if part.n_samples else None
+    return _facts_of(part), result
+
+
+def _facts_of(part: Samples) -> Facts:
     """Return the facts of a partition."""
     return Facts(part.n_samples, part.X.dtype, part.classes(), float(part.weights.sum()))
 
@@ -214,13 +274,19 @@ def map_lazily(estimator: Any, method: str, X: Any) -> da.Array:
     """Return what ``method`` of ``estimator`` gives for each partition of X, once computed."""
     check_is_fitted(estimator)
     _check_features(estimator, X, reset=False)
+    if method == "transform" and _get_output_config(method, estimator)["dense"] != "default":
+        raise ValueError(
+            "A Dask collection is transformed to a Dask array: set_output(transform='default')."
+        )
+    estimator = _frozen(estimator)
+    partitions = _partitions(X)
     if isinstance(X, da.Array):
-        kind = type(X._meta) if issparse(X._meta) else np.zeros
-        known, one = X.chunks[0], kind((1, X.shape[1]), dtype=X.dtype)
+        make_row = type(X._meta) if issparse(X._meta) else np.zeros
+        lengths, row = X.chunks[0], make_row((1, X.shape[1]), dtype=X.dtype)
     else:
-        known, one = [np.nan] * X.npartitions, X._meta_nonempty
+        lengths, row = [np.nan] * len(partitions), X._meta_nonempty.iloc[:1]
     # What is given for a row tells the dtype, and the shape of the others.
-    example = getattr(estimator, method)(one)
+    example = getattr(estimator, method)(row)
     model = delayed(estimator, pure=False, traverse=False)
     blocks = [
         da.from_delayed(
@@ -228,9 +294,20 @@ def map_lazily(estimator: Any, method: str, X: Any) -> da.Array:
             (n_rows, *example.shape[1:]),
             meta=example[:0],
         )
-        for part, n_rows in zip(_partitions(X), known, strict=True)
+        for part, n_rows in zip(partitions, lengths, strict=True)
     ]
     return da.concatenate(blocks, allow_unknown_chunksizes=True)
+
+
+def _frozen(estimator: Any) -> Any:
+    """Return a copy of ``estimator`` as it is now, with what its predictions need alone."""
+    # It is computed with later, when the original may have been fitted to something else. Its
+    # callbacks, the optimiser's state and the coefficients of a grid stay here.
+    frozen = copy(estimator)
+    for name in list(vars(frozen)):
+        if name.startswith("_") or name == "coefs_paths_":
+            delattr(frozen, name)
+    return frozen
 
 
 def _map_partition(estimator: Any, method: str, X: Any, example: Array) -> Array:
@@ -238,27 +315,17 @@ def _map_partition(estimator: Any, method: str, X: Any, example: Array) -> Array
     return getattr(estimator, method)(X) if X.shape[0] else example[:0]
 
 
-def map_samples(function: Callable[[Any, Array], Any], samples: DaskSamples) -> tuple[Any, ...]:
-    """Return what ``function(X, weights)`` returns for each partition."""
-    task = delayed(function, pure=False, traverse=False)
-    results: tuple[Any, ...] = dask.compute(
-        *(task(part.X, part.weights) for part in samples.parts)
-    )
-    return results
-
-
 def accuracy(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
     """Return the weighted fraction of samples whose label is predicted, counted by partition."""
     check_is_fitted(estimator)
-    samples = read_dask_samples(estimator, X, y, sample_weight, reset=False)
-    nameless = copy(estimator)  # names are checked, and samples have none
+    nameless = _frozen(estimator)  # names are checked beforehand, and samples have none
     vars(nameless).pop("feature_names_in_", None)
-    model = delayed(nameless, pure=False, traverse=False)
-    hits = dask.compute(*(_weigh_hits(model, part) for part in samples.parts))
-    return float(sum(hits) / sum(fact.weight for fact in samples.facts))
+    count = partial(_weigh_hits, nameless)
+    _, counts = map_dask_samples(count, estimator, X, y, sample_weight, reset=False)
+    hits, total = np.sum(counts, axis=0)
+    return float(hits / total)
 
 
-@delayed(pure=False)
-def _weigh_hits(estimator: Any, part: Samples) -> float:
-    """Return the weight of the samples whose label is predicted."""
-    return float(part.weights @ (estimator.predict(part.X) == part.labels))
+def _weigh_hits(estimator: Any, X: Any, labels: Array, weights: Array) -> tuple[float, float]:
+    """Return the weight of the samples whose label is predicted, and that of all."""
+    return float(weights @ (estimator.predict(X) == labels)), float(weights.sum())

@@ -14,7 +14,7 @@ import torch
 
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import Placement
-from skorchless.estimators._inputs import Array, weigh_classes
+from skorchless.estimators._inputs import Array, encode_known_labels, weigh_classes
 from skorchless.estimators._problem import AnySamples
 
 
@@ -77,9 +77,10 @@ def build_problem(
     samples: AnySamples, classes: Array, class_weight: Any, placement: Placement
 ) -> Problem:
     """Return what all candidates share, of samples with labels among ``classes``."""
-    samples, weights = samples.encode(classes, "y"), samples.weights
-    by_class = weigh_classes(class_weight, classes, samples.class_totals(len(classes)))
-    return Problem(samples, weights * by_class[samples.labels], by_class, placement)
+    encoded = samples.encode(classes, "y")
+    by_class = weigh_classes(class_weight, classes, encoded.class_totals(len(classes)))
+    codes = encode_known_labels(samples.labels, classes, "y")
+    return Problem(encoded, samples.weights * by_class[codes], by_class, placement)
 
 
 def fold_counts(grid: Grid) -> Array:

@@ -5,6 +5,7 @@ The estimators call it. A tensor stays a tensor on its device; everything else b
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -96,8 +97,9 @@ def _check_tensor_values(
 
 
 def is_dask(array: Any) -> bool:
-    """Return whether ``array`` is a Dask collection, by Dask's protocol and without Dask."""
-    return hasattr(array, "__dask_graph__")
+    """Return whether ``array`` is a Dask collection; there is none before Dask is imported."""
+    dask = sys.modules.get("dask")
+    return dask is not None and dask.is_dask_collection(array)
 
 
 def to_numpy(array: Any) -> Any:

@@ -19,6 +19,7 @@ from skorchless._engine.placement import (
     Placement,
     dtype_of,
     place,
+    place_beside,
     resolve_device,
     resolve_dtype,
 )
@@ -81,6 +82,7 @@ def set_validation_aside(
         return train, None
     stops = estimator.early_stopping
     patience = Patience(estimator.tol, estimator.n_iter_no_change) if stops else None
+    placement = place_beside(validation.X, placement)
     rows = validation.rows(placement, np.ones(len(classes)), unit=np.ones(1))
     return train, Validation(rows, patience)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -186,14 +186,6 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _check_kind(self, X: Any) -> None:
-        """Raise for sparse input where a mean is subtracted."""
-        if sparse.issparse(X) and self.with_mean:
-            raise ValueError(
-                "Cannot center sparse matrices: pass `with_mean=False` instead. Subtracting a "
-                "mean would fill in every zero."
-            )
-
     def _learn(self, X: Any, sample_weight: Any, seen: Moments, n_seen: int) -> Self:
         """Set the fitted attributes to what was ``seen`` and ``X`` together."""
         with fitted_state_kept_on_error(self):
@@ -210,24 +202,22 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         """Return the number of samples in ``X``, and the moments of its entries."""
         if is_dask(X):
             # Imported where it is used: Dask is optional.
-            from skorchless.estimators._dask import map_samples, read_dask_samples
+            from skorchless.estimators._dask import map_dask_samples
 
-            samples = read_dask_samples(self, X, None, sample_weight, reset=reset, **ACCEPTED)
-            return samples.n_samples, reduce(merge, map_samples(self._moments_of, samples))
+            of_part = partial(_moments_of_partition, self.with_mean)
+            n_samples, moments = map_dask_samples(
+                of_part, self, X, None, sample_weight, reset=reset, **ACCEPTED
+            )
+            return n_samples, reduce(merge, moments)
         X = check_X(self, X, reset=reset, **ACCEPTED)
-        weights = check_sample_weight(sample_weight, X.shape[0])
-        return X.shape[0], self._moments_of(X, weights)
-
-    def _moments_of(self, X: Any, weights: Array) -> Moments:
-        """Return the moments of the entries of ``X``."""
-        self._check_kind(X)
-        return _moments_of(X, weights)
+        _check_kind(X, self.with_mean)
+        return X.shape[0], _moments_of(X, check_sample_weight(sample_weight, X.shape[0]))
 
     def _rewritten(self, X: Any, rewrite: Callable[[Any], None]) -> Any:
         """Return ``X`` as floats after ``rewrite`` has changed its values in place."""
         check_is_fitted(self)
         X = check_X(self, X, reset=False, **ACCEPTED)
-        self._check_kind(X)
+        _check_kind(X, self.with_mean)
         result = _as_own_floats(X, copy=self.copy)
         rewrite(result.data if sparse.issparse(result) else result)
         if X.dtype in KEPT_DTYPES or result.dtype in (np.float32, torch.float32):
@@ -269,6 +259,21 @@ def _as_own_floats(X: Any, *, copy: bool) -> Any:
     dtype = X.dtype if X.dtype in KEPT_DTYPES else np.result_type(X.dtype, np.float32)
     is_locked = not sparse.issparse(X) and not X.flags.writeable
     return X.astype(dtype, copy=copy or is_locked)
+
+
+def _check_kind(X: Any, with_mean: bool) -> None:
+    """Raise for sparse input where a mean is subtracted."""
+    if sparse.issparse(X) and with_mean:
+        raise ValueError(
+            "Cannot center sparse matrices: pass `with_mean=False` instead. Subtracting a "
+            "mean would fill in every zero."
+        )
+
+
+def _moments_of_partition(with_mean: bool, X: Any, _labels: Array, weights: Array) -> Moments:
+    """Return the moments of the entries of a partition."""
+    _check_kind(X, with_mean)
+    return _moments_of(X, weights)
 
 
 def _moments_of(X: Any, weights: Array) -> Moments:

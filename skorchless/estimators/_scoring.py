@@ -110,7 +110,8 @@ def score_folds(
         X_test, y_test = X[test], y[test]
         params = _check_method_params(X, score_params, indices=test)
         # One product for all candidates, (N, candidates * K).
-        known = score_rows(X_test, of_fold.flatten(0, 1), place(W.device, W.dtype))
+        # Cloned: a cluster would be sent the memory of all folds with a view of one.
+        known = score_rows(X_test, of_fold.flatten(0, 1).clone(), place(W.device, W.dtype))
         for (C, ratio), weights, known_scores in zip(
             penalties, torch.split(of_fold, 1), torch.split(known, W.shape[1], 1), strict=True
         ):

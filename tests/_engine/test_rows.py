@@ -133,6 +133,7 @@ def test_a_block_that_does_not_fit_is_halved_until_it_does():
     (total,) = placed.map_sum(sums)
     torch.testing.assert_close(total, X.sum(0))
     assert seen == X[:, 0].tolist()
+    assert placed._max_rows == 1  # the next pass does not try again
     torch.testing.assert_close(placed.map_rows(lambda b: sums(b)[0][None], n_outputs=2), X)
 
 

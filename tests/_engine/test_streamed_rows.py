@@ -54,11 +54,22 @@ def assert_same_rows(values, placement):
     assert streamed._X.data_ptr() == values.data_ptr()
 
 
-def test_what_does_not_fit_on_a_gpu_is_streamed(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (X.nbytes, 10**9))
-    device = torch.device("cuda:0")
-    assert not streamed_rows.fits(X, device)
-    assert streamed_rows.fits(X[:25], device)
+@pytest.mark.parametrize(("n_free", "n_kept", "is_whole"), [(8, 0, False), (8, 4, True)])
+def test_what_fits_beside_what_torch_has_left_over_lies_on_the_gpu(
+    n_free, n_kept, is_whole, monkeypatch
+):
+    # In eighths of X; torch holds 5 more, of which n_kept are left over from earlier fits.
+    unit = X.nbytes // 8
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (n_free * unit, 10**9))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: 5 * unit)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: (5 - n_kept) * unit)
+    assert streamed_rows.fits(X, torch.device("cuda")) == is_whole
     assert streamed_rows.fits(X, CPU)
-    monkeypatch.setattr("skorchless._engine.containers.fits", lambda _X, _device: False)
-    assert type(rows_of(X.numpy(), (), place(CPU, torch.float64))) is StreamedRows
+
+
+def test_what_does_not_fit_is_streamed_until_it_is_thin(monkeypatch):
+    monkeypatch.setattr(streamed_rows, "fits", lambda X, _device: len(X) < 20)
+    rows = rows_of(X.numpy(), (CODES,), place(CPU, torch.float64))
+    assert type(rows) is StreamedRows
+    assert type(rows.thin(2)) is StreamedRows
+    assert type(rows.thin(3)) is TensorRows

@@ -1,12 +1,15 @@
 """Dask collections are fitted where they are, to what the same samples give in memory."""
 
 import os
+import pickle
 import signal
+from threading import Lock
 
 import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
+from recorder import Recorder
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
@@ -19,9 +22,12 @@ from small_tables import standardized
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
 
 dask = pytest.importorskip("dask", reason="needs the extra dask")
+pytest.importorskip("dask.dataframe", reason="needs the extra dask")
+pytest.importorskip("distributed", reason="needs the extra dask")
 
 import dask.array as da  # noqa: E402
 import dask.dataframe as dd  # noqa: E402
+from dask.bag import from_sequence  # noqa: E402
 from distributed import Client, LocalCluster  # noqa: E402
 
 X, Y = standardized(load_iris)
@@ -120,6 +126,24 @@ def test_predictions_are_lazy_and_those_of_the_samples_in_memory(method, samples
         np.testing.assert_allclose(computed, expected, rtol=1e-5)
 
 
+def test_lazy_predictions_are_those_of_the_model_they_were_asked_of():
+    clf = TorchLogisticClassifier().fit(X, Y)
+    expected = clf.predict_proba(X)
+    found = clf.predict_proba(array(X))
+    clf.fit(-X, Y)
+    np.testing.assert_allclose(found.compute(), expected)
+
+
+def test_what_predicts_elsewhere_has_no_callback_and_no_state_of_a_fit():
+    clf = TorchLogisticClassifier(solver="adam", max_iter=2, random_state=0)
+    callback = Recorder()
+    callback.lock = Lock()  # which no process can send to another
+    clf.set_callbacks(callback).fit(X, Y).partial_fit(X, Y)
+    with pytest.raises(TypeError, match="pickle"):
+        pickle.dumps(clf)
+    pickle.dumps(clf.predict(array(X)))
+
+
 def refuse_all_but_one_row(clf, scores=TorchLogisticClassifier._scores):
     def one_row(self, X):
         assert len(X) == 1, "a partition was predicted before it was asked for"
@@ -170,6 +194,48 @@ def test_a_grid_chooses_the_same_penalty(cv, scoring):
     assert score == pytest.approx(found.score(X, NAMES, WEIGHTS))
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")  # of Dask's own
+def test_partitions_of_parquet_files_stay_those_of_both(tmp_path):
+    # Dask merges files of which few columns are read: here those of y, and not those of X.
+    table = FRAME.assign(**{f"more {j}": X[:, 0] for j in range(20)}, label=NAMES)
+    frame(table, 8).to_parquet(tmp_path)
+    rows = dd.read_parquet(tmp_path)
+    y = (rows["label"] == "setosa").astype(int)
+    found = clone(TIGHT).fit(rows.drop(columns="label"), y)
+    assert_same_model(found, clone(TIGHT).fit(table.drop(columns="label"), Y == 0))
+    few = rows[["a"]].fillna(0)
+    assert len(clone(TIGHT).fit(few, y).predict(few).compute()) == len(Y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_minibatches_are_those_of_the_samples_in_memory(solver):
+    clf = TorchLogisticClassifier(solver=solver, max_iter=2, random_state=0)
+    assert_same_model(clone(clf).fit(array(X), array(Y)), clone(clf).fit(X, Y))
+    stream = clf.partial_fit(array(X), array(Y), classes=[0, 1, 2])
+    expected = clone(clf).partial_fit(X, Y, classes=[0, 1, 2])
+    assert_same_model(stream, expected)
+
+
+def test_partitions_may_be_of_several_types():
+    blocks = [array(X[:70].astype(np.float32), (70,)), array(np.rint(X[70:]).astype(int), (80,))]
+    mixed = np.r_[X[:70].astype(np.float32), np.rint(X[70:])]
+    found = clone(TIGHT).fit(da.concatenate(blocks), array(Y, (70, 80)))
+    assert_same_model(found, clone(TIGHT).fit(mixed, Y))
+
+
+def test_columns_of_pandas_own_types_are_numbers():
+    typed = FRAME.astype({"a": "Float64", "b": "float32"})
+    found = clone(TIGHT).fit(frame(typed), frame(pd.Series(Y, dtype="Int64")))
+    assert_same_model(found, clone(TIGHT).fit(typed, Y))
+    assert found.predict(frame(typed)).compute().tolist() == found.predict(typed).tolist()
+
+
+def test_many_classes_in_small_partitions_warn_of_nothing():
+    y = np.arange(150) % 50
+    clf = TorchLogisticClassifier(max_iter=100, tol=0.1)
+    assert len(clf.fit(array(X, (30,) * 5), array(y, (30,) * 5)).classes_) == 50
+
+
 BAD = {
     "features in chunks": (
         (da.from_array(X, chunks=(50, 2)), array(Y)),
@@ -190,6 +256,14 @@ BAD = {
     "NaN": ((array(np.where(X > 1, np.nan, X)), array(Y)), (ValueError, "Input X contains NaN")),
     "one class": ((array(X), array(Y * 0)), (ValueError, "contains only one class")),
     "numbers to predict": ((array(X), array(X[:, 0])), (ValueError, "Unknown label type")),
+    "labels that are missing": (
+        (frame(FRAME), frame(pd.Series(np.where(NAMES == "setosa", None, NAMES)))),
+        (ValueError, "Input y contains NaN"),
+    ),
+    "a bag": (
+        (from_sequence([1, 2]), array(Y)),
+        (TypeError, "X is a Dask Bag; pass a Dask array or data frame"),
+    ),
     "words": (
         (frame(FRAME.assign(a="word")), frame(pd.Series(Y))),
         (ValueError, "could not convert string to float"),
@@ -260,6 +334,12 @@ def test_a_scaler_goes_on_from_partition_to_partition():
     assert scaler.n_samples_seen_ == 150
 
 
+def test_a_scaler_gives_arrays_alone():
+    scaler = GlobalStandardScaler().set_output(transform="pandas").fit(frame(FRAME))
+    with pytest.raises(ValueError, match="is transformed to a Dask array"):
+        scaler.transform(frame(FRAME))
+
+
 def test_a_scaler_keeps_sparse_partitions_sparse():
     samples = array(X).map_blocks(sparse.csr_matrix)
     with pytest.raises(ValueError, match="Cannot center sparse matrices"):
@@ -306,6 +386,8 @@ def test_two_workers_give_the_coefficients_of_one_process():
     samples = [array(values, N_DIGITS) for values in (DIGITS, OF_DIGITS, weights)]
     found = clone(clf).fit(*samples)
     assert_same_model(found, clone(clf).fit(DIGITS, OF_DIGITS, weights), atol=1e-5)
+    score = found.score(*samples)
+    assert score == pytest.approx(found.score(DIGITS, OF_DIGITS, weights), rel=1e-12)
     proba = found.predict_proba(samples[0])
     assert log_loss(OF_DIGITS, proba.compute()) == pytest.approx(
         log_loss(OF_DIGITS, found.predict_proba(DIGITS))

@@ -96,8 +96,11 @@ def test_a_file_of_4_GB_is_fitted_in_less_than_1_5_GB(tmp_path):
         for _ in range(n_rows // rows_at_once):
             block.tofile(file)
     assert path.stat().st_size > 4e9
-    gain, score = map(float, run(OUT_OF_CORE.format(path=str(path), n_rows=n_rows)).split())
-    path.unlink()
+    try:
+        printed = run(OUT_OF_CORE.format(path=str(path), n_rows=n_rows))
+    finally:
+        path.unlink()
+    gain, score = map(float, printed.split())
     assert gain > 0
     assert score > 0.8  # the best there is: 0.841
 

@@ -127,7 +127,16 @@ def test_a_pass_on_a_gpu_waits_for_nothing(cuda):
 def test_samples_larger_than_a_gpu_are_streamed(cuda, monkeypatch):
     from skorchless._engine import streamed_rows
 
+    read = []
+    to_device = streamed_rows.StreamedRows._to_device
+    monkeypatch.setattr(
+        streamed_rows.StreamedRows,
+        "_to_device",
+        lambda self, block: read.append(len(block)) or to_device(self, block),
+    )
     expected = TorchLogisticClassifier(tol=1e-6).fit(X, Y).coef_
+    assert not read
     monkeypatch.setattr(streamed_rows, "MAX_SHARE", 0.0)
     found = TorchLogisticClassifier(tol=1e-6, device=cuda).fit(X, Y).coef_
     np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert sum(read) > 10 * len(X)
