@@ -69,7 +69,8 @@ def measure(X, y):
 def main():
     """Print the table."""
     table = {}
-    sizes = [(10_000, 100), (1_000_000, 100), (4_000_000, 100), (10_000, 10_000)]
+    # Rows alone; weights alone.
+    sizes = [(10_000, 100), (1_000_000, 100), (4_000_000, 100), (160, 10_000), (160, 100_000)]
     for n_workers in (1, 2):
         with (
             LocalCluster(

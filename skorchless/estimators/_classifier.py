@@ -315,7 +315,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
             ``sample_weight`` of the same partitions.
         y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels: numbers or strings, at least two different ones.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Non-negative weights of the samples; None weighs all alike.
         X_val : {array-like, sparse, tensor, Dask} of shape (n_val, n_features), default=None
             Validation samples, scored after each iteration. In a ``Pipeline``, transform
@@ -378,7 +378,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
             Their labels.
         classes : array-like of shape (n_classes,), default=None
             All labels that any chunk may have; needed in the first call.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Non-negative weights of the samples.
 
         Returns

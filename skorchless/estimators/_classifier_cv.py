@@ -265,7 +265,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             ``sample_weight`` of the same partitions.
         y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels: numbers or strings, at least two different ones.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Non-negative weights of the samples, in fits, and in scores where the scorer takes
             them; None weighs all alike.
         **params : dict
@@ -350,7 +350,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             The samples.
         y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Their weights, for a scorer that takes them.
         **score_params : dict
             What else the scorer asks for, where scikit-learn's ``enable_metadata_routing`` is

@@ -126,7 +126,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
             The samples.
         y : {array-like, tensor, Dask collection} of shape (n_samples,)
             Their labels.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Their weights.
 
         Returns

@@ -114,7 +114,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             The training matrix.
         y : None
             Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Non-negative weights of the samples.
 
         Returns
@@ -134,7 +134,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             A chunk of the training matrix.
         y : None
             Ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Non-negative weights of the samples.
 
         Returns
@@ -158,7 +158,8 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         Returns
         -------
         X_new : {ndarray, sparse matrix, tensor, Dask array} of shape (n_samples, n_features)
-            The standardised samples, float32 or float64, of the kind that ``X`` is.
+            The standardised samples, float32 or float64, of the kind that ``X`` is; a lazy Dask
+            array for a Dask collection.
         """
         return self._rewritten(X, self._standardise)
 
