@@ -35,7 +35,7 @@ def read_dask_samples(
     """Return the samples of Dask collections, each partition read and checked by a worker."""
     # Persisted: read and converted once, and anew where a worker is lost.
     parts = dask.persist(*_read_tasks(estimator, X, y, sample_weight, reset=reset))
-    facts = dask.compute(*(_describe(part) for part in parts))
+    facts = dask.compute(*(delayed(Facts.of, pure=False)(part) for part in parts))
     _check_totals(facts, n_features=X.shape[1])
     filled = [(part, fact) for part, fact in zip(parts, facts, strict=True) if fact.n_samples]
     parts, facts = zip(*filled, strict=True)
@@ -119,7 +119,7 @@ def _partitions(collection: Any) -> list[Delayed]:
     """Return the partitions of an array or a data frame, in their order."""
     parts = np.ravel(collection.to_delayed())
     if len(parts) != collection.npartitions:
-        # Dask has merged some, those of a parquet file of which few columns are read, and of X
+        # Dask has merged some: of parquet files of which few columns are read, and so of X
         # others than of y.
         parts = np.ravel(collection.to_delayed(optimize_graph=False))
     return list(parts)
@@ -167,8 +167,8 @@ def _read_partition(
         counts = ", ".join(f"{n} in {name}" for name, n in n_rows.items())
         raise ValueError(f"Partition {number} has inconsistent numbers of rows: {counts}.")
     if len(y):
-        # A few labels tell their kind. Each twice and more: those of a partition may all differ,
-        # which scikit-learn would warn of.
+        # A few labels tell their kind. Repeated, because scikit-learn warns where most differ,
+        # as those of a small partition do.
         check_classification_targets(np.repeat(np.unique(y)[:100], 3))
         sample_weight = check_sample_weight(sample_weight, len(y), allow_all_zero=True)
     return Samples(X, y, sample_weight)
@@ -183,23 +183,17 @@ class Facts:
     classes: Array
     weight: float
 
-
-@delayed(pure=False)
-def _describe(part: Samples) -> Facts:
-    """Return the facts of a partition."""
-    return _facts_of(part)
+    @classmethod
+    def of(cls, part: Samples) -> Facts:
+        """Return the facts of a partition."""
+        return cls(part.n_samples, part.X.dtype, part.classes(), float(part.weights.sum()))
 
 
 @delayed(pure=False)
 def _describe_and_map(function: Callable[..., Any], part: Samples) -> tuple[Facts, Any]:
     """Return the facts of a partition, and what ``function`` returns for it."""
     result = function(part.X, part.labels, part.weights) if part.n_samples else None
-    return _facts_of(part), result
-
-
-def _facts_of(part: Samples) -> Facts:
-    """Return the facts of a partition."""
-    return Facts(part.n_samples, part.X.dtype, part.classes(), float(part.weights.sum()))
+    return Facts.of(part), result
 
 
 @dataclass(frozen=True)
