@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 
 import dask
 import numpy as np
@@ -114,7 +114,7 @@ class DaskRows(Rows):
         parts = dask.persist(*(part.select_features(chosen) for part in self._parts))
         return self._like(parts, self._lengths, len(features))
 
-    def beside(self, other: Self) -> Rows:
+    def beside(self, other: Any) -> Rows:
         """Return these rows with X of the same rows in ``other`` for one more column."""
         parts = [
             part.beside(of_other) for part, of_other in zip(self._parts, other._parts, strict=True)

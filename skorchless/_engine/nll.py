@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import Block, scores, to_dense, weighted_sum
+from skorchless._engine.blocks import Block, scores, squares_about, to_dense, weighted_sum
 
 
 def n_weight_rows(n_classes: int) -> int:
@@ -137,7 +137,7 @@ class NLL:
 
     def _score_hessian(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
         """Return the weighted second derivatives (M, K, K, B) of each row's NLL by its scores."""
-        p = self._proba(W, X)
+        p = self.proba(W, X)
         weights = self._of_models(weights)[:, None]  # (M, 1, B)
         if self.n_classes == 2:
             return (p * (1.0 - p) * weights)[:, None]
@@ -145,12 +145,37 @@ class NLL:
         curvature.diagonal(dim1=1, dim2=2).add_((p * weights).mT)
         return curvature
 
+    def hvp(self, V: Tensor, X: Block, weights: Tensor, proba: Tensor) -> Tensor:
+        """Return the products (M, K, D) of a block's Hessians with ``V`` (M, K, D).
+
+        ``proba`` (M, K, B) are the probabilities at the weights where the Hessians are.
+        """
+        change = scores(X, V.flatten(0, 1)).transpose(0, 1).reshape(proba.shape)
+        if self.n_classes == 2:
+            residual = proba * (1.0 - proba) * change
+        else:
+            residual = proba * (change - (proba * change).sum(1, keepdim=True))
+        residual = (residual * self._of_models(weights)[:, None]).flatten(0, 1)  # (M * K, B)
+        product = weighted_sum(X, residual[None])
+        if self.fit_intercept:
+            product = torch.cat([product, residual.sum(1, keepdim=True)], dim=1)
+        return product.view(V.shape)
+
+    def hessian_diagonal(self, X: Block, weights: Tensor, proba: Tensor) -> Tensor:
+        """Return the diagonals (M, K, D) of a block's Hessians, at ``proba`` (M, K, B)."""
+        curvature = (proba * (1.0 - proba) * self._of_models(weights)[:, None]).flatten(0, 1)
+        center = torch.zeros(X.shape[1], dtype=proba.dtype)
+        diagonal = torch.stack([squares_about(X, center, row) for row in curvature])
+        if self.fit_intercept:
+            diagonal = torch.cat([diagonal, curvature.sum(1, keepdim=True)], dim=1)
+        return diagonal.view(*proba.shape[:2], -1)
+
     def curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
         """Return the weighted second derivative (M, K, B) of each row's NLL by each score."""
-        p = self._proba(W, X)
+        p = self.proba(W, X)
         return p * (1.0 - p) * self._of_models(weights)[:, None]
 
-    def _proba(self, W: Tensor, X: Block) -> Tensor:
+    def proba(self, W: Tensor, X: Block) -> Tensor:
         """Return the probabilities (M, K, B) of each class, of the second one where K = 1."""
         of_models = scores(X, W.flatten(0, 1)).transpose(0, 1).reshape(*W.shape[:2], -1)
         if self.n_classes == 2:

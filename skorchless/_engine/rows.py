@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,6 +36,7 @@ class Rows(ABC):
     placement: Placement
     n_rows: int
     n_features: int
+    n_stored: int | None = None  # entries that a sparse X stores; None where X is dense
 
     def map_sum(self, function: BlockFunction, n_outputs: int = 1) -> tuple[Tensor, ...]:
         """Return the sums over row blocks of what ``function(X_block, *columns)`` returns.
@@ -71,8 +72,8 @@ class Rows(ABC):
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
 
     @abstractmethod
-    def beside(self, other: Self) -> Rows:
-        """Return these rows with X of the same rows in ``other`` for one more column."""
+    def beside(self, other: Any) -> Rows:
+        """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
 
     @abstractmethod
     def thin(self, every: int, first: int = 0) -> Rows:
@@ -107,8 +108,8 @@ class LocalRows(Rows):
         """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
         return torch.cat(list(self._results(function, n_outputs)))
 
-    def beside(self, other: Self) -> Rows:
-        """Return these rows with X of the same rows in ``other`` for one more column."""
+    def beside(self, other: Any) -> Rows:
+        """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
         return type(self)(self._X, (*self._columns, other), self.placement)
 
     def thin(self, every: int, first: int = 0) -> Rows:

@@ -23,6 +23,7 @@ class CSRRows(LocalRows):
 
     def __init__(self, X: csr_array, columns: tuple[Any, ...], placement: Placement) -> None:
         super().__init__(X, columns, placement)
+        self.n_stored = X.nnz
         self._dtype = np.dtype(str(placement.dtype).removeprefix("torch."))
 
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:

@@ -25,9 +25,10 @@ from skorchless._engine.curvature import grad_of_centred, weights_of_centred, we
 from skorchless._engine.metric import Metric, class_metric, shared_metric
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.descent import Point
+from skorchless._engine.solvers.hessian_products import HessianProducts, are_products_cheap
 from skorchless._engine.solvers.newton import is_newton_cheap
 from skorchless._engine.solvers.pairs import CurvaturePairs, apply_to_each
-from skorchless._engine.solvers.quadratic import Quadratic, minimize_quadratic
+from skorchless._engine.solvers.quadratic import Matrix, Quadratic, minimize_quadratic
 from skorchless._engine.solvers.refresh import Refresh
 
 # How far a step reduces the violation of the quadratic's optimality. That of an exact Hessian is
@@ -73,7 +74,9 @@ class ProximalDirections:
     def __init__(self, objective: PenalizedNLL, start: Point, hessian_worth: float = 1.0) -> None:
         self._objective = objective
         self._curvature: Curvature
-        if is_newton_cheap(objective, hessian_worth):
+        if are_products_cheap(objective, hessian_worth):
+            self._curvature = HessianCurvature(objective, by_products=True)
+        elif is_newton_cheap(objective, hessian_worth):
             self._curvature = HessianCurvature(objective)
         else:
             self._curvature = BFGSCurvature(objective, start)
@@ -100,19 +103,29 @@ class ProximalDirections:
 
 
 class HessianCurvature:
-    """The exact Hessian of each model."""
+    """The exact Hessian of each model, as a matrix or by its products with sparse rows."""
 
     mean = None
     reduction = HESSIAN_REDUCTION
 
-    def __init__(self, objective: PenalizedNLL) -> None:
+    def __init__(self, objective: PenalizedNLL, *, by_products: bool = False) -> None:
         self._objective = objective
+        self._by_products = by_products
         rounding = torch.finfo(objective.rows.placement.dtype).eps
         self._ridge = max(MIN_RIDGE, ROUNDING_FACTOR * rounding)
 
     def at(self, point: Point) -> Quadratic:
         """Return the quadratic at ``point``."""
-        hessian = self._objective.hessian(point.W)  # (M, K * D, K * D)
+        B: Matrix
+        if self._by_products:
+            B = HessianProducts.at(self._objective, point.W, self._ridge)
+        else:
+            B = self._matrix(point.W)
+        return Quadratic(point.W.flatten(1), point.grad.flatten(1), B)
+
+    def _matrix(self, W: Tensor) -> DenseMatrix:
+        """Return the Hessians at ``W`` (M, K, D) as they are."""
+        hessian = self._objective.hessian(W)  # (M, K * D, K * D)
         # Squares of features may overflow, and p * (1 - p) underflow; the gradient alone then
         # has to do.
         is_known = hessian.isfinite().flatten(1).all(1) & hessian.flatten(1).any(1)
@@ -120,7 +133,7 @@ class HessianCurvature:
         hessian = torch.where(is_known[:, None, None], hessian, identity)
         diagonal = hessian.diagonal(dim1=1, dim2=2)
         diagonal.mul_(1.0 + self._ridge).add_(self._ridge * diagonal.amax(1, keepdim=True))
-        return Quadratic(point.W.flatten(1), point.grad.flatten(1), DenseMatrix(hessian))
+        return DenseMatrix(hessian)
 
     def forget(self, models: Tensor) -> None:
         """Drop nothing: each Hessian stands alone."""

@@ -1,0 +1,84 @@
+"""Products with the Hessian of sparse rows are those of the Hessian."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from problems import CPU, make_objective, random_weights
+from scipy import sparse
+
+from skorchless._engine import sparse_rows
+from skorchless._engine.placement import place
+from skorchless._engine.solvers import proximal
+from skorchless._engine.solvers.full_batch import minimize_full_batch
+from skorchless._engine.solvers.hessian_products import HessianProducts, are_products_cheap
+from skorchless._engine.sparse_rows import CSRRows
+
+RIDGE = 1e-3
+
+
+def both(n_rows=60, n_features=8, density=0.3, **options):
+    """Return an objective of dense rows and that of the same rows, sparse."""
+    X = sparse.random(n_rows, n_features, density, random_state=0, format="csr")
+    n_models = len(options.get("alphas", (0.1,)))
+    weights = torch.rand(n_rows, n_models, generator=torch.Generator().manual_seed(1))
+    dense, _, codes, weights = make_objective(
+        X=torch.from_numpy(X.toarray()), weights=weights.double(), **options
+    )
+    rows = CSRRows(sparse.csr_array(X), (codes, weights), place(CPU, torch.float64))
+    return dense, replace(dense, rows=rows)
+
+
+@pytest.fixture(params=[20, 10**6])
+def block_values(request, monkeypatch):
+    monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", request.param)
+
+
+@pytest.mark.usefixtures("block_values")
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_products_and_diagonal_are_those_of_the_hessian(n_classes, fit_intercept):
+    dense, rows = both(n_classes=n_classes, fit_intercept=fit_intercept, alphas=(0.1, 3.0, 0.5))
+    W = random_weights(dense)
+    hessian = dense.hessian(W)
+    products = HessianProducts.at(rows, W, RIDGE)
+    diagonal = hessian.diagonal(dim1=1, dim2=2)
+    ridge = RIDGE * (diagonal + diagonal.amax(1, keepdim=True))
+    torch.testing.assert_close(products.diagonal, diagonal + ridge)
+    vectors = random_weights(dense, seed=2).flatten(1)
+    expected = (hessian @ vectors[..., None])[..., 0] + ridge * vectors
+    torch.testing.assert_close(products.multiply(vectors), expected)
+    part = torch.tensor([2, 0])
+    torch.testing.assert_close(products.take(part).multiply(vectors[part]), expected[part])
+
+
+def test_where_the_hessian_is_not_known_it_is_the_identity():
+    _, rows = both()
+    rows = replace(rows, alpha=torch.zeros(1).double())
+    W = torch.full(rows.weights_shape, 1e308).double()  # scores overflow
+    vectors = random_weights(rows).flatten(1)
+    torch.testing.assert_close(HessianProducts.at(rows, W, 0.0).multiply(vectors), vectors)
+
+
+def test_they_are_cheap_where_x_is_sparse_and_the_weights_are_many():
+    few, many = both(n_features=8), both(n_rows=300, n_features=3000, density=0.01)
+    assert not are_products_cheap(few[0], 20.0)  # dense
+    assert not are_products_cheap(many[0], 20.0)
+    assert not are_products_cheap(few[1], 20.0)  # the matrix is cheaper
+    assert are_products_cheap(many[1], 20.0)
+    assert not are_products_cheap(many[1], 0.1)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_fit_by_products_ends_where_one_by_the_matrix_does(n_classes, monkeypatch):
+    dense, rows = both(n_classes=n_classes, alphas=(0.01, 0.03), l1_ratio=0.9)
+    monkeypatch.setattr(
+        proximal, "are_products_cheap", lambda objective, _worth: objective is rows
+    )
+    start = torch.zeros(dense.weights_shape).double()
+    by_matrix, by_products = (
+        list(minimize_full_batch(objective, start, tol=1e-9))[-1] for objective in (dense, rows)
+    )
+    assert (by_products.remaining <= 1e-9).all()
+    torch.testing.assert_close(by_products.value, by_matrix.value)
+    torch.testing.assert_close(by_products.W, by_matrix.W, rtol=0.0, atol=1e-6)
