@@ -3,24 +3,33 @@
 Two classes, random features of which 50 matter, `l1_ratio=1`; the penalty is so large a share of
 the smallest one that leaves no coefficient. skglm, whose ground this is, goes through X by
 columns: it is timed with contiguous columns, and with contiguous rows, NumPy's default, which is
-what skorchless gets. Both stop where no violation of optimality exceeds 1e-4, their default, or
-1e-6; skglm is compiled beforehand. What takes longer than 30 seconds is measured once.
+what skorchless gets; a sparse X, with CSC and with CSR, which it converts. Both stop where no
+violation of optimality exceeds 1e-4, their default, or 1e-6; skglm is compiled beforehand. What
+takes longer than 30 seconds is measured once.
 """
 
 import numpy as np
 from measure import alternate, objective, ratio, show
+from scipy import sparse
 from skglm import SparseLogisticRegression
 
 from skorchless import TorchLogisticClassifier
 
-SHAPES = [(2000, 5000), (2000, 20_000), (500, 20_000)]
+SHAPES = [
+    *((2000, 5000, 1.0), (2000, 20_000, 1.0), (500, 20_000, 1.0)),
+    *((2000, 20_000, 0.01), (20_000, 50_000, 0.0016)),
+]
 SHARES = [0.3, 0.1, 0.03]
 
 
-def make_wide(n_samples, n_features, n_informative=50):
+def make_wide(n_samples, n_features, density, n_informative=50):
     """Return standard normal samples with labels drawn from a logistic model of a few features."""
     rng = np.random.RandomState(0)
-    X = rng.randn(n_samples, n_features)
+    if density == 1.0:
+        X = rng.randn(n_samples, n_features)
+    else:
+        options = {"format": "csr", "random_state": rng, "data_rvs": rng.randn}
+        X = sparse.random(n_samples, n_features, density, **options) / np.sqrt(density)
     coef = np.zeros(n_features)
     coef[rng.choice(n_features, n_informative, replace=False)] = rng.randn(n_informative)
     return X, (X @ coef + rng.logistic(size=n_samples) > 0).astype(int)
@@ -29,9 +38,9 @@ def make_wide(n_samples, n_features, n_informative=50):
 def main():
     """Print the table."""
     table = {}
-    for n_samples, n_features in SHAPES:
-        X, y = make_wide(n_samples, n_features)
-        X_by_column = np.asfortranarray(X)
+    for n_samples, n_features, density in SHAPES:
+        X, y = make_wide(n_samples, n_features, density)
+        X_by_column = X.tocsc() if sparse.issparse(X) else np.asfortranarray(X)
         largest = np.abs(X.T @ (y - y.mean())).max() / n_samples
         for share in SHARES:
             alpha = share * largest  # the penalty of the mean NLL, skglm's parameter
@@ -50,7 +59,9 @@ def main():
                 value, skglm_value = (
                     objective(model, X, y, C=C, l1_ratio=1.0) for model in (ours, theirs)
                 )
-                name = f"{n_samples:,} x {n_features:,}, {share:g} of the largest, tol={tol:g}"
+                shape = f"{n_samples:,} x {n_features:,}"
+                shape += "" if density == 1.0 else f" sparse, {density:.2%}"
+                name = f"{shape}, {share:g} of the largest, tol={tol:g}"
                 table[name] = {
                     "skorchless, ms": f"{seconds['skorchless'] * 1e3:.0f}",
                     "skglm, ms": f"{seconds['columns'] * 1e3:.0f}",

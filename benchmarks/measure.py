@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import issparse
 from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 
@@ -73,7 +74,8 @@ def alternate(
 
 def objective(model: Any, X: Any, y: Any, C: float = 1.0, l1_ratio: float = 0.0) -> float:
     """Return the mean NLL of a fitted model plus its penalty."""
-    X, y = (np.asarray(torch.as_tensor(values).cpu()) for values in (X, y))
+    y = np.asarray(torch.as_tensor(y).cpu())
+    X = X if issparse(X) else np.asarray(torch.as_tensor(X).cpu())
     coef = np.asarray(torch.as_tensor(model.coef_).cpu(), dtype=np.float64)
     intercept = np.ravel(torch.as_tensor(model.intercept_).cpu())
     penalty = (1 - l1_ratio) / 2 * (coef**2).sum() + l1_ratio * np.abs(coef).sum()

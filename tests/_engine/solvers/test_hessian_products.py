@@ -53,7 +53,7 @@ def test_products_and_diagonal_are_those_of_the_hessian(n_classes, fit_intercept
 
 
 def test_where_the_hessian_is_not_known_it_is_the_identity():
-    _, rows = both()
+    _, rows = both(n_classes=2)
     rows = replace(rows, alpha=torch.zeros(1).double())
     W = torch.full(rows.weights_shape, 1e300, dtype=torch.float64)  # no row is in doubt
     vectors = random_weights(rows).flatten(1)
