@@ -3,7 +3,7 @@
 Two classes, random features of which 50 matter, `l1_ratio=1`; the penalty is so large a share of
 the smallest one that leaves no coefficient. skglm, whose ground this is, goes through X by
 columns: it is timed with contiguous columns, and with contiguous rows, NumPy's default, which is
-what skorchless gets; a sparse X, with CSC and with CSR, which it converts. Both stop where no
+what skorchless gets; a sparse X it gets as CSC, skorchless as CSR. Both stop where no
 violation of optimality exceeds 1e-4, their default, or 1e-6; skglm is compiled beforehand. What
 takes longer than 30 seconds is measured once.
 """
@@ -51,8 +51,9 @@ def main():
                 runs = {
                     "skorchless": lambda model=ours, X=X, y=y: model.fit(X, y),
                     "columns": lambda model=theirs, X=X_by_column, y=y: model.fit(X, y),
-                    "rows": lambda model=theirs, X=X, y=y: model.fit(X, y),
                 }
+                if not sparse.issparse(X):
+                    runs["rows"] = lambda model=theirs, X=X, y=y: model.fit(X, y)
                 runs["columns"]()
                 measured = alternate(runs, n_repeats=7)
                 seconds = {name: seconds for name, (seconds, _) in measured.items()}
@@ -66,11 +67,12 @@ def main():
                     "skorchless, ms": f"{seconds['skorchless'] * 1e3:.0f}",
                     "skglm, ms": f"{seconds['columns'] * 1e3:.0f}",
                     "ratio": ratio(seconds["columns"], seconds["skorchless"]),
-                    "skglm from rows, ms": f"{seconds['rows'] * 1e3:.0f}",
-                    "ratio from rows": ratio(seconds["rows"], seconds["skorchless"]),
                     "coefficients": f"{(ours.coef_ != 0).sum()} and {(theirs.coef_ != 0).sum()}",
                     "objective above skglm's": f"{value / skglm_value - 1:.1e}",
                 }
+                if "rows" in seconds:
+                    table[name]["skglm from rows, ms"] = f"{seconds['rows'] * 1e3:.0f}"
+                    table[name]["ratio from rows"] = ratio(seconds["rows"], seconds["skorchless"])
     show(table)
 
 

@@ -97,17 +97,17 @@ def _read_tasks(
 def _check_features(estimator: Any, X: Any, *, reset: bool) -> None:
     """Raise where features are not those of a fit before, or not whole in each partition."""
     if not hasattr(X, "_meta") or not hasattr(X, "ndim"):
-        raise TypeError(
-            f"X is a Dask {type(X).__name__}; pass a Dask array or data frame, from its "
-            "to_dataframe() for instance."
-        )
+        raise TypeError(f"X is a Dask {type(X).__name__}; pass a Dask array or data frame.")
     if X.ndim != 2:
-        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: {X!r}")
+        raise ValueError(
+            f"Expected 2D array, got {X.ndim}D array instead: a Dask {type(X).__name__}. A single "
+            "feature is a frame or an array of one column."
+        )
     if isinstance(X, da.Array):
         if X.numblocks[1] > 1:
             raise ValueError(
-                f"X is chunked along its features, into {X.numblocks[1]} chunks of {X.shape[1]} "
-                "features, but each partition needs all of them: X.rechunk({1: -1}) joins them."
+                f"X is chunked along its features, {X.shape[1]} of them into {X.numblocks[1]} "
+                "chunks, but each partition needs all of them: X.rechunk({1: -1}) joins them."
             )
         example = np.broadcast_to(np.float32(0.0), (1, X.shape[1]))
     else:
@@ -132,8 +132,12 @@ def _column_partitions(X: Any, n_partitions: int, column: Any, name: str) -> lis
     if not is_dask(column):
         raise TypeError(
             f"X is a Dask collection, and {name} must be one too, of the same partitions; got "
-            f"{type(column).__name__}."
+            f"{type(column).__name__}. dask.array.from_array or dask.dataframe.from_pandas makes "
+            "one."
         )
+    divisions = [of.divisions for of in (X, column) if getattr(of, "known_divisions", False)]
+    if len(set(divisions)) == 2:
+        raise ValueError(f"X and {name} have different divisions: not the same rows.")
     arrays = isinstance(X, da.Array) and isinstance(column, da.Array)
     if arrays and not np.isnan([X.shape[0], column.shape[0]]).any():
         check_consistent_length(X, column)
@@ -142,7 +146,7 @@ def _column_partitions(X: Any, n_partitions: int, column: Any, name: str) -> lis
     if len(partitions) != n_partitions:
         raise ValueError(
             f"X has {n_partitions} partitions and {name} has {len(partitions)}, but they must be "
-            "of the same rows."
+            "of the same rows. Make both from one frame, or repartition one of them."
         )
     return partitions
 

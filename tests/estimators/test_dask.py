@@ -239,14 +239,22 @@ def test_many_classes_in_small_partitions_warn_of_nothing():
 BAD = {
     "features in chunks": (
         (da.from_array(X, chunks=(50, 2)), array(Y)),
-        (ValueError, "chunked along its features, into 2 chunks of 4 features"),
+        (ValueError, "chunked along its features, 4 of them into 2 chunks"),
     ),
     "one dimension": ((array(Y), array(Y)), (ValueError, "Expected 2D array, got 1D")),
     "y in memory": ((array(X), Y), (TypeError, "y must be one too")),
     "another length": ((array(X), array(Y)[:-1]), (ValueError, "inconsistent numbers of samples")),
     "other partitions": (
-        (frame(FRAME, 3), frame(pd.Series(Y), 2)),
+        (frame(FRAME, 3), frame(pd.Series(Y), 2).to_dask_array()),
         (ValueError, "X has 3 partitions and y has 2"),
+    ),
+    "other divisions": (
+        (dd.from_pandas(FRAME, 3), dd.from_pandas(pd.Series(Y), 3).partitions[[2, 1, 0]]),
+        (ValueError, "X and y have different divisions"),
+    ),
+    "a series for X": (
+        (frame(FRAME)["a"], frame(pd.Series(Y))),
+        (ValueError, "got 1D array instead: a Dask Series. A single feature is a frame"),
     ),
     "other lengths of partitions": (
         (of_unknown_size(array(X, (100, 50))), of_unknown_size(array(Y, (90, 60)))),
