@@ -174,7 +174,13 @@ def test_nothing_is_loaded_by_bare_pickle_or_torch_load(name):
             "skorchless",
             ["GlobalStandardScaler", "TorchLogisticClassifier", "TorchLogisticClassifierCV"],
         ),
-        ("skorchless.plotting", ["RegularizationPathDisplay"]),
+        (
+            "skorchless.plotting",
+            [
+                *("CoefficientImageDisplay", "LossCurveDisplay", "MisclassifiedDisplay"),
+                *("RegularizationPathDisplay", "plot_image", "plot_images"),
+            ],
+        ),
         ("skorchless.datasets", ["fetch_mnist", "load_mnist_pickle"]),
         ("skorchless.comparison", ["Comparison", "compare", "default_models"]),
     ],

@@ -165,6 +165,9 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         the minibatches of each epoch, each taken before its update.
     validation_scores_ : ndarray of shape (`n_iter_`,) or None
         The validation accuracy after each iteration; None without validation samples.
+    validation_loss_curve_ : ndarray of shape (`n_iter_`,) or None
+        The validation loss after each iteration: the mean negative log-likelihood, without
+        penalty; None without validation samples.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -176,6 +179,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
     --------
     sklearn.linear_model.LogisticRegression : The same model on the CPU.
     GlobalStandardScaler : One mean and one scale for all features.
+    skorchless.plotting.LossCurveDisplay : The losses of a fit as a picture.
 
     Notes
     -----
@@ -246,6 +250,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
     n_iter_: int
     loss_curve_: Array
     validation_scores_: Array | None
+    validation_loss_curve_: Array | None
     device_: str
     _stream: Stream | None
 
@@ -504,4 +509,5 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         self.n_iter_ = len(losses)
         self.loss_curve_ = np.array(losses)
         self.validation_scores_ = None if validation is None else np.array(validation.accuracies)
+        self.validation_loss_curve_ = None if validation is None else np.array(validation.losses)
         self.device_ = str(placement.device)

@@ -89,7 +89,7 @@ def as_metadata(sample_weight: Any) -> dict[str, Any] | None:
 
 @dataclass
 class Validation:
-    """Rows scored after each iteration, their accuracies so far, and the best weights.
+    """Rows scored after each iteration, losses and accuracies so far, and the best weights.
 
     ``patience`` None scores without stopping, and keeps the last weights. The loss decides, not
     the accuracy: of few samples that stands still for epochs while the model still learns. On
@@ -99,6 +99,7 @@ class Validation:
 
     rows: Rows
     patience: Patience | None
+    losses: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     best_loss: float = math.inf
     best_W: Tensor | None = None  # (1, K, D)
@@ -107,6 +108,7 @@ class Validation:
     def score(self, W: Tensor) -> tuple[float, float]:
         """Return the NLL and the accuracy of the weights (1, K, D)."""
         loss, accuracy = (float(value) for value in evaluate(W[0], self.rows))
+        self.losses.append(loss)
         self.accuracies.append(accuracy)
         if self.patience is not None:
             self.is_exhausted = bool(self.patience.is_exhausted(torch.tensor([loss])))

@@ -1,5 +1,16 @@
-"""The windows: what a fitted estimator looks like. They draw, and compute nothing."""
+"""The windows: what samples, fits and mistakes look like. They draw, and compute nothing."""
 
+from skorchless.plotting._coefficient_image import CoefficientImageDisplay
+from skorchless.plotting._images import plot_image, plot_images
+from skorchless.plotting._loss_curve import LossCurveDisplay
+from skorchless.plotting._misclassified import MisclassifiedDisplay
 from skorchless.plotting._regularization_path import RegularizationPathDisplay
 
-__all__ = ["RegularizationPathDisplay"]
+__all__ = [
+    "CoefficientImageDisplay",
+    "LossCurveDisplay",
+    "MisclassifiedDisplay",
+    "RegularizationPathDisplay",
+    "plot_image",
+    "plot_images",
+]

@@ -74,6 +74,7 @@ def test_shapes_and_lengths_of_the_fitted_attributes(solver):
     assert isinstance(clf.n_iter_, int)
     assert clf.loss_curve_.shape == (clf.n_iter_,)
     assert clf.validation_scores_ is None
+    assert clf.validation_loss_curve_ is None
     assert clf.device_ == "cpu"
     binary = clone(clf).fit(X[:100], Y[:100])
     assert binary.coef_.shape == (1, 4)
@@ -206,6 +207,7 @@ def test_early_stopping_ends_the_fit_and_keeps_the_weights_of_the_lowest_validat
     clf.set_callbacks(Recorder()).fit(train, y_train, X_val=valid, y_val=y_valid)
     *losses, kept = losses  # the last task is the fit itself
     assert clf.n_iter_ == len(clf.validation_scores_) == len(losses) < 500
+    np.testing.assert_allclose(clf.validation_loss_curve_, losses, rtol=1e-6)
     assert kept == pytest.approx(min(losses))
     assert min(losses[:-4]) - min(losses[-4:]) < clf.tol
     assert clf.score(valid, y_valid) > 0.94
@@ -229,6 +231,9 @@ def test_validation_samples_without_early_stopping_are_only_scored():
     with_validation = TorchLogisticClassifier(random_state=0).fit(X, Y, X_val=X, y_val=Y)
     np.testing.assert_array_equal(with_validation.coef_, fit(random_state=0).coef_)
     assert with_validation.validation_scores_[-1] == pytest.approx(with_validation.score(X, Y))
+    nll = log_loss(Y, with_validation.predict_proba(X))
+    assert with_validation.validation_loss_curve_[-1] == pytest.approx(nll, rel=1e-6)
+    assert len(with_validation.validation_loss_curve_) == with_validation.n_iter_
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What is drawn is what the estimator has: lines of folds, their mean, and the chosen C."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -12,13 +11,6 @@ from skorchless import TorchLogisticClassifierCV
 from skorchless.plotting import RegularizationPathDisplay
 
 X, Y = load_iris(return_X_y=True)
-
-
-@pytest.fixture(autouse=True)
-def _no_window():
-    mpl.use("agg")
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

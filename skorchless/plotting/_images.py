@@ -1,0 +1,180 @@
+"""plot_image and plot_images: samples drawn as pictures, and where several pictures go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skorchless.estimators._inputs import Array, to_numpy
+
+
+def plot_image(image: Any, title: str | None = None, ax: Any = None) -> Any:
+    """Draw one sample as a grey picture, a square for each value.
+
+    Parameters
+    ----------
+    image : {array-like, tensor} of shape (height, width) or (height * width,)
+        The values, low ones dark. A flat row is reshaped to a square. Colours, of shape
+        (height, width, 3) or (height, width, 4), are drawn as such.
+    title : str, default=None
+        What to write above the picture.
+    ax : matplotlib.axes.Axes, default=None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    ax : matplotlib.axes.Axes
+        Where the picture is.
+
+    Raises
+    ------
+    ValueError
+        If the values are not those of a picture.
+
+    See Also
+    --------
+    plot_images : Several pictures in rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skorchless.plotting import plot_image
+    >>> X, y = load_digits(return_X_y=True)
+    >>> ax = plot_image(X[0], title=f"label {y[0]}")
+    >>> ax.images[0].get_array().shape
+    (8, 8)
+    """
+    pixels = as_image(image)
+    if ax is None:
+        ax = new_axes()
+    _draw(ax, pixels, title)
+    return ax
+
+
+def plot_images(
+    images: Any,
+    titles: Sequence[Any] | None = None,
+    rows: int = 2,
+    figsize: tuple[float, float] = (12, 6),
+) -> Any:
+    """Draw samples as grey pictures, side by side in rows.
+
+    Parameters
+    ----------
+    images : {array-like, tensor} of shape (n_images, height, width) or (n_images, height * width)
+        The pictures, each as `plot_image` takes it.
+    titles : sequence of length n_images, default=None
+        What to write above each; numbers will do.
+    rows : int, default=2
+        In how many rows; the last one may be shorter.
+    figsize : tuple of float, default=(12, 6)
+        Width and height of the figure, in inches.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The figure, with one axes for each picture.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, one is none, or there are not as many titles.
+
+    See Also
+    --------
+    plot_image : One picture.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skorchless.plotting import plot_images
+    >>> X, y = load_digits(return_X_y=True)
+    >>> figure = plot_images(X[:8], titles=y[:8])
+    >>> len(figure.axes)
+    8
+    """
+    pictures = [as_image(image) for image in to_numpy(images)]
+    if not pictures:
+        raise ValueError("images must have at least one image, got none.")
+    if titles is None:
+        titles = [None] * len(pictures)
+    if len(titles) != len(pictures):
+        raise ValueError(
+            f"titles must be as many as images, got {len(titles)} for {len(pictures)} images."
+        )
+    figure = new_figure(figsize)
+    for ax, image, title in zip(
+        axes_in_rows(figure, len(pictures), rows), pictures, titles, strict=True
+    ):
+        _draw(ax, image, title)
+    return figure
+
+
+def as_image(image: Any, shape: tuple[int, ...] | None = None) -> Array:
+    """Return a sample as a picture (height, width), of ``shape`` or, if it is flat, a square."""
+    pixels = np.asarray(to_numpy(image))
+    if pixels.dtype.kind not in "buif":
+        raise ValueError(f"An image must have real numbers, got dtype {pixels.dtype}.")
+    if shape is not None:
+        if pixels.size != math.prod(shape):
+            raise ValueError(f"image_shape={shape} does not hold the {pixels.size} values.")
+        return pixels.reshape(shape)
+    if pixels.ndim == 1:
+        side = math.isqrt(pixels.size)
+        if side == 0 or side**2 != pixels.size:
+            raise ValueError(
+                f"A flat image must have a square number of values, got {pixels.size}; reshape it "
+                "to (height, width)."
+            )
+        return pixels.reshape(side, side)
+    is_color = pixels.ndim == 3 and pixels.shape[2] in {3, 4}
+    if not (pixels.ndim == 2 or is_color) or pixels.size == 0:
+        raise ValueError(
+            "An image must be of shape (height, width), (height, width, 3 or 4) or flat, got "
+            f"{pixels.shape}."
+        )
+    return pixels
+
+
+def new_figure(figsize: tuple[float, float] | None = None) -> Any:
+    """Return a new figure, laid out so that titles and labels do not overlap."""
+    # Here, because it takes longer to import than to fit a small table.
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=figsize, layout="constrained")
+
+
+def new_axes() -> Any:
+    """Return the axes of a new figure."""
+    return new_figure().add_subplot()
+
+
+def axes_in_rows(figure: Any, n_axes: int, rows: int, within: Any = None) -> Array:
+    """Return axes in ``rows`` of equal length but the last, in ``figure`` or ``within`` an axes.
+
+    The axes that they are within is left empty, as scikit-learn's displays leave it.
+    """
+    if rows < 1:
+        raise ValueError(f"rows must be at least 1, got {rows}.")
+    columns = -(-n_axes // min(rows, n_axes))
+    shape = (-(-n_axes // columns), columns)
+    if within is None:
+        grid = figure.add_gridspec(*shape)
+    else:
+        if within.get_subplotspec() is None:
+            raise ValueError("ax must be one of a figure's subplots, to have room for several.")
+        within.set_axis_off()
+        grid = within.get_subplotspec().subgridspec(*shape)
+    return np.array([figure.add_subplot(grid[divmod(i, columns)]) for i in range(n_axes)])
+
+
+def _draw(ax: Any, image: Array, title: Any) -> None:
+    """Draw a picture (height, width) without axes."""
+    # Each pixel as it is: smoothed, 28 x 28 would look like more than they are.
+    ax.imshow(image, cmap="gray", interpolation="none")
+    ax.set_axis_off()
+    if title is not None:
+        ax.set_title(str(title))

@@ -1,0 +1,174 @@
+"""MisclassifiedDisplay: the samples that a classifier is most sure of and wrong about."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from skorchless.estimators._inputs import to_numpy
+from skorchless.plotting._images import as_image, axes_in_rows, new_figure, plot_image
+
+
+class MisclassifiedDisplay:
+    """The most confident mistakes as pictures, with true and predicted label.
+
+    Made by `from_estimator` or `from_predictions`; the parameters are stored as attributes.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (height, width)
+        The samples, the most confident mistake first.
+    y_true : ndarray of shape (n_images,)
+        Their true labels.
+    y_pred : ndarray of shape (n_images,)
+        Their predicted labels.
+    confidence : ndarray of shape (n_images,)
+        The probability that was given to each predicted label.
+
+    Attributes
+    ----------
+    ax_ : ndarray of shape (n_images,) of matplotlib.axes.Axes
+        Where the pictures are, an axes for each.
+    figure_ : matplotlib.figure.Figure
+        The figure of the pictures.
+
+    See Also
+    --------
+    sklearn.metrics.ConfusionMatrixDisplay : How often each label is taken for each other.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skorchless import TorchLogisticClassifier
+    >>> from skorchless.plotting import MisclassifiedDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = TorchLogisticClassifier().fit(X[:1000], y[:1000])
+    >>> display = MisclassifiedDisplay.from_estimator(clf, X[1000:], y[1000:], n_images=4)
+    >>> bool((display.y_true != display.y_pred).all()), len(display.ax_)
+    (True, 4)
+    """
+
+    def __init__(self, images: Any, y_true: Any, y_pred: Any, confidence: Any) -> None:
+        self.images = images
+        self.y_true = y_true
+        self.y_pred = y_pred
+        self.confidence = confidence
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, X: Any, y: Any, **params: Any) -> Self:
+        """Draw the most confident mistakes of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted classifier or pipeline with ``predict`` and ``predict_proba``.
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            Samples to predict, which are drawn as they are: pass a pipeline those that it
+            scales, not scaled ones.
+        y : {array-like, tensor} of shape (n_samples,)
+            Their true labels.
+        **params : dict
+            ``n_images``, ``image_shape``, ``ax`` and ``rows`` of `from_predictions`.
+
+        Returns
+        -------
+        display : MisclassifiedDisplay
+            What was drawn.
+
+        Raises
+        ------
+        ValueError
+            If samples and labels do not fit together, or the features do not fill an image.
+        """
+        return cls.from_predictions(
+            X, y, estimator.predict(X), estimator.predict_proba(X), **params
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X: Any,
+        y_true: Any,
+        y_pred: Any,
+        y_proba: Any,
+        *,
+        n_images: int = 8,
+        image_shape: tuple[int, int] | None = None,
+        ax: Any = None,
+        **plot_params: Any,
+    ) -> Self:
+        """Draw the most confident mistakes among predictions.
+
+        Parameters
+        ----------
+        X : {array-like, tensor} of shape (n_samples, n_features)
+            The samples.
+        y_true : {array-like, tensor} of shape (n_samples,)
+            Their true labels.
+        y_pred : {array-like, tensor} of shape (n_samples,)
+            Their predicted labels.
+        y_proba : {array-like, tensor} of shape (n_samples, n_classes) or (n_samples,)
+            The probability of each class, of which the largest counts, or of the predicted
+            label alone.
+        n_images : int, default=8
+            How many to draw; fewer where there are not so many mistakes.
+        image_shape : tuple of int, default=None
+            Height and width of the samples. None means a square.
+        ax : matplotlib.axes.Axes, default=None
+            A subplot to draw within; None makes a figure.
+        **plot_params : dict
+            ``rows`` of `plot`.
+
+        Returns
+        -------
+        display : MisclassifiedDisplay
+            What was drawn.
+
+        Raises
+        ------
+        ValueError
+            If the arguments are not of the same length, or the features do not fill an image.
+        """
+        X, proba = np.asarray(to_numpy(X)), np.asarray(to_numpy(y_proba))
+        y_true, y_pred = (column_or_1d(to_numpy(y)) for y in (y_true, y_pred))
+        check_consistent_length(X, y_true, y_pred, proba)
+        if n_images < 1:
+            raise ValueError(f"n_images must be at least 1, got {n_images}.")
+        confidence = proba if proba.ndim == 1 else proba.max(axis=1)
+        mistakes = np.flatnonzero(y_true != y_pred)
+        # Stable: of equal ones the first comes first, whatever the machine.
+        order = np.argsort(-confidence[mistakes], kind="stable")
+        chosen = mistakes[order[:n_images]]
+        images = [as_image(X[i], image_shape) for i in chosen]
+        display = cls(images, y_true[chosen], y_pred[chosen], confidence[chosen])
+        return display.plot(ax=ax, **plot_params)
+
+    def plot(self, ax: Any = None, *, rows: int = 2) -> Self:
+        """Draw the pictures.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            A subplot to draw within; None makes a figure.
+        rows : int, default=2
+            In how many rows.
+
+        Returns
+        -------
+        display : MisclassifiedDisplay
+            This display.
+        """
+        figure = new_figure((10, 1 + 2.5 * rows)) if ax is None else ax.figure
+        n_axes = max(1, len(self.images))
+        self.ax_ = axes_in_rows(figure, n_axes, rows, within=ax)
+        for place, image, true, predicted, share in zip(
+            self.ax_, self.images, self.y_true, self.y_pred, self.confidence, strict=False
+        ):
+            plot_image(image, f"true {true}\npredicted {predicted}\n({share:.3f})", ax=place)
+        if not len(self.images):
+            self.ax_[0].set_axis_off()
+            self.ax_[0].text(0.5, 0.5, "no mistakes", ha="center", va="center")
+        self.figure_ = figure
+        return self
