@@ -14,8 +14,9 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
     "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples"]
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skorchless"
@@ -37,3 +38,18 @@ myst_enable_extensions = ["dollarmath"]
 # References to scikit-learn's classes are written as such, and resolved without a network where
 # they can be.
 suppress_warnings = ["ref.class", "ref.func"]
+
+# The lecture: each script is run, and its page has what it printed and drew.
+sphinx_gallery_conf = {
+    "examples_dirs": "examples/lecture",
+    "gallery_dirs": "lecture",
+    "within_subsection_order": "FileNameSortKey",
+    "ignore_pattern": r"course_data\.py",
+    "doc_module": ("skorchless",),
+    "backreferences_dir": None,
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+}
