@@ -1,4 +1,4 @@
-"""compare: fit models on one split, measure each in the same way, keep table and models.
+"""compare: fit models on one split and measure each in the same way.
 
 It never prints: `Comparison` has the text, and whoever wants to see progress passes a function.
 """
@@ -20,42 +20,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skorchless.comparison._comparison import Comparison
+from skorchless.comparison._conditions import describe_conditions
 from skorchless.comparison._models import default_models
-from skorchless.comparison._table import align, format_table
+from skorchless.comparison._preprocessor import column_preprocessor
 from skorchless.estimators._inputs import Array, to_numpy
 
 TEST_SIZE = 0.25  # train_test_split's default
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """What `compare` found: a table, and the models it has fitted.
-
-    Printed, it is an aligned table with rounded numbers and units; in a notebook, an HTML one.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row for each model, by name. ``accuracy`` and ``log_loss`` (natural logarithm,
-        NaN without ``predict_proba``) of the test samples; ``fit_seconds``;
-        ``predict_seconds`` of one ``predict`` of all test samples; ``size_bytes`` of the
-        pickled fitted model (NaN where it cannot be pickled).
-    models : dict of str to estimator
-        The fitted models.
-    """
-
-    table: pd.DataFrame
-    models: dict[str, Any]
-
-    def __str__(self) -> str:
-        """Return the table as aligned text."""
-        return align(format_table(self.table))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """Return the table as HTML, for notebooks."""
-        return format_table(self.table).to_html()
 
 
 @dataclass(frozen=True)
@@ -78,17 +49,18 @@ def compare(
     models: Mapping[str, Any] | None = None,
     device: Any = "auto",
     random_state: Any = None,
+    image_shape: tuple[int, int] | None = None,
     progress: Callable[[str], object] | None = None,
 ) -> Comparison:
     """Fit models one after the other on the same samples and measure what each gives and costs.
 
     Parameters
     ----------
-    X : {array-like, tensor} of shape (n_samples, n_features)
+    X : {array-like, frame, tensor} of shape (n_samples, n_features)
         Samples, handed to the models as they are.
     y : {array-like, tensor} of shape (n_samples,)
         Their labels.
-    X_test : {array-like, tensor} of shape (n_test, n_features), default=None
+    X_test : {array-like, frame, tensor} of shape (n_test, n_features), default=None
         Samples to test on. None sets a part of ``X`` aside, stratified.
     y_test : {array-like, tensor} of shape (n_test,), default=None
         The labels of ``X_test``.
@@ -96,11 +68,15 @@ def compare(
         The fraction or number of samples to set aside where ``X_test`` is None.
     models : dict of str to estimator, default=None
         The classifiers to compare. They are cloned, not fitted themselves. None means
-        `default_models`.
+        `default_models`; where ``X`` is a pandas frame, behind a transformer that scales its
+        numbers and encodes its categories.
     device : str or torch.device, default='auto'
         The device of the default models; ignored where ``models`` is given.
     random_state : int, RandomState instance or None, default=None
         Seeds the split and the default models.
+    image_shape : tuple of int, default=None
+        Height and width where samples are images; `Comparison.to_html` then draws coefficients
+        and mistakes as pictures.
     progress : callable, default=None
         Called with one line of text when a model's fit begins, ending in "...", and with
         another one when the model has been measured. None is silent.
@@ -137,17 +113,35 @@ def compare(
     {'logistic': 1.0, 'stump': 0.66}
     """
     if models is None:
-        models = default_models(device=device, random_state=random_state)
+        preprocessor = column_preprocessor(X) if isinstance(X, pd.DataFrame) else None
+        models = default_models(
+            device=device, random_state=random_state, preprocessor=preprocessor
+        )
     fitted = _unfitted_clones(models)
     split = _resolve_split(X, y, X_test, y_test, test_size, random_state)
-    rows = []
+    measured = {}
     for number, (name, model) in enumerate(fitted.items(), start=1):
         if progress is not None:
             progress(f"fitting {name} ({number} of {len(fitted)}) ...")
-        rows.append(_fit_and_measure(model, split))
+        measured[name] = _fit_and_measure(model, split)
         if progress is not None:
-            progress(f"done in {rows[-1]['fit_seconds']:.2f} s")
-    return Comparison(pd.DataFrame(rows, index=pd.Index(list(fitted), name="model")), fitted)
+            progress(f"done in {measured[name].row['fit_seconds']:.2f} s")
+    rows = [result.row for result in measured.values()]
+    return Comparison(
+        table=pd.DataFrame(rows, index=pd.Index(list(fitted), name="model")),
+        models=fitted,
+        X_test=split.X_test,
+        y_test=split.y_test,
+        classes=np.unique(split.y),
+        predictions={name: result.predictions for name, result in measured.items()},
+        probabilities={
+            name: result.probabilities
+            for name, result in measured.items()
+            if result.probabilities is not None
+        },
+        conditions=describe_conditions(split.X, split.y, split.y_test, random_state),
+        image_shape=image_shape,
+    )
 
 
 def _unfitted_clones(models: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,28 +195,40 @@ def _check_labels(X: Any, y: Any) -> Array:
     return labels
 
 
-def _fit_and_measure(model: Any, split: Split) -> dict[str, float]:
-    """Fit ``model`` and return its row of the table."""
+@dataclass(frozen=True)
+class _Measurement:
+    """A model's row of the table, and what it predicts for the test samples."""
+
+    row: dict[str, float]
+    predictions: Array  # (N,)
+    probabilities: Array | None  # (N, K)
+
+
+def _fit_and_measure(model: Any, split: Split) -> _Measurement:
+    """Fit ``model``, time it and score it."""
     start = perf_counter()
     model.fit(split.X, split.y)
     fitted = perf_counter()
     # As NumPy within the time: labels still on their way from a GPU are not there yet.
-    predicted_labels = to_numpy(model.predict(split.X_test))
+    predictions = to_numpy(model.predict(split.X_test))
     predicted = perf_counter()
-    return {
-        "accuracy": float(accuracy_score(split.y_test, predicted_labels)),
-        "log_loss": _log_loss(model, split),
+    probabilities = None
+    if hasattr(model, "predict_proba"):
+        probabilities = to_numpy(model.predict_proba(split.X_test))
+    row = {
+        "accuracy": float(accuracy_score(split.y_test, predictions)),
+        "log_loss": _log_loss(probabilities, split),
         "fit_seconds": fitted - start,
         "predict_seconds": predicted - fitted,
         "size_bytes": _pickled_size(model),
     }
+    return _Measurement(row, predictions, probabilities)
 
 
-def _log_loss(model: Any, split: Split) -> float:
+def _log_loss(probabilities: Array | None, split: Split) -> float:
     """Return the mean negative log-likelihood of the test labels; NaN without probabilities."""
-    if not hasattr(model, "predict_proba"):
+    if probabilities is None:
         return math.nan
-    probabilities = to_numpy(model.predict_proba(split.X_test))
     # The columns are the training labels in order; the test samples need not have all of them.
     return float(log_loss(split.y_test, probabilities, labels=np.unique(split.y)))
 

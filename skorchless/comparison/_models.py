@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 
@@ -15,7 +16,9 @@ from skorchless.estimators import GlobalStandardScaler, TorchLogisticClassifier
 MAX_ITER = 1000
 
 
-def default_models(*, device: Any = "auto", random_state: Any = None) -> dict[str, Any]:
+def default_models(
+    *, device: Any = "auto", random_state: Any = None, preprocessor: Any = None
+) -> dict[str, Any]:
     """Return the course's model, the same model fitted to the end, and a random forest.
 
     Parameters
@@ -25,14 +28,17 @@ def default_models(*, device: Any = "auto", random_state: Any = None) -> dict[st
         :class:`~skorchless.TorchLogisticClassifier`. The forest is fitted on the CPU.
     random_state : int, RandomState instance or None, default=None
         Seeds the order of minibatches and the forest.
+    preprocessor : transformer, default=None
+        What to put before each model, cloned. None means a
+        :class:`~skorchless.GlobalStandardScaler` before the logistic models and nothing before
+        the forest, which does not need it.
 
     Returns
     -------
     models : dict of str to estimator
         Unfitted: 'adam', logistic regression trained by one epoch of Adam without a penalty,
         as in the course; 'lbfgs', logistic regression with ``C=1.0``, fitted until it has
-        converged; both behind a :class:`~skorchless.GlobalStandardScaler`; and 'forest', a
-        random forest on all cores.
+        converged; and 'forest', a random forest on all cores.
 
     Raises
     ------
@@ -53,8 +59,12 @@ def default_models(*, device: Any = "auto", random_state: Any = None) -> dict[st
     # Not C=np.inf as for the one epoch: where a plane separates the classes, as in the digits,
     # the loss without a penalty has no minimum, and "the end" would be wherever `tol` stops it.
     lbfgs = TorchLogisticClassifier(max_iter=MAX_ITER, device=device)
-    return {
-        "adam": make_pipeline(GlobalStandardScaler(), adam),
-        "lbfgs": make_pipeline(GlobalStandardScaler(), lbfgs),
-        "forest": RandomForestClassifier(n_jobs=-1, random_state=random_state),
-    }
+    forest = RandomForestClassifier(n_jobs=-1, random_state=random_state)
+    if preprocessor is None:
+        return {
+            "adam": make_pipeline(GlobalStandardScaler(), adam),
+            "lbfgs": make_pipeline(GlobalStandardScaler(), lbfgs),
+            "forest": forest,
+        }
+    models = {"adam": adam, "lbfgs": lbfgs, "forest": forest}
+    return {name: make_pipeline(clone(preprocessor), model) for name, model in models.items()}

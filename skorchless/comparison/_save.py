@@ -1,22 +1,23 @@
-"""A table to a file, whole or not at all, in the format of its ending. For the command line."""
+"""Tables and pages to files, whole or not at all, in the format of their ending."""
 
 from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-ENDINGS = (".csv", ".parquet", ".feather")
+TABLE_ENDINGS = (".csv", ".parquet", ".feather")
 
 
-def check_save_path(path: Path) -> None:
-    """Raise unless a table can be saved to ``path``: to be called before the work is done."""
-    if path.suffix.lower() not in ENDINGS:
-        raise ValueError(f"cannot save to {str(path)!r}: the ending must be {_listed(ENDINGS)}.")
-    if path.suffix.lower() != ".csv":
-        _check_pyarrow(path)
+def check_save_path(path: Path, endings: tuple[str, ...]) -> None:
+    """Raise unless ``path`` can be saved to: to be called before the work is done."""
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"cannot save to {str(path)!r}: the ending must be {listed(endings)}.")
+    if path.suffix.lower() in {".parquet", ".feather"}:
+        check_pyarrow(f"cannot save to {str(path)!r}")
     if path.is_dir():
         raise IsADirectoryError(f"cannot save to {str(path)!r}: it is a folder.")
     if not path.parent.is_dir():
@@ -30,11 +31,17 @@ def check_save_path(path: Path) -> None:
 
 
 def save_table(table: pd.DataFrame, path: Path) -> None:
-    """Write ``table``, its index as a column, to ``path``; replace it only by a whole file."""
+    """Write ``table``, its index as a column, to ``path``."""
+    frame, ending = table.reset_index(), path.suffix.lower()
+    write_whole(path, lambda scratch: _write(frame, scratch, ending))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Replace ``path`` by what ``write`` puts into a file beside it, once that is whole."""
     target = path.resolve()  # of a symbolic link, so that the link stays
     scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        _write(table.reset_index(), scratch, target.suffix.lower())
+        write(scratch)
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
@@ -50,17 +57,17 @@ def _write(frame: pd.DataFrame, path: Path, ending: str) -> None:
         frame.to_feather(path)
 
 
-def _check_pyarrow(path: Path) -> None:
-    """Raise unless pyarrow, an optional dependency, is installed."""
+def check_pyarrow(wish: str) -> None:
+    """Raise unless pyarrow, an optional dependency, is installed; ``wish`` says what fails."""
     try:
         importlib.import_module("pyarrow")
     except ImportError as error:
         raise ImportError(
-            f"cannot save to {str(path)!r}: {path.suffix} files need pyarrow; get it by "
+            f"{wish}: .parquet and .feather files need pyarrow; get it by "
             "`python -m pip install pyarrow`, or with the extra skorchless[arrow]."
         ) from error
 
 
-def _listed(words: tuple[str, ...]) -> str:
+def listed(words: tuple[str, ...]) -> str:
     """Return words as a sentence lists them."""
     return f"{', '.join(words[:-1])} or {words[-1]}"

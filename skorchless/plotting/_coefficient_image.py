@@ -125,7 +125,9 @@ class CoefficientImageDisplay:
         for place, coef, title in zip(self.ax_, self.coefs, self.titles, strict=True):
             self.images_.append(place.imshow(coef, **{**style, **(image_kw or {})}))
             # Not without its frame, as other pictures are: most borders are white here.
-            place.set(title=title, xticks=[], yticks=[])
+            place.set(xticks=[], yticks=[])
+            # A label may have a dollar in it.
+            place.set_title(title, parse_math=False)
         self.colorbar_ = figure.colorbar(
             self.images_[0], ax=self.ax_.tolist(), label="coefficient"
         )

@@ -167,6 +167,7 @@ class MisclassifiedDisplay:
             self.ax_, self.images, self.y_true, self.y_pred, self.confidence, strict=False
         ):
             plot_image(image, f"true {true}\npredicted {predicted}\n({share:.3f})", ax=place)
+            place.title.set_parse_math(False)  # a label may have a dollar in it
         if not len(self.images):
             self.ax_[0].set_axis_off()
             self.ax_[0].text(0.5, 0.5, "no mistakes", ha="center", va="center")

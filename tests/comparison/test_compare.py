@@ -1,6 +1,5 @@
 """compare: what is measured, on which samples, and what is refused before any fit."""
 
-import dataclasses
 import pickle
 import re
 
@@ -21,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import skorchless.comparison
 from skorchless import TorchLogisticClassifier
-from skorchless.comparison import Comparison, compare
+from skorchless.comparison import compare
 
 X, Y = load_iris(return_X_y=True)
 COLUMNS = ["accuracy", "log_loss", "fit_seconds", "predict_seconds", "size_bytes"]
@@ -195,12 +194,6 @@ def test_a_comparison_is_an_html_table_in_a_notebook():
     assert html.startswith("<table")
     assert "<th>log loss</th>" in html
     assert "a &lt; b" in html
-
-
-def test_a_comparison_is_frozen():
-    comparison = Comparison(table=pd.DataFrame(), models={})
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        comparison.table = None
 
 
 @pytest.mark.parametrize("models", [{}, [("prior", DummyClassifier())], DummyClassifier()])

@@ -1,0 +1,102 @@
+"""Comparison: what `compare` has measured, as a table, a picture and a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skorchless.comparison._figures import draw_accuracy
+from skorchless.comparison._record import Record
+from skorchless.comparison._report import REPORT_ENDINGS, render_report
+from skorchless.comparison._save import check_save_path, write_whole
+from skorchless.comparison._table import align, format_table
+from skorchless.plotting._images import new_axes
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(Record):
+    """What `compare` found: a table, the fitted models, and what they predict.
+
+    Printed, it is an aligned table with rounded numbers and units; in a notebook, an HTML one.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each model, by name. ``accuracy`` and ``log_loss`` (natural logarithm,
+        NaN without ``predict_proba``) of the test samples; ``fit_seconds``;
+        ``predict_seconds`` of one ``predict`` of all test samples; ``size_bytes`` of the
+        pickled fitted model (NaN where it cannot be pickled).
+    models : dict of str to estimator
+        The fitted models.
+    X_test : {array-like, frame, tensor} of shape (n_test, n_features)
+        The samples that they were tested on.
+    y_test : ndarray of shape (n_test,)
+        The labels of ``X_test``.
+    classes : ndarray of shape (n_classes,)
+        The labels of the training samples, sorted.
+    predictions : dict of str to ndarray of shape (n_test,)
+        The labels that each model predicts for ``X_test``.
+    probabilities : dict of str to ndarray of shape (n_test, n_classes)
+        The probabilities of ``classes``, of each model that has ``predict_proba``.
+    conditions : dict of str to str
+        Sizes, seed, date, versions and machine, in words.
+    image_shape : tuple of int or None
+        Height and width where samples are images.
+    """
+
+    def __str__(self) -> str:
+        """Return the table as aligned text."""
+        return align(format_table(self.table))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the table as HTML, for notebooks."""
+        return format_table(self.table).to_html()
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw accuracy against the time of the fit, a point for each model.
+
+        The bars are one standard error of the accuracy to each side: two models whose bars
+        overlap may well be equally good.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        ax : matplotlib.axes.Axes
+            What was drawn on.
+        """
+        if ax is None:
+            ax = new_axes()
+        draw_accuracy(ax, self.table, len(self.y_test))
+        return ax
+
+    def to_html(self, path: Any, *, title: str = "Comparison of models") -> None:
+        """Write a report: one HTML page that needs nothing else, neither files nor a network.
+
+        It has the table, accuracy against time, confusion matrices, reliability curves,
+        coefficients and mistakes as pictures where samples are images, and the conditions.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, ending in .html or .htm. An older one is replaced only by a whole one.
+        title : str, default="Comparison of models"
+            The page's heading.
+
+        Raises
+        ------
+        ValueError
+            If the ending is another.
+        OSError
+            If the file can not be written.
+        """
+        path = Path(path)
+        check_save_path(path, REPORT_ENDINGS)
+        page = render_report(self, title)
+        write_whole(path, lambda scratch: scratch.write_text(page, encoding="utf-8"))

@@ -1,0 +1,125 @@
+"""The pictures of a comparison: each function draws one into what it is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter
+from sklearn.metrics import ConfusionMatrixDisplay
+
+from skorchless.comparison._measures import standard_error
+from skorchless.estimators._inputs import Array
+from skorchless.plotting import CoefficientImageDisplay, plot_image
+from skorchless.plotting._images import as_image, axes_in_rows
+
+# Beyond so many classes numbers in a confusion matrix can not be read, and then its labels.
+MOST_NUMBERS, MOST_LABELS = 15, 40
+LONGEST_LABEL = 20
+MISTAKES_IN_A_ROW = 4
+
+
+def draw_accuracy(ax: Any, table: pd.DataFrame, n_test: int) -> None:
+    """Draw the accuracy of each model, with its standard error, against the time of its fit."""
+    # A fit can be too short for the clock, and zero has no place on a logarithmic axis.
+    seconds = table["fit_seconds"].clip(lower=1e-6)
+    errors = standard_error(table["accuracy"], n_test)
+    for name, x, y, error in zip(table.index, seconds, table["accuracy"], errors, strict=True):
+        ax.errorbar(x, y, error, marker="o", capsize=3)
+        ax.annotate(
+            str(name), (x, y), (6, 6), textcoords="offset points", parse_math=False, zorder=3
+        )
+    ax.set(xscale="log", xlabel="seconds to fit", ylabel="accuracy")
+    # Room for the names, of points at the right edge too.
+    ax.set_xlim(seconds.min() / 2, seconds.max() * 5)
+    # In plain numbers: powers of ten are no times that one knows by heart. Within few decades
+    # they are too few.
+    is_wide = seconds.max() > 100 * seconds.min()
+    ax.xaxis.set_major_locator(LogLocator(subs=(1,) if is_wide else (1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.grid(alpha=0.3)
+
+
+def draw_confusion(figure: Any, matrix: Array, classes: Array) -> None:
+    """Draw how many samples of each class (rows) are taken for each class (columns)."""
+    n_classes, ax = len(classes), figure.add_subplot()
+    display = ConfusionMatrixDisplay(
+        matrix, display_labels=[shortened(label) for label in classes]
+    )
+    display.plot(
+        ax=ax,
+        colorbar=False,
+        cmap="Blues",
+        include_values=n_classes <= MOST_NUMBERS,
+        values_format="d",
+        xticks_rotation="vertical" if max(len(str(label)) for label in classes) > 2 else 0,
+        text_kw={"fontsize": 7},
+    )
+    if n_classes > MOST_LABELS:
+        ax.set(xticks=[], yticks=[])
+    ax.set(xlabel="predicted", ylabel="true")
+
+
+def draw_reliability(figure: Any, curves: dict[str, tuple[Array, Array]]) -> None:
+    """Draw accuracy against confidence for each model; on the diagonal they are the same."""
+    ax = figure.add_subplot()
+    ax.axline((1, 1), slope=1, color="gray", linestyle=":", label="as sure as right")
+    for name, (confidence, accuracy) in curves.items():
+        ax.plot(confidence, accuracy, marker="o", markersize=4, label=_legend_label(name))
+    ax.set(xlabel="confidence of the prediction", ylabel="accuracy")
+    for text in ax.legend().get_texts():
+        text.set_parse_math(False)
+    ax.grid(alpha=0.3)
+
+
+def draw_pixel_coefficients(figure: Any, classifier: Any, image_shape: tuple[int, int]) -> None:
+    """Draw the coefficients of each class as a picture."""
+    CoefficientImageDisplay.from_estimator(
+        classifier, image_shape=image_shape, ax=figure.add_subplot()
+    )
+
+
+def draw_coefficients(figure: Any, weights: Array, names: list[str], classes: Array) -> None:
+    """Draw coefficients (K, P) as colours: a row for each feature, a column for each class."""
+    ax = figure.add_subplot()
+    largest = float(np.abs(weights).max()) or 1.0
+    image = ax.imshow(weights.T, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+    ax.set_yticks(range(len(names)), [shortened(name) for name in names])
+    # Two classes have one row of weights, for the second one.
+    columns = [shortened(label) for label in classes[-len(weights) :]]
+    is_long = max(map(len, columns)) > 2 and len(columns) > 1
+    ax.set_xticks(range(len(columns)), columns, rotation="vertical" if is_long else 0)
+    figure.colorbar(image, label="coefficient")
+
+
+def draw_mistakes(
+    figure: Any, X: Any, y: Array, predictions: Array, image_shape: tuple[int, int]
+) -> None:
+    """Draw the first samples as pictures, with true and predicted label."""
+    # As many in a row however many there are, so that all pictures have one size.
+    rows = -(-len(y) // MISTAKES_IN_A_ROW)
+    places = axes_in_rows(figure, rows * MISTAKES_IN_A_ROW, rows)
+    for place, row, true, predicted in zip(places, X, y, predictions, strict=False):
+        title = f"{shortened(true)}, not {shortened(predicted)}"
+        plot_image(as_image(row, image_shape), title, ax=place)
+        place.title.set(parse_math=False, fontsize=9)
+    for place in places[len(y) :]:
+        place.set_axis_off()
+
+
+def shortened(label: Any) -> str:
+    """Return a label in no more letters than a picture has room for."""
+    text = str(label)
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+
+
+def rows_of(X: Any, indices: Array) -> Any:
+    """Return some rows of samples, however these are kept."""
+    return X.iloc[indices] if hasattr(X, "iloc") else np.asarray(X)[indices]
+
+
+def _legend_label(name: str) -> str:
+    """Return a name that a legend shows: matplotlib leaves out what begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name

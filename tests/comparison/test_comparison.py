@@ -1,0 +1,75 @@
+"""Comparison: what is drawn, and a report that is whole or not written."""
+
+import dataclasses
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from skorchless.comparison import _comparison
+
+
+@pytest.fixture(autouse=True)
+def _no_window():
+    mpl.use("agg")
+    yield
+    plt.close("all")
+
+
+def test_it_is_frozen(of_digits):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        of_digits.models = {}
+
+
+def test_plot_draws_a_point_for_each_model_with_its_name(of_digits):
+    ax = of_digits.plot()
+    table = of_digits.table
+    for container, (name, row), text in zip(
+        ax.containers, table.iterrows(), ax.texts, strict=True
+    ):
+        (point, _, (bar,)) = container
+        assert (point.get_xdata()[0], point.get_ydata()[0]) == (row.fit_seconds, row.accuracy)
+        (low, high) = bar.get_segments()[0][:, 1]
+        # The closed form of the standard error of a share of 450 samples.
+        assert (high - low) / 2 == pytest.approx(np.sqrt(row.accuracy * (1 - row.accuracy) / 450))
+        assert text.get_text() == name
+    assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "seconds to fit")
+    assert ax.get_ylabel() == "accuracy"
+
+
+def test_plot_draws_where_it_is_told(of_digits):
+    _, (_, ax) = plt.subplots(1, 2)
+    assert of_digits.plot(ax=ax) is ax
+
+
+def test_a_report_is_written_to_a_name_or_a_path(of_digits, tmp_path):
+    of_digits.to_html(str(tmp_path / "named.html"), title="Digits")
+    of_digits.to_html(tmp_path / "path.htm", title="Digits")
+    assert "<h1>Digits</h1>" in (tmp_path / "named.html").read_text(encoding="utf-8")
+    assert (tmp_path / "path.htm").read_bytes() == (tmp_path / "named.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("report.pdf", ValueError, "the ending must be .html or .htm"),
+        ("nowhere/report.html", FileNotFoundError, "there is no folder"),
+    ],
+)
+def test_a_wrong_place_is_an_error(of_digits, tmp_path, name, error, message):
+    with pytest.raises(error, match=message):
+        of_digits.to_html(tmp_path / name)
+
+
+def test_a_report_that_fails_leaves_the_older_one(of_digits, tmp_path, monkeypatch):
+    def fail(*_args):
+        raise RuntimeError("no picture")
+
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    monkeypatch.setattr(_comparison, "render_report", fail)
+    with pytest.raises(RuntimeError, match="no picture"):
+        of_digits.to_html(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

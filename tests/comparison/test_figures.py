@@ -1,0 +1,104 @@
+"""What the pictures of a report have in them: numbers, names and places of what is drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
+
+from skorchless import TorchLogisticClassifier
+from skorchless.comparison import _figures
+
+
+@pytest.fixture
+def figure():
+    return Figure(layout="constrained")
+
+
+def texts_of(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_a_confusion_matrix_shows_its_numbers_and_labels(figure):
+    matrix = np.array([[3, 1], [0, 5]])
+    _figures.draw_confusion(figure, matrix, np.array(["a", "b"]))
+    (ax,) = figure.axes
+    np.testing.assert_array_equal(ax.images[0].get_array(), matrix)
+    assert texts_of(ax) == ["3", "1", "0", "5"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+def test_numbers_and_then_labels_are_left_out_where_there_are_too_many(figure):
+    for n_classes, n_labels in ((16, 16), (41, 0)):
+        figure.clear()
+        _figures.draw_confusion(figure, np.eye(n_classes, dtype=int), np.arange(n_classes))
+        (ax,) = figure.axes
+        assert texts_of(ax) == []
+        assert len(ax.get_xticks()) == n_labels
+
+
+def test_reliability_shows_each_models_curve_beside_the_diagonal(figure):
+    curve = (np.array([0.5, 0.9]), np.array([0.4, 1.0]))
+    _figures.draw_reliability(figure, {"a": curve, "_b": curve})
+    (ax,) = figure.axes
+    diagonal, *lines = ax.lines
+    assert diagonal.get_slope() == 1
+    for line in lines:
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack(curve))
+    legend = [text.get_text().strip() for text in ax.get_legend().get_texts()]
+    assert legend == ["as sure as right", "a", "_b"]
+
+
+@pytest.mark.parametrize("quickest", [0.0, 0.01, 1.0, 12.0])
+def test_times_are_labelled_in_plain_numbers(figure, quickest):
+    table = pd.DataFrame(
+        {"accuracy": [0.9, 0.8], "fit_seconds": [quickest, 12.0]}, index=["now", "later"]
+    )
+    ax = figure.add_subplot()
+    _figures.draw_accuracy(ax, table, 100)
+    figure.draw_without_rendering()
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert len(labels) >= 3
+    assert all(float(label.replace("\N{MINUS SIGN}", "-")) > 0 for label in labels)
+    assert texts_of(ax) == ["now", "later"]
+
+
+def test_pixels_are_drawn_as_images_of_each_class(figure):
+    X, y = load_digits(return_X_y=True)
+    clf = TorchLogisticClassifier(C=0.01).fit(X, y)
+    _figures.draw_pixel_coefficients(figure, clf, (8, 8))
+    drawn = [ax.images[0].get_array() for ax in figure.axes if ax.images]
+    np.testing.assert_array_equal(drawn, clf.coef_.reshape(10, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("weights", "labels"), [([[2.0, -1.0]], ["yes"]), ([[2.0, 0.0], [0.0, -1.0]], ["no", "yes"])]
+)
+def test_named_coefficients_are_rows_of_colours_for_each_class(figure, weights, labels):
+    weights = np.array(weights)
+    long = "a name of more letters than fit"
+    _figures.draw_coefficients(figure, weights, ["age", long], np.array(["no", "yes"]))
+    ax = figure.axes[0]
+    np.testing.assert_array_equal(ax.images[0].get_array(), weights.T)
+    assert ax.images[0].get_clim() == (-2, 2)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["age", "a name of more lett…"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == labels
+
+
+@pytest.mark.parametrize(("n_images", "n_places"), [(3, 4), (6, 8)])
+def test_mistakes_are_pictures_of_one_size_with_both_labels(figure, n_images, n_places):
+    X = np.arange(n_images * 4.0).reshape(n_images, 4)
+    y, predicted = np.zeros(n_images, int), np.ones(n_images, int)
+    _figures.draw_mistakes(figure, X, y, predicted, (2, 2))
+    assert len(figure.axes) == n_places
+    drawn = [ax.images[0].get_array() for ax in figure.axes[:n_images]]
+    np.testing.assert_array_equal(drawn, X.reshape(n_images, 2, 2))
+    assert {ax.get_title() for ax in figure.axes[:n_images]} == {"0, not 1"}
+    assert not any(ax.axison for ax in figure.axes)
+
+
+def test_rows_of_a_frame_go_by_place_not_by_index():
+    frame = pd.DataFrame({"a": [1, 2, 3]}, index=[2, 1, 0])
+    assert _figures.rows_of(frame, np.array([0]))["a"].tolist() == [1]
+    assert _figures.rows_of([[1], [2]], np.array([1])).tolist() == [[2]]

@@ -1,0 +1,101 @@
+"""The page of a report: what it says, and that nothing in the data becomes markup."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import RidgeClassifier
+
+from skorchless import TorchLogisticClassifier
+from skorchless.comparison import compare
+from skorchless.comparison._report import render_report
+from skorchless.comparison._table import format_table
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def page(of_digits):
+    return render_report(of_digits, "Digits")
+
+
+def headings_of(page):
+    return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_the_table_has_every_number_of_the_comparison(of_digits, page):
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page)
+    texts = format_table(of_digits.table)
+    assert [name for name, _ in rows] == texts.index.tolist()
+    for name, cells in rows:
+        assert re.findall(r"<td>(.*?)</td>", cells) == texts.loc[name].tolist()
+
+
+def test_the_sections_are_these(page):
+    assert headings_of(page) == [
+        "Accuracy against fit time",
+        "Confusion matrices",
+        "Reliability",
+        "Coefficients",
+        "What each model alone gets wrong",
+        "Models",
+        "Conditions",
+    ]
+
+
+def test_what_there_is_not_has_no_section():
+    comparison = compare(*load_iris(return_X_y=True), models={"ridge": RidgeClassifier()})
+    without = {"Reliability", "What each model alone gets wrong"}
+    assert not without & set(headings_of(render_report(comparison, "Iris")))
+    prior = compare(*load_iris(return_X_y=True), models={"prior": DummyClassifier()})
+    assert "Coefficients" not in headings_of(render_report(prior, "Iris"))
+
+
+def test_the_summary_names_the_best(of_digits, page):
+    table = of_digits.table
+    assert f"Highest accuracy: {table['accuracy'].idxmax()} (" in page
+    # The ridge has no probabilities, and so no loss to be lowest.
+    assert f"Lowest log loss: logistic ({table.loc['logistic', 'log_loss']:.4f})." in page
+
+
+def test_every_picture_says_in_words_what_it_shows(of_digits, page):
+    alts = re.findall(r'<img src="data:[^"]*" alt="([^"]*)"', page)
+    assert len(alts) == page.count("<img ") == page.count("<source ")
+    right = int((of_digits.predictions["prior"] == of_digits.y_test).sum())
+    assert f"Confusion matrix of prior: {right} of 450 right." in " ".join(alts)
+
+
+def test_the_count_of_lone_mistakes_is_that_of_the_predictions(of_digits, page):
+    wrong = {name: found != of_digits.y_test for name, found in of_digits.predictions.items()}
+    alone = (wrong["ridge"] & ~wrong["logistic"] & ~wrong["prior"]).sum()
+    assert f"ridge {alone}, " in page
+
+
+def test_the_conditions_and_models_are_listed(of_digits, page):
+    for name, text in of_digits.conditions.items():
+        assert f"<dt>{name}</dt>\n<dd>{text}</dd>" in page
+    assert "TorchLogisticClassifier(C=0.01) on cpu" in page
+
+
+def test_nothing_from_outside_becomes_markup():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({HOSTILE: rng.normal(size=80), "b": rng.choice([HOSTILE, "x"], 80)})
+    y = np.where(frame[HOSTILE] + rng.normal(size=80) > 0, HOSTILE, '" onload="alert(1)')
+    models = {HOSTILE: TorchLogisticClassifier(), "prior": DummyClassifier(constant=HOSTILE)}
+    with_models = compare(frame[[HOSTILE]], y, models=models, random_state=0)
+    with_defaults = compare(frame, y, random_state=0)
+    for comparison in (with_models, with_defaults):
+        page = render_report(comparison, HOSTILE)
+        assert "<script" not in page
+        assert not re.search(r'<[^>]*" onload=', page)
+        assert "&lt;script&gt;" in page
+
+
+def test_the_page_fetches_and_runs_nothing(page):
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    sources = re.findall(r'(?:src|srcset|href)="([^"]{5})', page)
+    assert set(sources) == {"data:"}
