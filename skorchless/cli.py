@@ -1,7 +1,7 @@
 """The command line: reads arguments, calls the package, prints. The only module that prints.
 
-The table goes to stdout, progress and errors to stderr. A user's mistake is one sentence and
-exit code 2, found before the work begins wherever it can be.
+The table goes to stdout, errors to stderr, and progress too where that is a terminal. A user's
+mistake is one sentence and exit code 2, found before the work begins wherever it can be.
 """
 
 from __future__ import annotations
@@ -14,19 +14,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 
 import skorchless
 from skorchless.comparison import compare, default_models
 from skorchless.comparison._compare import Split, draw_split
-from skorchless.comparison._save import ENDINGS, check_save_path, save_table
+from skorchless.comparison._preprocessor import column_preprocessor
+from skorchless.comparison._report import REPORT_ENDINGS
+from skorchless.comparison._save import TABLE_ENDINGS, check_save_path, save_table
+from skorchless.comparison._target import list_names, take_target
 from skorchless.datasets import fetch_mnist
+from skorchless.datasets._table import ENDINGS as FILE_ENDINGS
+from skorchless.datasets._table import read_table
 
 EXIT_DONE, EXIT_ERROR, EXIT_INTERRUPTED = 0, 2, 130  # argparse's, and a shell's for Ctrl-C
 
+# Data that need no file, with the height and width of their images.
+IMAGE_SHAPES = {"digits": (8, 8), "mnist": (28, 28)}
 COMPARE_HELP = """\
 Fit models on the same samples and print one table: accuracy and log loss of
 the test samples, seconds to fit and to predict, size of the pickled model.
+
+Of a file, a quarter of the rows is set aside to test, in each class. Columns
+of numbers are scaled, others are one column a category, of at least ten
+rows; what is missing is filled in and marked. Rows without a label are left
+out.
 """
 MODELS_HELP = """\
 models:
@@ -55,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         After ``--help`` and ``--version``, and with code 2 for arguments that do not parse.
     """
     arguments = _parser().parse_args(argv)
-    progress = ProgressLine()
+    progress = ProgressLine(is_silent=not sys.stderr.isatty())
     try:
         run_compare(arguments, progress)
     except KeyboardInterrupt:
@@ -77,11 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 class ProgressLine:
     """Writes to stderr; what ends in "..." stays open, and the next text completes its line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_silent: bool) -> None:
+        self._is_silent = is_silent
         self._is_open = False
 
     def __call__(self, text: str) -> None:
         """Write ``text``."""
+        if self._is_silent:
+            return
         self._is_open = text.endswith("...")
         sys.stderr.write(text + (" " if self._is_open else "\n"))
         sys.stderr.flush()
@@ -125,9 +141,12 @@ def _add_compare(commands: Any) -> None:
     parser.add_argument(
         "data",
         nargs="?",
-        choices=("digits", "mnist"),
         default="digits",
-        help="digits (default) come with scikit-learn; mnist is downloaded once",
+        help="digits (default) come with scikit-learn; mnist is downloaded once; or a file, "
+        f"{', '.join(FILE_ENDINGS)}",
+    )
+    parser.add_argument(
+        "--target", metavar="COLUMN", help="the column of a file that has the labels"
     )
     parser.add_argument(
         "--models", metavar="NAMES", help="which of those below, as in adam,forest"
@@ -143,39 +162,65 @@ def _add_compare(commands: Any) -> None:
         "--save",
         metavar="FILE",
         type=Path,
-        help=f"save the table; the ending says how: {', '.join(ENDINGS)}",
+        help=f"save the table; the ending says how: {', '.join(TABLE_ENDINGS)}",
+    )
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="write a page with table, pictures and conditions: .html",
     )
 
 
 def run_compare(arguments: argparse.Namespace, progress: ProgressLine) -> None:
     """Run ``skorchless compare``."""
-    if arguments.save is not None:
-        check_save_path(arguments.save)
-    if arguments.data_home is not None and arguments.data != "mnist":
-        raise ValueError("--data-home is for mnist; the digits come with scikit-learn.")
-    models = _choose_models(arguments)
+    _check_arguments(arguments)
+    # Wrong names of models and devices cost no reading of a file.
+    _choose_models(arguments, preprocessor=None)
     split = _load_split(arguments, progress)
-    _print(_describe(arguments.data, split))
+    is_frame = isinstance(split.X, pd.DataFrame)
+    preprocessor = column_preprocessor(split.X) if is_frame else None
+    name = Path(arguments.data).name
+    progress(_describe(name, split))
     comparison = compare(
         split.X,
         split.y,
         X_test=split.X_test,
         y_test=split.y_test,
-        models=models,
+        models=_choose_models(arguments, preprocessor),
+        random_state=arguments.seed,
+        image_shape=IMAGE_SHAPES.get(arguments.data),
         progress=progress,
     )
     try:
         if arguments.save is not None:
             save_table(comparison.table, arguments.save)
+        if arguments.report is not None:
+            comparison.to_html(arguments.report, title=f"Models of {name}, side by side")
     finally:
-        # Last, so that the file is there even if nobody reads on; always, so that a disk that has
-        # become full does not cost the result.
-        _print(f"\n{comparison}")
+        # Last, so that the files are there even if nobody reads on; always, so that a disk that
+        # has become full does not cost the result.
+        progress("")
+        _print(str(comparison))
 
 
-def _choose_models(arguments: argparse.Namespace) -> dict[str, Any]:
+def _check_arguments(arguments: argparse.Namespace) -> None:
+    """Raise for what can be known to fail before anything is read."""
+    if arguments.save is not None:
+        check_save_path(arguments.save, TABLE_ENDINGS)
+    if arguments.report is not None:
+        check_save_path(arguments.report, REPORT_ENDINGS)
+    if arguments.data_home is not None and arguments.data != "mnist":
+        raise ValueError("--data-home is for mnist, which is kept there.")
+    if arguments.target is not None and arguments.data in IMAGE_SHAPES:
+        raise ValueError(f"--target is for files; {arguments.data} has labels of its own.")
+
+
+def _choose_models(arguments: argparse.Namespace, preprocessor: Any) -> dict[str, Any]:
     """Return the default models that ``--models`` names, in its order; all without it."""
-    known = default_models(device=arguments.device, random_state=arguments.seed)
+    known = default_models(
+        device=arguments.device, random_state=arguments.seed, preprocessor=preprocessor
+    )
     if arguments.models is None:
         return known
     names = arguments.models.replace(",", " ").split()
@@ -188,13 +233,31 @@ def _choose_models(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _load_split(arguments: argparse.Namespace, progress: ProgressLine) -> Split:
-    """Return the digits, split by ``--seed``, or MNIST in the course's split."""
+    """Return the data, split by ``--seed``; MNIST in the course's split."""
     if arguments.data == "digits":
         return draw_split(*load_digits(return_X_y=True), random_state=arguments.seed)
-    progress("loading mnist ...")
-    mnist = fetch_mnist(data_home=arguments.data_home)
+    progress(f"loading {arguments.data} ...")
+    if arguments.data == "mnist":
+        mnist = fetch_mnist(data_home=arguments.data_home)
+        split = Split(mnist.data, mnist.target, mnist.data_valid, mnist.target_valid)
+    else:
+        split = _load_file(Path(arguments.data), arguments.target, arguments.seed)
     progress("done")
-    return Split(mnist.data, mnist.target, mnist.data_valid, mnist.target_valid)
+    return split
+
+
+def _load_file(path: Path, target: str | None, seed: int) -> Split:
+    """Return the rows of a table that have a label, split."""
+    if not path.suffix:
+        raise ValueError(f"{str(path)!r} is neither {' nor '.join(IMAGE_SHAPES)} nor a file.")
+    frame = read_table(path)
+    if target is None:
+        raise ValueError(
+            f"say which column of {str(path)!r} has the labels, by --target: "
+            f"{list_names(list(frame.columns))}."
+        )
+    X, y = take_target(frame, target)
+    return draw_split(X, y, random_state=seed)
 
 
 def _describe(name: str, split: Split) -> str:

@@ -13,19 +13,10 @@ from sklearn.utils import Bunch
 import skorchless
 from skorchless import cli
 from skorchless.cli import main
-from skorchless.comparison import Comparison, _save, compare, default_models
+from skorchless.comparison import _comparison, _save, compare, default_models
 
 DIGITS = "digits: 1,347 training and 450 test samples, 64 features, 10 classes"
-TABLE = pd.DataFrame(
-    {
-        "accuracy": [0.5],
-        "log_loss": [0.5],
-        "fit_seconds": [0.5],
-        "predict_seconds": [0.5],
-        "size_bytes": [1_000],
-    },
-    index=["adam"],
-)
+HEADER = "accuracy  log loss  fit seconds  predict seconds  pickled size"
 
 
 @pytest.fixture
@@ -36,6 +27,28 @@ def no_fits(monkeypatch):
         pytest.fail("a model was fitted")
 
     monkeypatch.setattr(cli, "compare", fail)
+
+
+@pytest.fixture
+def terminal(capsys, monkeypatch):
+    """Let stderr, which capsys has taken, pass for a terminal."""
+    # Of the class: capsys has another object at every phase of a test.
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _self: True)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Return the path of a table with numbers, categories, gaps and labels that depend on both."""
+    rng = np.random.default_rng(0)
+    number, color = rng.normal(size=400), rng.choice(["red", "green"], 400)
+    label = np.where(number + 3 * (color == "red") + rng.logistic(size=400) > 1.5, "yes", "no")
+    frame = pd.DataFrame({"number": number, "color": color, "price": number, "label": label})
+    frame.loc[::10, "number"] = None
+    frame.loc[::11, "color"] = None
+    frame.loc[:3, "label"] = None
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False)
+    return path
 
 
 @pytest.mark.usefixtures("no_fits")
@@ -73,6 +86,42 @@ class TestMistakes:
     def test_a_missing_folder(self, capsys, tmp_path):
         assert "no folder" in self.error_of(capsys, "--save", str(tmp_path / "no" / "t.csv"))
 
+    def test_an_ending_that_is_no_report(self, capsys):
+        error = self.error_of(capsys, "--report", "report.pdf")
+        assert "the ending must be .html or .htm" in error
+
+    def test_data_that_are_neither_known_nor_a_file(self, capsys):
+        error = self.error_of(capsys, "cifar")
+        assert "'cifar' is neither digits nor mnist nor a file" in error
+
+    def test_a_file_that_is_not_there(self, capsys, tmp_path):
+        error = self.error_of(capsys, str(tmp_path / "no.csv"), "--target", "label")
+        assert "No such file or directory" in error
+
+    def test_a_file_that_is_no_table(self, capsys, tmp_path):
+        path = tmp_path / "table.csv"
+        path.write_bytes(b"")
+        assert "cannot read" in self.error_of(capsys, str(path), "--target", "label")
+
+    def test_a_file_without_a_target_lists_its_columns(self, capsys, table):
+        error = self.error_of(capsys, str(table))
+        assert "by --target: 'number', 'color', 'price', 'label'" in error
+
+    def test_a_column_that_is_not_there(self, capsys, table):
+        error = self.error_of(capsys, str(table), "--target", "size")
+        assert "there is no column 'size'; there is 'number', 'color', 'price', 'label'" in error
+
+    def test_a_regression(self, capsys, table):
+        error = self.error_of(capsys, str(table), "--target", "price")
+        assert "that is a regression, and these models predict classes" in error
+
+    def test_a_wrong_model_is_told_before_a_file_is_read(self, capsys, monkeypatch):
+        monkeypatch.setattr(cli, "read_table", lambda _path: pytest.fail("the file was read"))
+        self.error_of(capsys, "huge.csv", "--target", "label", "--models", "tree")
+
+    def test_a_target_for_the_digits(self, capsys):
+        assert "--target is for files" in self.error_of(capsys, "--target", "label")
+
     def test_a_data_home_for_the_digits(self, capsys):
         assert "--data-home is for mnist" in self.error_of(capsys, "--data-home", ".")
 
@@ -82,7 +131,7 @@ class TestMistakes:
         assert "must be from 0 to 4294967295, got -1" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("no_fits")
+@pytest.mark.usefixtures("no_fits", "terminal")
 def test_missing_data_is_an_error_below_the_progress_line(capsys, monkeypatch):
     def fetch_mnist(data_home):
         raise OSError(f"MNIST's files are not in {data_home}\nand there is no network")
@@ -96,13 +145,19 @@ def test_missing_data_is_an_error_below_the_progress_line(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "argv", [[], ["predict"], ["compare", "cifar"], ["compare", "--seed", "x"], ["compare", "-x"]]
+    "argv", [[], ["predict"], ["compare", "--seed", "x"], ["compare", "-x"], ["compare", "a", "b"]]
 )
 def test_arguments_that_do_not_parse_exit_with_2(argv, capsys):
     with pytest.raises(SystemExit) as exit_info:
         main(argv)
     assert exit_info.value.code == 2
     assert "usage: skorchless" in capsys.readouterr().err
+
+
+def run_module(*argv):
+    """Run the module as a command, its output into pipes."""
+    command = [sys.executable, "-m", "skorchless", *argv]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
 
 
 def test_version(capsys):
@@ -128,10 +183,8 @@ def test_help_fits_a_terminal(argv, word, capsys, monkeypatch):
 
 def test_without_arguments_the_three_models_are_compared_on_the_digits(capsys):
     assert main(["compare"]) == 0
-    data, blank, header, *rows = capsys.readouterr().out.splitlines()
-    assert data == DIGITS
-    assert blank == ""
-    assert header.endswith("accuracy  log loss  fit seconds  predict seconds  pickled size")
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split("  ", 1)[1].strip() == HEADER
     assert [row.split()[0] for row in rows] == ["adam", "lbfgs", "forest"]
     accuracies = [float(row.split()[1]) for row in rows]
     # One epoch is 22 minibatches here, so that adam is far from its end.
@@ -139,9 +192,11 @@ def test_without_arguments_the_three_models_are_compared_on_the_digits(capsys):
     assert min(accuracies[1:]) > 0.95
 
 
-def test_progress_is_one_plain_line_for_a_model_on_stderr(capsys):
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_shows_the_data_and_a_line_for_each_model_as_it_is_fitted(capsys):
     main(["compare", "--models", "lbfgs,adam"])
-    lines = capsys.readouterr().err.splitlines()
+    data, *lines, blank = capsys.readouterr().err.splitlines()
+    assert (data, blank) == (DIGITS, "")
     assert [line.split(" done in ")[0] for line in lines] == [
         "fitting lbfgs (1 of 2) ...",
         "fitting adam (2 of 2) ...",
@@ -149,10 +204,34 @@ def test_progress_is_one_plain_line_for_a_model_on_stderr(capsys):
     assert all(line.endswith(" s") for line in lines)
 
 
+def test_a_pipe_gets_the_table_and_nothing_else():
+    done = run_module("compare", "--models", "adam")
+    header, row = done.stdout.splitlines()
+    assert header.split("  ", 1)[1].strip() == HEADER
+    assert row.startswith("adam ")
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX terminal")
+def test_a_real_terminal_shows_progress_before_the_table():
+    leader, follower = os.openpty()
+    command = [sys.executable, "-m", "skorchless", "compare", "--models", "adam"]
+    with subprocess.Popen(command, stdout=follower, stderr=follower) as process:
+        assert process.wait(timeout=120) == 0
+    os.close(follower)
+    shown = os.read(leader, 10_000).decode().splitlines()
+    os.close(leader)
+    assert shown[0] == DIGITS
+    assert shown[1].startswith("fitting adam (1 of 1) ... done in ")
+    assert shown[2] == ""
+    assert shown[3].endswith(HEADER)
+    assert shown[4].startswith("adam ")
+
+
 @pytest.mark.parametrize("names", ["lbfgs,adam", "lbfgs adam", "lbfgs, adam"])
 def test_models_are_chosen_by_name_in_the_order_given(capsys, names):
     main(["compare", "--models", names])
-    rows = capsys.readouterr().out.splitlines()[3:]
+    rows = capsys.readouterr().out.splitlines()[1:]
     assert [row.split()[0] for row in rows] == ["lbfgs", "adam"]
 
 
@@ -197,6 +276,52 @@ def test_a_table_that_cannot_be_saved_is_still_printed(tmp_path, capsys, monkeyp
     assert err.endswith("skorchless: error: No space left on device\n")
 
 
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet", ".feather"])
+def test_a_file_is_compared_by_its_column_of_labels(tmp_path, capsys, table, ending):
+    pytest.importorskip("pyarrow")
+    frame, path = pd.read_csv(table).drop(columns="price"), tmp_path / f"sales{ending}"
+    write = frame.to_csv if "csv" in ending else getattr(frame, f"to_{ending[1:]}")
+    write(path, **{"index": False} if "csv" in ending else {})
+    assert main(["compare", str(path), "--target", "label"]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines()[1:]]
+    assert [row[0] for row in rows] == ["adam", "lbfgs", "forest"]
+    # The best that can be known of these labels is 0.83; the commoner one has 0.51.
+    assert float(rows[1][1]) > 0.7
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_samples_of_a_file_are_its_rows_with_a_label(capsys, table):
+    main(["compare", str(table), "--target", "label", "--models", "lbfgs"])
+    loading, data, *_ = capsys.readouterr().err.splitlines()
+    assert loading == f"loading {table} ... done"
+    assert data == "table.csv: 297 training and 99 test samples, 3 features, 2 classes"
+
+
+@pytest.mark.parametrize("data", ["digits", "a file"])
+def test_a_report_has_the_table_and_the_name_of_the_data(tmp_path, capsys, table, data):
+    path = tmp_path / "report.html"
+    of_data = ["digits"] if data == "digits" else [str(table), "--target", "label"]
+    assert main(["compare", *of_data, "--models", "lbfgs", "--report", str(path)]) == 0
+    page = path.read_text(encoding="utf-8")
+    name = "digits" if data == "digits" else "table.csv"
+    assert f"<h1>Models of {name}, side by side</h1>" in page
+    accuracy = capsys.readouterr().out.splitlines()[-1].split()[1]
+    assert f"<td>{accuracy}</td>" in page
+    assert ("as images" in page) == (data == "digits")
+
+
+def test_a_report_that_cannot_be_written_does_not_cost_the_table(tmp_path, capsys, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(_comparison, "write_whole", fail)
+    assert main(["compare", "--models", "adam", "--report", str(tmp_path / "r.html")]) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1].startswith("adam ")
+    assert err == "skorchless: error: No space left on device\n"
+
+
+@pytest.mark.usefixtures("terminal")
 def test_an_interrupt_exits_with_130(capsys, monkeypatch):
     def interrupted(*_args, progress, **_kwargs):
         progress("fitting adam (1 of 3) ...")
@@ -204,15 +329,7 @@ def test_an_interrupt_exits_with_130(capsys, monkeypatch):
 
     monkeypatch.setattr(cli, "compare", interrupted)
     assert main(["compare"]) == 130
-    assert capsys.readouterr().err == "fitting adam (1 of 3) ... \n"
-
-
-def test_the_module_runs_as_the_command():
-    command = [sys.executable, "-m", "skorchless", "compare", "--models", "adam"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout.startswith(DIGITS)
-    assert done.stderr.startswith("fitting adam (1 of 1) ... done in ")
-    assert "\r" not in done.stderr
+    assert capsys.readouterr().err == f"{DIGITS}\nfitting adam (1 of 3) ... \n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX pipe")
@@ -235,7 +352,7 @@ def test_mnist_is_fitted_on_its_training_and_tested_on_its_validation_samples(mo
 
     def compare(X, y, **options):
         seen.update(options, X=X, y=y)
-        return Comparison(table=TABLE, models={})
+        return "the table"
 
     monkeypatch.setattr(cli, "fetch_mnist", fetch_mnist)
     monkeypatch.setattr(cli, "compare", compare)
@@ -243,19 +360,21 @@ def test_mnist_is_fitted_on_its_training_and_tested_on_its_validation_samples(mo
     assert asked == {"data_home": "here"}
     assert (seen["X"].max(), seen["X_test"].max()) == (0, 1)
     assert seen["X"].dtype == seen["X_test"].dtype == np.uint8
+    assert seen["image_shape"] == (28, 28)
     assert (seen["y"], seen["y_test"]) == ([0, 1, 0, 1], [1, 1, 0, 0])
 
 
 @pytest.mark.mnist
-@pytest.mark.usefixtures("mnist")
+@pytest.mark.usefixtures("mnist", "terminal")
 def test_mnist_is_compared_in_the_lectures_split(capsys):
     assert main(["compare", "mnist", "--models", "adam"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(
-        "mnist: 50,000 training and 10,000 test samples, 784 features, 10 classes\n"
-    )
     name, accuracy, loss, *_ = out.splitlines()[-1].split()
     assert name == "adam"
     assert float(accuracy) >= 0.910
     assert float(loss) <= 0.305
-    assert err.startswith("loading mnist ... done\nfitting adam (1 of 1) ... done in ")
+    assert err.startswith(
+        "loading mnist ... done\n"
+        "mnist: 50,000 training and 10,000 test samples, 784 features, 10 classes\n"
+        "fitting adam (1 of 1) ... done in "
+    )

@@ -1,0 +1,69 @@
+"""take_target: the labels out of a table, or in a sentence why its column has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skorchless.estimators._inputs import Array
+
+# Whole numbers are taken for classes up to so many different ones, and beyond that while they
+# are no more than this share of the rows: prices and ages in years have more.
+MOST_CODES = 20
+LARGEST_SHARE = 0.05
+# A message names so many columns of a table.
+MOST_NAMES = 10
+
+
+def take_target(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Array]:
+    """Return the features and the labels (N,) of the rows that have one."""
+    if name not in frame.columns:
+        raise ValueError(
+            f"there is no column {name!r}; there is {list_names(list(frame.columns))}."
+        )
+    if frame.shape[1] == 1:
+        raise ValueError(f"there is no column beside {name!r} to predict it from.")
+    labeled = frame[frame[name].notna()]
+    y = _labels(labeled[name])
+    _check_classes(name, y)
+    return labeled.drop(columns=name), y
+
+
+def _labels(column: pd.Series[Any]) -> Array:
+    """Return labels (N,): whole numbers as integers, other numbers as they are, or text."""
+    if column.dtype.kind in "mM":
+        raise ValueError(f"column {column.name!r} has dates or durations, not classes.")
+    if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+        return column.map(str).to_numpy(dtype=object).astype(str)
+    # Beside missing labels, integers come as floats.
+    numbers = column.to_numpy(dtype=np.float64)
+    return numbers.astype(np.int64) if (numbers == np.floor(numbers)).all() else numbers
+
+
+def _check_classes(name: str, y: Array) -> None:
+    """Raise for labels that are none, or too few of a class to be split."""
+    labels, counts = np.unique(y, return_counts=True)
+    if len(labels) < 2:
+        there_is = f"only {labels[0]!s}" if len(labels) else "no value"
+        raise ValueError(f"column {name!r} needs at least two classes, but has {there_is}.")
+    is_continuous = y.dtype.kind == "f"
+    are_many = y.dtype.kind == "i" and len(labels) > max(MOST_CODES, LARGEST_SHARE * len(y))
+    if is_continuous or are_many:
+        raise ValueError(
+            f"column {name!r} has {len(labels):,} different numbers in {len(y):,} rows: that is "
+            "a regression, and these models predict classes."
+        )
+    if counts.min() < 2:
+        single = [str(label) for label in labels[counts < 2]]
+        raise ValueError(
+            f"column {name!r} has a single row of {list_names(single)}; a split into training and "
+            "test rows needs two of each class."
+        )
+
+
+def list_names(names: list[str]) -> str:
+    """Return names, or the first of them, as a sentence lists them."""
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(repr(name) for name in names[:MOST_NAMES]) + more
