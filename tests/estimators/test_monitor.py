@@ -6,6 +6,7 @@ from recorder import Recorder
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -124,3 +125,25 @@ def test_progress_bar_runs_to_its_end(solver, capsys):
     model = make_pipeline(StandardScaler(), classifier(solver)).set_callbacks(ProgressBar())
     model.fit(X, Y)
     assert "TorchLogisticClassifier - fit" in capsys.readouterr().out
+
+
+@pytest.mark.slow  # two worker processes
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_callbacks_work_in_a_pipeline_in_a_grid_search_on_two_processes(solver, capsys):
+    pytest.importorskip("rich")
+    monitor = ScoringMonitor(scoring="accuracy")
+    clf = classifier(solver).set_callbacks(monitor)
+    pipeline = make_pipeline(StandardScaler(), clf)
+    Cs = [0.1, 1.0]
+    search = GridSearchCV(pipeline, {"torchlogisticclassifier__C": Cs}, cv=3, n_jobs=2)
+    search.set_callbacks(ProgressBar()).fit(X, Y)
+    out = capsys.readouterr().out
+    # A row for each candidate on each fold and for the refit, besides the search itself.
+    assert out.count("Pipeline - fit") == 2 * 3 + 1
+    assert out.count("100%") == 2 * 3 + 1 + 2
+    log = monitor.get_logs().data_as_pandas
+    of_fits = log[log["task_name"] == "fit"]
+    assert len(of_fits) == 2 * 3 + 1
+    # The last fit alone is still there to be asked.
+    assert search.score(X, Y) in of_fits["accuracy"].tolist()
+    assert (log["task_name"] == "iteration").sum() >= search.best_estimator_[-1].n_iter_
