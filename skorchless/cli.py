@@ -196,7 +196,9 @@ def run_compare(arguments: argparse.Namespace, progress: ProgressLine) -> None:
         if arguments.save is not None:
             save_table(comparison.table, arguments.save)
         if arguments.report is not None:
+            progress(f"writing {arguments.report} ...")
             comparison.to_html(arguments.report, title=f"Models of {name}, side by side")
+            progress("done")
     finally:
         # Last, so that the files are there even if nobody reads on; always, so that a disk that
         # has become full does not cost the result.

@@ -11,7 +11,7 @@ from skorchless.comparison._record import Record
 from skorchless.comparison._report import REPORT_ENDINGS, render_report
 from skorchless.comparison._save import check_save_path, write_whole
 from skorchless.comparison._table import align, format_table
-from skorchless.plotting._images import new_axes
+from skorchless.plotting._axes import new_axes
 
 
 @dataclass(frozen=True, eq=False)

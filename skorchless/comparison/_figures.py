@@ -12,7 +12,8 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from skorchless.comparison._measures import standard_error
 from skorchless.estimators._inputs import Array
 from skorchless.plotting import CoefficientImageDisplay, plot_image
-from skorchless.plotting._images import as_image, axes_in_rows
+from skorchless.plotting._axes import axes_in_rows
+from skorchless.plotting._images import as_image
 
 # Beyond so many classes numbers in a confusion matrix can not be read, and then its labels.
 MOST_NUMBERS, MOST_LABELS = 15, 40

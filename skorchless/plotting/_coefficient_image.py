@@ -7,8 +7,9 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import issparse
 
+from skorchless.plotting._axes import axes_in_rows, new_figure
 from skorchless.plotting._fitted import last_step
-from skorchless.plotting._images import as_image, axes_in_rows, new_figure
+from skorchless.plotting._images import as_image
 
 
 class CoefficientImageDisplay:

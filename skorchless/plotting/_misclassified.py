@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skorchless.estimators._inputs import to_numpy
-from skorchless.plotting._images import as_image, axes_in_rows, new_figure, plot_image
+from skorchless.plotting._axes import axes_in_rows, new_figure
+from skorchless.plotting._images import as_image, plot_image
 
 
 class MisclassifiedDisplay:

@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from skorchless.plotting._axes import new_axes
+
 # Where a fit without a penalty is drawn: so many times the largest finite C.
 BEYOND = 10.0
 
@@ -140,10 +142,7 @@ class RegularizationPathDisplay:
             This display.
         """
         if ax is None:
-            # Here, because it takes longer to import than to fit a small table.
-            import matplotlib.pyplot as plt
-
-            _, ax = plt.subplots(layout="constrained")
+            ax = new_axes()
         order = np.argsort(self.Cs)
         scores = np.asarray(self.scores)[:, order]
         finite = [C for C in (*self.Cs, self.C) if np.isfinite(C)]

@@ -1,0 +1,41 @@
+"""Where pictures go: new figures, and several axes in rows. For every display."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skorchless.estimators._inputs import Array
+
+
+def new_figure(figsize: tuple[float, float] | None = None) -> Any:
+    """Return a new figure, laid out so that titles and labels do not overlap."""
+    # Here, because it takes longer to import than to fit a small table.
+    import matplotlib.pyplot as plt
+
+    return plt.figure(figsize=figsize, layout="constrained")
+
+
+def new_axes() -> Any:
+    """Return the axes of a new figure."""
+    return new_figure().add_subplot()
+
+
+def axes_in_rows(figure: Any, n_axes: int, rows: int, within: Any = None) -> Array:
+    """Return axes in ``rows`` of equal length but the last, in ``figure`` or ``within`` an axes.
+
+    The axes that they are within is left empty, as scikit-learn's displays leave it.
+    """
+    if rows < 1:
+        raise ValueError(f"rows must be at least 1, got {rows}.")
+    columns = -(-n_axes // min(rows, n_axes))
+    shape = (-(-n_axes // columns), columns)
+    if within is None:
+        grid = figure.add_gridspec(*shape)
+    else:
+        if within.get_subplotspec() is None:
+            raise ValueError("ax must be one of a figure's subplots, to have room for several.")
+        within.set_axis_off()
+        grid = within.get_subplotspec().subgridspec(*shape)
+    return np.array([figure.add_subplot(grid[divmod(i, columns)]) for i in range(n_axes)])
