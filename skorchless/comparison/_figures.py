@@ -32,8 +32,9 @@ def draw_accuracy(ax: Any, table: pd.DataFrame, n_test: int) -> None:
             str(name), (x, y), (6, 6), textcoords="offset points", parse_math=False, zorder=3
         )
     ax.set(xscale="log", xlabel="seconds to fit", ylabel="accuracy")
-    # Room for the names, of points at the right edge too.
+    # Room for the names, of points at the edges too.
     ax.set_xlim(seconds.min() / 2, seconds.max() * 5)
+    ax.margins(y=0.15)
     # In plain numbers: powers of ten are no times that one knows by heart. Within few decades
     # they are too few.
     is_wide = seconds.max() > 100 * seconds.min()
