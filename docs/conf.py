@@ -1,5 +1,8 @@
 """Sphinx configuration. `python -m nox -s docs` builds with it; a warning is an error."""
 
+from docutils.nodes import SkipNode
+from docutils.utils.math.latex2mathml import tex2mathml
+
 from skorchless import __version__
 
 project = "skorchless"
@@ -13,16 +16,19 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
-    "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "examples"]
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skorchless"
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
-# Only the reference has a second level to list.
-PAGES = ("index", "start", "grid", "sparse", "data", "scaling", "benchmarks", "changelog")
+html_theme_options = {
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 5,
+}
+# Pages without others beside or below them have nothing to list at their side.
+PAGES = ("index", "benchmarks", "faq", "changelog", "search", "genindex")
 html_sidebars = {name: [] for name in PAGES}
 
 autosummary_generate = True
@@ -35,6 +41,7 @@ extlinks = {
     "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
 }
 myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3  # pages link to each other's headings
 # References to scikit-learn's classes are written as such, and resolved without a network where
 # they can be.
 suppress_warnings = ["ref.class", "ref.func"]
@@ -53,3 +60,22 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
 }
+
+# Formulas are MathML, which browsers draw by themselves: MathJax would come from the network.
+html_math_renderer = "mathml"
+
+
+def setup(app):
+    """Add the renderer of formulas."""
+
+    def visit_math(writer, node):
+        writer.body.append(tex2mathml(node.astext()))
+        raise SkipNode
+
+    def visit_math_block(writer, node):
+        writer.body.append(
+            f'<p style="overflow-x: auto">{tex2mathml(node.astext(), as_block=True)}</p>'
+        )
+        raise SkipNode
+
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
