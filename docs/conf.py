@@ -23,12 +23,13 @@ templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skorchless"
 html_theme_options = {
-    "show_prev_next": False,
+    "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
     "header_links_before_dropdown": 5,
 }
-# Pages without others beside or below them have nothing to list at their side.
-PAGES = ("index", "benchmarks", "faq", "changelog", "search", "genindex")
+# Pages without others beside or below them have nothing to list at their side; the lecture's go on
+# in one order, and their code needs the width.
+PAGES = ("index", "benchmarks", "faq", "changelog", "search", "genindex", "lecture/*")
 html_sidebars = {name: [] for name in PAGES}
 
 autosummary_generate = True
