@@ -33,6 +33,7 @@ PAGES = ("index", "benchmarks", "faq", "changelog", "search", "genindex", "lectu
 html_sidebars = {name: [] for name in PAGES}
 
 autosummary_generate = True
+default_role = "py:obj"  # a name in backticks is a link to what it names
 autodoc_typehints = "none"
 # The template of a class lists its methods, the inherited ones that are ours among them.
 numpydoc_show_class_members = False

@@ -1,4 +1,8 @@
-"""Logistic regression on torch with nothing but scikit-learn's fit, predict and score."""
+"""Logistic regression on torch with nothing but scikit-learn's fit, predict and score.
+
+Beside the estimators here, `skorchless.comparison` fits models side by side, `skorchless.plotting`
+draws samples, losses and coefficients, and `skorchless.datasets` reads MNIST.
+"""
 
 from skorchless.estimators import (
     GlobalStandardScaler,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,15 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 import skorchless
-from skorchless.comparison import compare, default_models
-from skorchless.comparison._compare import Split, draw_split
-from skorchless.comparison._preprocessor import column_preprocessor
+from skorchless.comparison import Comparison, compare, default_models
+from skorchless.comparison._preprocessor import (
+    check_numbers,
+    column_preprocessor,
+    describe_columns,
+)
 from skorchless.comparison._report import REPORT_ENDINGS
 from skorchless.comparison._save import TABLE_ENDINGS, check_save_path, save_table
+from skorchless.comparison._split import Split, draw_split
 from skorchless.comparison._target import list_names, take_target
 from skorchless.datasets import fetch_mnist
 from skorchless.datasets._table import ENDINGS as FILE_ENDINGS
@@ -30,6 +36,7 @@ from skorchless.datasets._table import read_table
 
 EXIT_DONE, EXIT_ERROR, EXIT_INTERRUPTED = 0, 2, 130  # argparse's, and a shell's for Ctrl-C
 
+DESCRIPTION = str(skorchless.__doc__).partition("\n")[0]
 # Data that need no file, with the height and width of their images.
 IMAGE_SHAPES = {"digits": (8, 8), "mnist": (28, 28)}
 COMPARE_HELP = """\
@@ -37,9 +44,8 @@ Fit models on the same samples and print one table: accuracy and log loss of
 the test samples, seconds to fit and to predict, size of the pickled model.
 
 Of a file, a quarter of the rows is set aside to test, in each class. Columns
-of numbers are scaled, others are one column a category, of at least ten
-rows; what is missing is filled in and marked. Rows without a label are left
-out.
+of numbers are scaled, others are one column a category, seldom ones together;
+what is missing is filled in and marked. Rows without a label are left out.
 """
 MODELS_HELP = """\
 models:
@@ -70,7 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     progress = ProgressLine(is_silent=not sys.stderr.isatty())
     try:
-        run_compare(arguments, progress)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_where: progress.warn(message)
+            run_compare(arguments, progress)
     except KeyboardInterrupt:
         progress.close()
         return EXIT_INTERRUPTED
@@ -81,8 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
     except (ValueError, OSError, ImportError) as error:
         progress.close()
-        sentence = " ".join(str(error).split())
-        sys.stderr.write(f"skorchless: error: {sentence}\n")
+        sys.stderr.write(f"skorchless: error: {_in_a_line(error)}\n")
         return EXIT_ERROR
     return EXIT_DONE
 
@@ -102,6 +109,11 @@ class ProgressLine:
         sys.stderr.write(text + (" " if self._is_open else "\n"))
         sys.stderr.flush()
 
+    def warn(self, message: Warning | str) -> None:
+        """Write a warning of Python as a line of its own, on a pipe too."""
+        self.close()
+        sys.stderr.write(f"skorchless: warning: {_in_a_line(message)}\n")
+
     def close(self) -> None:
         """End a line that is open, so that what follows begins its own."""
         if self._is_open:
@@ -109,10 +121,15 @@ class ProgressLine:
             self._is_open = False
 
 
+def _in_a_line(message: object) -> str:
+    """Return what an error or a warning says, in one line."""
+    return " ".join(str(message).split())
+
+
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     # The name is given: under `python -m` it would be __main__.py.
-    parser = argparse.ArgumentParser("skorchless", description=skorchless.__doc__)
+    parser = argparse.ArgumentParser("skorchless", description=DESCRIPTION)
     parser.add_argument(
         "--version", action="version", version=f"skorchless {skorchless.__version__}"
     )
@@ -123,10 +140,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _seed(text: str) -> int:
     """Return a seed, from what is typed."""
-    seed = int(text)
-    if not 0 <= seed < 2**32:
-        raise argparse.ArgumentTypeError(f"must be from 0 to {2**32 - 1}, got {seed}")
-    return seed
+    if not (text.isdecimal() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"must be from 0 to {2**32 - 1}, got {text!r}")
+    return int(text)
 
 
 def _add_compare(commands: Any) -> None:
@@ -177,11 +193,9 @@ def run_compare(arguments: argparse.Namespace, progress: ProgressLine) -> None:
     _check_arguments(arguments)
     # Wrong names of models and devices cost no reading of a file.
     _choose_models(arguments, preprocessor=None)
-    split = _load_split(arguments, progress)
-    is_frame = isinstance(split.X, pd.DataFrame)
-    preprocessor = column_preprocessor(split.X) if is_frame else None
-    name = Path(arguments.data).name
-    progress(_describe(name, split))
+    split, conditions = _load_split(arguments, progress)
+    preprocessor = column_preprocessor(split.X) if isinstance(split.X, pd.DataFrame) else None
+    progress(_describe(Path(arguments.data).name, split, conditions.get("left out")))
     comparison = compare(
         split.X,
         split.y,
@@ -193,17 +207,37 @@ def run_compare(arguments: argparse.Namespace, progress: ProgressLine) -> None:
         progress=progress,
     )
     try:
-        if arguments.save is not None:
-            save_table(comparison.table, arguments.save)
-        if arguments.report is not None:
-            progress(f"writing {arguments.report} ...")
-            comparison.to_html(arguments.report, title=f"Models of {name}, side by side")
-            progress("done")
+        _write_files(arguments, comparison, conditions, progress)
     finally:
         # Last, so that the files are there even if nobody reads on; always, so that a disk that
         # has become full does not cost the result.
         progress("")
         _print(str(comparison))
+
+
+def _write_files(
+    arguments: argparse.Namespace,
+    comparison: Comparison,
+    conditions: dict[str, str],
+    progress: ProgressLine,
+) -> None:
+    """Write the files that are asked for; one that can not be written does not cost the other."""
+    try:
+        if arguments.save is not None:
+            save_table(comparison.table, arguments.save)
+    finally:
+        if arguments.report is not None:
+            progress(f"writing {arguments.report} ...")
+            described = replace(comparison, conditions=conditions | comparison.conditions)
+            described.to_html(arguments.report, title=_title(arguments))
+            progress("done")
+
+
+def _title(arguments: argparse.Namespace) -> str:
+    """Return the heading of a report."""
+    if arguments.target is None:
+        return f"Models of {arguments.data}, side by side"
+    return f"Predicting {arguments.target} of {Path(arguments.data).name}"
 
 
 def _check_arguments(arguments: argparse.Namespace) -> None:
@@ -212,6 +246,10 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         check_save_path(arguments.save, TABLE_ENDINGS)
     if arguments.report is not None:
         check_save_path(arguments.report, REPORT_ENDINGS)
+    for option in ("save", "report"):
+        path = getattr(arguments, option)
+        if path is not None and path.resolve() == Path(arguments.data).resolve():
+            raise ValueError(f"--{option} would replace {arguments.data!r}, which is to be read.")
     if arguments.data_home is not None and arguments.data != "mnist":
         raise ValueError("--data-home is for mnist, which is kept there.")
     if arguments.target is not None and arguments.data in IMAGE_SHAPES:
@@ -234,23 +272,27 @@ def _choose_models(arguments: argparse.Namespace, preprocessor: Any) -> dict[str
     return {name: known[name] for name in names}
 
 
-def _load_split(arguments: argparse.Namespace, progress: ProgressLine) -> Split:
-    """Return the data, split by ``--seed``; MNIST in the course's split."""
+def _load_split(
+    arguments: argparse.Namespace, progress: ProgressLine
+) -> tuple[Split, dict[str, str]]:
+    """Return the data, split by ``--seed`` or as the course does, and what they are, in words."""
     if arguments.data == "digits":
-        return draw_split(*load_digits(return_X_y=True), random_state=arguments.seed)
+        split = draw_split(*load_digits(return_X_y=True), random_state=arguments.seed)
+        return split, {"data": "digits, scikit-learn's"}
     progress(f"loading {arguments.data} ...")
     if arguments.data == "mnist":
         mnist = fetch_mnist(data_home=arguments.data_home)
         split = Split(mnist.data, mnist.target, mnist.data_valid, mnist.target_valid)
+        conditions = {"data": "MNIST, the course's training and validation images"}
     else:
-        split = _load_file(Path(arguments.data), arguments.target, arguments.seed)
+        split, conditions = _load_file(Path(arguments.data), arguments.target, arguments.seed)
     progress("done")
-    return split
+    return split, conditions
 
 
-def _load_file(path: Path, target: str | None, seed: int) -> Split:
-    """Return the rows of a table that have a label, split."""
-    if not path.suffix:
+def _load_file(path: Path, target: str | None, seed: int) -> tuple[Split, dict[str, str]]:
+    """Return the rows of a table that have a label, split, and what they are, in words."""
+    if not path.suffix and not path.is_file():
         raise ValueError(f"{str(path)!r} is neither {' nor '.join(IMAGE_SHAPES)} nor a file.")
     frame = read_table(path)
     if target is None:
@@ -259,14 +301,19 @@ def _load_file(path: Path, target: str | None, seed: int) -> Split:
             f"{list_names(list(frame.columns))}."
         )
     X, y = take_target(frame, target)
-    return draw_split(X, y, random_state=seed)
+    check_numbers(X)
+    conditions = {"data": str(path), "target": target, **describe_columns(X)}
+    if len(X) < len(frame):
+        conditions["left out"] = f"{len(frame) - len(X):,} rows without a label"
+    return draw_split(X, y, random_state=seed), conditions
 
 
-def _describe(name: str, split: Split) -> str:
+def _describe(name: str, split: Split, left_out: str | None) -> str:
     """Return one line that says what the models are fitted and tested on."""
     return (
         f"{name}: {len(split.y):,} training and {len(split.y_test):,} test samples, "
         f"{split.X.shape[1]} features, {len(np.unique(split.y))} classes"
+        + (f"; {left_out} left out" if left_out else "")
     )
 
 

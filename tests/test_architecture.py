@@ -182,7 +182,10 @@ def test_nothing_is_loaded_by_bare_pickle_or_torch_load(name):
             ],
         ),
         ("skorchless.datasets", ["fetch_mnist", "load_mnist_pickle"]),
-        ("skorchless.comparison", ["Comparison", "compare", "default_models"]),
+        (
+            "skorchless.comparison",
+            ["Comparison", "column_preprocessor", "compare", "default_models"],
+        ),
     ],
 )
 def test_the_public_names_are_exactly_these(package, names):

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 import skorchless
@@ -16,6 +18,7 @@ from skorchless.cli import main
 from skorchless.comparison import _comparison, _save, compare, default_models
 
 DIGITS = "digits: 1,347 training and 450 test samples, 64 features, 10 classes"
+TITLES = {"digits": "Models of digits, side by side", "a file": "Predicting label of table.csv"}
 HEADER = "accuracy  log loss  fit seconds  predict seconds  pickled size"
 
 
@@ -109,7 +112,7 @@ class TestMistakes:
 
     def test_a_column_that_is_not_there(self, capsys, table):
         error = self.error_of(capsys, str(table), "--target", "size")
-        assert "there is no column 'size'; there is 'number', 'color', 'price', 'label'" in error
+        assert "there is no column 'size'. There is 'number', 'color', 'price', 'label'" in error
 
     def test_a_regression(self, capsys, table):
         error = self.error_of(capsys, str(table), "--target", "price")
@@ -122,13 +125,27 @@ class TestMistakes:
     def test_a_target_for_the_digits(self, capsys):
         assert "--target is for files" in self.error_of(capsys, "--target", "label")
 
+    @pytest.mark.parametrize("option", ["--save", "--report"])
+    def test_a_result_that_would_replace_the_data(self, capsys, table, option):
+        data = table.rename(table.with_suffix(".csv" if option == "--save" else ".html"))
+        before = data.read_bytes()
+        error = self.error_of(capsys, str(data), "--target", "label", option, str(data))
+        assert f"{option} would replace" in error
+        assert data.read_bytes() == before
+
+    def test_an_infinite_number(self, capsys, tmp_path):
+        path = tmp_path / "table.csv"
+        path.write_text("size,y\n" + "1,a\ninf,b\n" * 20)
+        error = self.error_of(capsys, str(path), "--target", "y")
+        assert "column 'size' has a number that is infinite" in error
+
     def test_a_data_home_for_the_digits(self, capsys):
         assert "--data-home is for mnist" in self.error_of(capsys, "--data-home", ".")
 
     def test_a_seed_that_is_none(self, capsys):
         with pytest.raises(SystemExit, match="2"):
             main(["compare", "--seed", "-1"])
-        assert "must be from 0 to 4294967295, got -1" in capsys.readouterr().err
+        assert "must be from 0 to 4294967295, got '-1'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("no_fits", "terminal")
@@ -294,7 +311,10 @@ def test_the_samples_of_a_file_are_its_rows_with_a_label(capsys, table):
     main(["compare", str(table), "--target", "label", "--models", "lbfgs"])
     loading, data, *_ = capsys.readouterr().err.splitlines()
     assert loading == f"loading {table} ... done"
-    assert data == "table.csv: 297 training and 99 test samples, 3 features, 2 classes"
+    assert data == (
+        "table.csv: 297 training and 99 test samples, 3 features, 2 classes; "
+        "4 rows without a label left out"
+    )
 
 
 @pytest.mark.parametrize("data", ["digits", "a file"])
@@ -303,11 +323,18 @@ def test_a_report_has_the_table_and_the_name_of_the_data(tmp_path, capsys, table
     of_data = ["digits"] if data == "digits" else [str(table), "--target", "label"]
     assert main(["compare", *of_data, "--models", "lbfgs", "--report", str(path)]) == 0
     page = path.read_text(encoding="utf-8")
-    name = "digits" if data == "digits" else "table.csv"
-    assert f"<h1>Models of {name}, side by side</h1>" in page
+    title = (
+        "Models of digits, side by side" if data == "digits" else "Predicting label of table.csv"
+    )
+    assert f"<h1>{title}</h1>" in page
     accuracy = capsys.readouterr().out.splitlines()[-1].split()[1]
     assert f"<td>{accuracy}</td>" in page
     assert ("as images" in page) == (data == "digits")
+    of_file = {
+        *("<dt>target</dt>\n<dd>label</dd>", "<dt>numbers</dt>\n<dd>number, price</dd>"),
+        *("<dt>categories</dt>\n<dd>color</dd>", "<dd>4 rows without a label</dd>"),
+    }
+    assert {text for text in of_file if text in page} == (of_file if data == "a file" else set())
 
 
 def test_a_report_that_cannot_be_written_does_not_cost_the_table(tmp_path, capsys, monkeypatch):
@@ -319,6 +346,32 @@ def test_a_report_that_cannot_be_written_does_not_cost_the_table(tmp_path, capsy
     out, err = capsys.readouterr()
     assert out.splitlines()[-1].startswith("adam ")
     assert err == "skorchless: error: No space left on device\n"
+
+
+def test_a_table_that_cannot_be_saved_does_not_cost_the_report(tmp_path, capsys, monkeypatch):
+    def fail(*_args):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(_save, "_write", fail)
+    report = tmp_path / "r.html"
+    paths = ["--save", str(tmp_path / "t.csv"), "--report", str(report)]
+    assert main(["compare", "--models", "adam", *paths]) == 2
+    assert "<h1>" in report.read_text(encoding="utf-8")
+    assert capsys.readouterr().err == "skorchless: error: No space left on device\n"
+
+
+def test_a_warning_is_a_line_on_stderr(capsys, monkeypatch):
+    def compare(*_args, **_kwargs):
+        warnings.warn("not\nconverged", ConvergenceWarning, stacklevel=1)
+        raise OSError("and no more")
+
+    monkeypatch.setattr(cli, "compare", compare)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        main(["compare"])
+    assert capsys.readouterr().err == (
+        "skorchless: warning: not converged\nskorchless: error: and no more\n"
+    )
 
 
 @pytest.mark.usefixtures("terminal")

@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 import skorchless
-from skorchless import comparison, datasets
+from skorchless import comparison, datasets, plotting
 
 validate = pytest.importorskip("numpydoc.validate").validate
 
@@ -48,7 +48,10 @@ def test_docstring_is_complete(name):
     [
         *(skorchless.TorchLogisticClassifier, skorchless.GlobalStandardScaler),
         *(datasets.fetch_mnist, datasets.load_mnist_pickle),
-        *(comparison.compare, comparison.default_models),
+        *(comparison.compare, comparison.default_models, comparison.Comparison),
+        *(comparison.column_preprocessor, plotting.plot_image, plotting.plot_images),
+        *(plotting.LossCurveDisplay, plotting.CoefficientImageDisplay),
+        *(plotting.MisclassifiedDisplay, plotting.RegularizationPathDisplay),
     ],
 )
 def test_public_classes_and_functions_have_an_example(value):

@@ -3,5 +3,6 @@
 from skorchless.comparison._compare import compare
 from skorchless.comparison._comparison import Comparison
 from skorchless.comparison._models import default_models
+from skorchless.comparison._preprocessor import column_preprocessor
 
-__all__ = ["Comparison", "compare", "default_models"]
+__all__ = ["Comparison", "column_preprocessor", "compare", "default_models"]

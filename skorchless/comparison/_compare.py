@@ -16,27 +16,13 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from skorchless.comparison._comparison import Comparison
 from skorchless.comparison._conditions import describe_conditions
 from skorchless.comparison._models import default_models
-from skorchless.comparison._preprocessor import column_preprocessor
+from skorchless.comparison._preprocessor import check_numbers, column_preprocessor
+from skorchless.comparison._split import TEST_SIZE, Split, resolve_split
 from skorchless.estimators._inputs import Array, to_numpy
-
-TEST_SIZE = 0.25  # train_test_split's default
-
-
-@dataclass(frozen=True)
-class Split:
-    """The samples that all models are fitted on, and those they are all tested on."""
-
-    X: Any
-    y: Array
-    X_test: Any
-    y_test: Array
 
 
 def compare(
@@ -57,7 +43,7 @@ def compare(
     Parameters
     ----------
     X : {array-like, frame, tensor} of shape (n_samples, n_features)
-        Samples, handed to the models as they are.
+        Samples, handed to the models as they are: models of your own have to take them.
     y : {array-like, tensor} of shape (n_samples,)
         Their labels.
     X_test : {array-like, frame, tensor} of shape (n_test, n_features), default=None
@@ -68,8 +54,7 @@ def compare(
         The fraction or number of samples to set aside where ``X_test`` is None.
     models : dict of str to estimator, default=None
         The classifiers to compare. They are cloned, not fitted themselves. None means
-        `default_models`; where ``X`` is a pandas frame, behind a transformer that scales its
-        numbers and encodes its categories.
+        `default_models`; where ``X`` is a pandas frame, behind a `column_preprocessor` of it.
     device : str or torch.device, default='auto'
         The device of the default models; ignored where ``models`` is given.
     random_state : int, RandomState instance or None, default=None
@@ -90,7 +75,13 @@ def compare(
     ------
     ValueError
         If samples and labels do not fit together, ``y_test`` has a label that ``y`` has not,
-        or ``models`` is no dict of classifiers.
+        ``models`` is no dict of names and classifiers, ``image_shape`` is not that of the
+        samples, or a number of a frame is infinite.
+
+    See Also
+    --------
+    default_models : The models where none are given.
+    column_preprocessor : What goes before them where samples are a data frame.
 
     Notes
     -----
@@ -113,12 +104,14 @@ def compare(
     {'logistic': 1.0, 'stump': 0.66}
     """
     if models is None:
-        preprocessor = column_preprocessor(X) if isinstance(X, pd.DataFrame) else None
         models = default_models(
-            device=device, random_state=random_state, preprocessor=preprocessor
+            device=device, random_state=random_state, preprocessor=_preprocessor_of(X, X_test)
         )
     fitted = _unfitted_clones(models)
-    split = _resolve_split(X, y, X_test, y_test, test_size, random_state)
+    split = resolve_split(X, y, X_test, y_test, test_size, random_state)
+    _check_image_shape(image_shape, split.X)
+    # Before the fits, which would be lost with whatever can not be described.
+    conditions = describe_conditions(split.X, split.y, split.y_test, random_state)
     measured = {}
     for number, (name, model) in enumerate(fitted.items(), start=1):
         if progress is not None:
@@ -139,9 +132,31 @@ def compare(
             for name, result in measured.items()
             if result.probabilities is not None
         },
-        conditions=describe_conditions(split.X, split.y, split.y_test, random_state),
+        conditions=conditions,
         image_shape=image_shape,
     )
+
+
+def _preprocessor_of(X: Any, X_test: Any) -> Any:
+    """Return what goes before every default model: of a frame, a transformer of its columns."""
+    if not isinstance(X, pd.DataFrame):
+        return None
+    for frame in (X, X_test):
+        if isinstance(frame, pd.DataFrame):
+            check_numbers(frame)
+    return column_preprocessor(X)
+
+
+def _check_image_shape(image_shape: Any, X: Any) -> None:
+    """Raise unless ``image_shape`` is None or the height and width of the samples."""
+    if image_shape is None:
+        return
+    shape, n_features = tuple(image_shape), getattr(X, "shape", (0, 0))[-1]
+    if len(shape) != 2 or math.prod(shape) != n_features:
+        raise ValueError(
+            f"image_shape must be a height and a width whose product is the number of features, "
+            f"{n_features}; got {image_shape!r}."
+        )
 
 
 def _unfitted_clones(models: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,47 +167,14 @@ def _unfitted_clones(models: Mapping[str, Any]) -> dict[str, Any]:
             f"got {models!r}."
         )
     for name, model in models.items():
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"models must have names for keys, that is text, got {name!r}.")
         if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "predict")):
             raise ValueError(
                 f"models[{name!r}] must be an unfitted classifier, an instance with fit and "
                 f"predict, got {model!r}."
             )
     return {name: clone(model) for name, model in models.items()}
-
-
-def _resolve_split(
-    X: Any, y: Any, X_test: Any, y_test: Any, test_size: float, random_state: Any
-) -> Split:
-    """Return the given split, or one that is drawn where no test samples are given."""
-    if (X_test is None) != (y_test is None):
-        missing = "X_test" if X_test is None else "y_test"
-        raise ValueError(f"X_test and y_test go together, but {missing} is None.")
-    y = _check_labels(X, y)
-    if X_test is None:
-        return draw_split(X, y, test_size=test_size, random_state=random_state)
-    y_test = _check_labels(X_test, y_test)
-    unknown = sorted(set(y_test.tolist()) - set(y.tolist()), key=str)
-    if unknown:
-        raise ValueError(
-            f"y_test has labels that y has not, so that no model can know them: {unknown}."
-        )
-    return Split(X, y, X_test, y_test)
-
-
-def draw_split(X: Any, y: Array, *, test_size: float = TEST_SIZE, random_state: Any) -> Split:
-    """Return ``X`` and ``y`` split at random, each class in proportion."""
-    X, X_test, y, y_test = train_test_split(
-        X, y, test_size=test_size, stratify=y, random_state=random_state
-    )
-    return Split(X, y, X_test, y_test)
-
-
-def _check_labels(X: Any, y: Any) -> Array:
-    """Return labels (N,) as NumPy; raise unless they are classes, one for each row of ``X``."""
-    labels: Array = column_or_1d(to_numpy(y))
-    check_classification_targets(labels)
-    check_consistent_length(X, labels)
-    return labels
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from skorchless.plotting._axes import new_axes
 class Comparison(Record):
     """What `compare` found: a table, the fitted models, and what they predict.
 
-    Printed, it is an aligned table with rounded numbers and units; in a notebook, an HTML one.
+    It is what `compare` returns. Printed, it is an aligned table with rounded numbers and units;
+    in a notebook, an HTML one.
 
     Parameters
     ----------
@@ -43,6 +44,22 @@ class Comparison(Record):
         Sizes, seed, date, versions and machine, in words.
     image_shape : tuple of int or None
         Height and width where samples are images.
+
+    See Also
+    --------
+    compare : Makes it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from skorchless.comparison import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> comparison = compare(X, y, models={"prior": DummyClassifier()}, random_state=0)
+    >>> comparison.conditions["samples"]
+    '112 to train, 38 to test'
+    >>> comparison.plot().get_xlabel()
+    'seconds to fit'
     """
 
     def __str__(self) -> str:
@@ -58,8 +75,8 @@ class Comparison(Record):
     def plot(self, ax: Any = None) -> Any:
         """Draw accuracy against the time of the fit, a point for each model.
 
-        The bars are one standard error of the accuracy to each side: two models whose bars
-        overlap may well be equally good.
+        The bars are the 95 % interval (Wilson) of each accuracy by itself. They do not compare
+        models, whose test samples are the same.
 
         Parameters
         ----------
@@ -99,4 +116,4 @@ class Comparison(Record):
         path = Path(path)
         check_save_path(path, REPORT_ENDINGS)
         page = render_report(self, title)
-        write_whole(path, lambda scratch: scratch.write_text(page, encoding="utf-8"))
+        write_whole(path, lambda scratch: scratch.write_text(page, "utf-8", "replace"))

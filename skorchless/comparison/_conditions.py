@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from datetime import UTC, datetime
@@ -18,9 +19,12 @@ PACKAGES = ("skorchless", "scikit-learn", "torch", "numpy", "scipy", "pandas")
 
 def describe_conditions(X: Any, y: Array, y_test: Array, random_state: Any) -> dict[str, str]:
     """Return each condition by its name, in words."""
+    # Samples may be texts, which have no features yet.
+    shape = getattr(X, "shape", ())
+    features = {"features": f"{math.prod(shape[1:]):,}"} if len(shape) > 1 else {}
     return {
         "samples": f"{len(y):,} to train, {len(y_test):,} to test",
-        "features": f"{np.shape(X)[1]:,}",
+        **features,
         "classes": f"{len(np.unique(y)):,}",
         "seed": repr(random_state),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from skorchless.comparison._measures import standard_error
+from skorchless.comparison._measures import accuracy_interval
 from skorchless.estimators._inputs import Array
 from skorchless.plotting import CoefficientImageDisplay, plot_image
 from skorchless.plotting._axes import axes_in_rows
@@ -18,18 +19,22 @@ from skorchless.plotting._images import as_image
 # Beyond so many classes numbers in a confusion matrix can not be read, and then its labels.
 MOST_NUMBERS, MOST_LABELS = 15, 40
 LONGEST_LABEL = 20
+UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+MARKERS = "os^DvP*X"  # so that models are told apart without colours too
 MISTAKES_IN_A_ROW = 4
 
 
 def draw_accuracy(ax: Any, table: pd.DataFrame, n_test: int) -> None:
-    """Draw the accuracy of each model, with its standard error, against the time of its fit."""
+    """Draw the accuracy of each model, with its interval, against the time of its fit."""
     # A fit can be too short for the clock, and zero has no place on a logarithmic axis.
     seconds = table["fit_seconds"].clip(lower=1e-6)
-    errors = standard_error(table["accuracy"], n_test)
-    for name, x, y, error in zip(table.index, seconds, table["accuracy"], errors, strict=True):
-        ax.errorbar(x, y, error, marker="o", capsize=3)
+    # Up and down in turns, because models of one kind come out near each other.
+    offsets = cycle([(6, 5), (6, -11)])
+    for name, x, y, offset in zip(table.index, seconds, table["accuracy"], offsets, strict=False):
+        low, high = accuracy_interval(y, n_test)
+        ax.errorbar(x, y, [[y - low], [high - y]], marker="o", capsize=3)
         ax.annotate(
-            str(name), (x, y), (6, 6), textcoords="offset points", parse_math=False, zorder=3
+            shortened(name), (x, y), offset, textcoords="offset points", parse_math=False, zorder=3
         )
     ax.set(xscale="log", xlabel="seconds to fit", ylabel="accuracy")
     # Room for the names, of points at the edges too.
@@ -56,7 +61,7 @@ def draw_confusion(figure: Any, matrix: Array, classes: Array) -> None:
         cmap="Blues",
         include_values=n_classes <= MOST_NUMBERS,
         values_format="d",
-        xticks_rotation="vertical" if max(len(str(label)) for label in classes) > 2 else 0,
+        xticks_rotation="vertical" if are_long(classes) else 0,
         text_kw={"fontsize": 7},
     )
     if n_classes > MOST_LABELS:
@@ -68,12 +73,12 @@ def draw_reliability(figure: Any, curves: dict[str, tuple[Array, Array]]) -> Non
     """Draw accuracy against confidence for each model; on the diagonal they are the same."""
     ax = figure.add_subplot()
     ax.axline((1, 1), slope=1, color="gray", linestyle=":", label="as sure as right")
-    for name, (confidence, accuracy) in curves.items():
-        ax.plot(confidence, accuracy, marker="o", markersize=4, label=_legend_label(name))
+    for (name, curve), marker in zip(curves.items(), cycle(MARKERS), strict=False):
+        # A space, because matplotlib leaves out of a legend what begins with an underscore.
+        ax.plot(*curve, marker=marker, markersize=5, label=f" {shortened(name)}")
     ax.set(xlabel="confidence of the prediction", ylabel="accuracy")
-    for text in ax.legend().get_texts():
-        text.set_parse_math(False)
     ax.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
 
 def draw_pixel_coefficients(figure: Any, classifier: Any, image_shape: tuple[int, int]) -> None:
@@ -91,8 +96,10 @@ def draw_coefficients(figure: Any, weights: Array, names: list[str], classes: Ar
     ax.set_yticks(range(len(names)), [shortened(name) for name in names])
     # Two classes have one row of weights, for the second one.
     columns = [shortened(label) for label in classes[-len(weights) :]]
-    is_long = max(map(len, columns)) > 2 and len(columns) > 1
+    is_long = len(columns) > 1 and are_long(columns)
     ax.set_xticks(range(len(columns)), columns, rotation="vertical" if is_long else 0)
+    if len(columns) > MOST_LABELS:
+        ax.set(xticks=[], xlabel="classes")
     figure.colorbar(image, label="coefficient")
 
 
@@ -102,26 +109,22 @@ def draw_mistakes(
     """Draw the first samples as pictures, with true and predicted label."""
     # As many in a row however many there are, so that all pictures have one size.
     rows = -(-len(y) // MISTAKES_IN_A_ROW)
-    places = axes_in_rows(figure, rows * MISTAKES_IN_A_ROW, rows)
+    places = axes_in_rows(rows * MISTAKES_IN_A_ROW, rows, figure)
     for place, row, true, predicted in zip(places, X, y, predictions, strict=False):
-        title = f"{shortened(true)}, not {shortened(predicted)}"
+        title = f"true {shortened(true)}\npredicted {shortened(predicted)}"
         plot_image(as_image(row, image_shape), title, ax=place)
-        place.title.set(parse_math=False, fontsize=9)
+        place.title.set_fontsize(8)
     for place in places[len(y) :]:
         place.set_axis_off()
 
 
+def are_long(labels: Any) -> bool:
+    """Tell whether labels need to stand upright below a picture."""
+    return max(len(str(label)) for label in labels) > 2
+
+
 def shortened(label: Any) -> str:
-    """Return a label in no more letters than a picture has room for."""
-    text = str(label)
+    """Return a label as text that can be drawn, in no more letters than there is room for."""
+    # A picture with a control character in it is no XML, and not shown at all.
+    text = "".join(letter if letter.isprintable() else UNPRINTABLE for letter in str(label))
     return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
-
-
-def rows_of(X: Any, indices: Array) -> Any:
-    """Return some rows of samples, however these are kept."""
-    return X.iloc[indices] if hasattr(X, "iloc") else np.asarray(X)[indices]
-
-
-def _legend_label(name: str) -> str:
-    """Return a name that a legend shows: matplotlib leaves out what begins with an underscore."""
-    return f" {name}" if name.startswith("_") else name

@@ -6,29 +6,41 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
+from skorchless.comparison._preprocessor import without_prefix
 from skorchless.estimators._inputs import Array
+from skorchless.plotting._fitted import class_weights_of
+from skorchless.plotting._misclassified import confidence_of
 
-N_BINS = 10
+# Of so many samples the share of right answers is known to about a tenth.
+SAMPLES_IN_A_BIN = 20
+MOST_BINS = 10
 
 
-def standard_error(accuracy: Any, n_samples: int) -> Any:
-    """Return the standard error of an accuracy measured on so many samples."""
-    return np.sqrt(accuracy * (1 - accuracy) / n_samples)
+def accuracy_interval(accuracy: float, n_samples: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy measured on so many samples, Wilson's."""
+    n_right = round(accuracy * n_samples)
+    interval = binomtest(n_right, n_samples).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def reliability(y: Array, predictions: Array, probabilities: Array) -> tuple[Array, Array]:
+def reliability(
+    y: Array, predictions: Array, probabilities: Array, classes: Array
+) -> tuple[Array, Array]:
     """Return mean confidence and accuracy (n_bins,) of predictions in order of confidence.
 
-    Confidence is the probability of the predicted label. The bins are of equal size, and fewer
-    where many confidences are the same.
+    Confidence is the probability of the predicted label. The bins are of equal size, up to ten,
+    and fewer where samples are few or many confidences are the same.
     """
-    confidence = probabilities.max(axis=1)
+    n_bins = max(1, min(MOST_BINS, len(y) // SAMPLES_IN_A_BIN))
+    # Sums of float32 may exceed one by their rounding.
+    confidence = confidence_of(predictions, probabilities, classes).clip(0.0, 1.0)
     accuracies, means = calibration_curve(
-        y == predictions, confidence, n_bins=N_BINS, strategy="quantile", pos_label=True
+        y == predictions, confidence, n_bins=n_bins, strategy="quantile", pos_label=True
     )
     return means, accuracies
 
@@ -63,16 +75,23 @@ class Coefficients:
 
 def coefficients_of(model: Any) -> Coefficients | None:
     """Return the coefficients of ``model`` or of a pipeline's last step; None without any."""
-    before, classifier = None, model
-    if isinstance(model, Pipeline):
-        before, classifier = model[:-1], model[-1]
-    if getattr(classifier, "coef_", None) is None or not hasattr(classifier, "classes_"):
+    is_pipeline = isinstance(model, Pipeline)
+    classifier = model[-1] if is_pipeline else model
+    weights = class_weights_of(classifier)
+    if weights is None:
         return None
-    coef = classifier.coef_
-    weights = coef.toarray() if issparse(coef) else np.atleast_2d(coef)
     names = getattr(classifier, "feature_names_in_", None)
-    if names is None and before is not None and hasattr(before, "get_feature_names_out"):
-        names = before.get_feature_names_out()
-    if names is None:
+    if names is None and is_pipeline:
+        names = _names_after(model[:-1])
+    if names is None or len(names) != weights.shape[1]:
         names = [f"x{j}" for j in range(weights.shape[1])]
     return Coefficients(classifier, weights, [str(name) for name in names])
+
+
+def _names_after(transformer: Any) -> list[str] | None:
+    """Return the names of the features that a transformer gives; None where it knows none."""
+    try:
+        names = transformer.get_feature_names_out()
+    except (AttributeError, ValueError, NotFittedError):
+        return None
+    return [without_prefix(str(name)) for name in names]

@@ -31,7 +31,7 @@ def default_models(
     preprocessor : transformer, default=None
         What to put before each model, cloned. None means a
         :class:`~skorchless.GlobalStandardScaler` before the logistic models and nothing before
-        the forest, which does not need it.
+        the forest, which does not need it; for a data frame, pass `column_preprocessor`.
 
     Returns
     -------

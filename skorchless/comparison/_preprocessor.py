@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,22 +15,88 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from skorchless.estimators._inputs import Array
 
 # A category of fewer training rows shares one column with the others like it: so few rows say
-# little of it, and an identifier would otherwise be a column for each row.
-MIN_FREQUENCY = 10
+# little of it, and an identifier would otherwise be a column for each row. Of a small table ten
+# rows may be all that a category can have.
+LARGEST_MIN_FREQUENCY, SMALLEST_MIN_FREQUENCY, MIN_SHARE = 10, 2, 0.01
+# Squares of larger numbers may be infinite.
+LARGEST_NUMBER = 1e150
+NUMBERS, CATEGORIES = "numbers", "categories"
 
 
 def column_preprocessor(frame: pd.DataFrame) -> ColumnTransformer:
     """Return a transformer of frames like ``frame``: numbers scaled, categories one-hot.
 
-    Dates and durations are numbers, of seconds. A missing number becomes the median and is marked
-    in a column of its own; a missing category is a category. Few ones among many zeros are sparse.
+    It is what `compare` puts before its default models where samples are a frame; put it before
+    your own to compare them on the same features.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The training samples. Numbers, dates and durations (in seconds) are scaled column by
+        column; a missing one becomes the median and is marked in a column of its own. Anything
+        else is a category, a missing value too; categories of few rows share one column: fewer
+        than ten, or than 1 % of the rows of a small table.
+
+    Returns
+    -------
+    transformer : sklearn.compose.ColumnTransformer
+        Unfitted. What it gives is sparse where most of it is zeros.
+
+    See Also
+    --------
+    default_models : The models that take it as ``preprocessor``.
+    sklearn.preprocessing.OneHotEncoder : Encodes the categories.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skorchless.comparison import column_preprocessor
+    >>> frame = pd.DataFrame({"age": [20, 40, None], "city": ["Bern", "Chur", "Bern"]})
+    >>> column_preprocessor(frame).fit_transform(frame).round(2)
+    array([[-1.22, -0.71,  1.  ,  0.  ],
+           [ 1.22, -0.71,  0.  ,  1.  ],
+           [ 0.  ,  1.41,  1.  ,  0.  ]])
     """
-    numbers = [name for name in frame.columns if _is_number(frame[name])]
-    categories = [name for name in frame.columns if not _is_number(frame[name])]
-    return ColumnTransformer(
-        [("numbers", _of_numbers(), numbers), ("categories", _of_categories(), categories)],
-        verbose_feature_names_out=False,
+    # By place: names may be numbers, or stand there twice.
+    are_numbers = [_is_number(frame.iloc[:, j]) for j in range(frame.shape[1])]
+    numbers = np.flatnonzero(are_numbers).tolist()
+    categories = np.flatnonzero(np.logical_not(are_numbers)).tolist()
+    by_share = math.ceil(MIN_SHARE * len(frame))
+    min_frequency = min(LARGEST_MIN_FREQUENCY, max(SMALLEST_MIN_FREQUENCY, by_share))
+    transformer = ColumnTransformer(
+        [
+            (NUMBERS, _of_numbers(), numbers),
+            (CATEGORIES, _of_categories(min_frequency), categories),
+        ]
     )
+    # Whatever scikit-learn is set to: frames can not be sparse.
+    return transformer.set_output(transform="default")
+
+
+def without_prefix(name: str) -> str:
+    """Return the name of a feature without the part of the transformer that it comes from."""
+    return name.removeprefix(f"{NUMBERS}__").removeprefix(f"{CATEGORIES}__")
+
+
+def describe_columns(frame: pd.DataFrame) -> dict[str, str]:
+    """Return the names of columns by how they are read."""
+    columns = [frame.iloc[:, j] for j in range(frame.shape[1])]
+    kinds = {
+        "numbers": [c.name for c in columns if _is_number(c) and not _is_time(c)],
+        "dates, durations": [c.name for c in columns if _is_time(c)],
+        "categories": [c.name for c in columns if not _is_number(c)],
+    }
+    return {kind: ", ".join(map(str, names)) for kind, names in kinds.items() if names}
+
+
+def check_numbers(frame: pd.DataFrame) -> None:
+    """Raise for a column of numbers that are infinite, or so large that their squares are."""
+    for j, name in enumerate(frame.columns):
+        column = frame.iloc[:, j]
+        if _is_number(column) and np.nanmax(np.abs(_as_float(column)), initial=0) > LARGEST_NUMBER:
+            raise ValueError(
+                f"column {name!r} has a number that is infinite or beyond {LARGEST_NUMBER:g}."
+            )
 
 
 def _of_numbers() -> Pipeline:
@@ -42,11 +109,12 @@ def _of_numbers() -> Pipeline:
     )
 
 
-def _of_categories() -> Pipeline:
+def _of_categories(min_frequency: int) -> Pipeline:
     """Return the transformer of all other columns."""
-    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=MIN_FREQUENCY)
-    texts = FunctionTransformer(_as_texts, feature_names_out="one-to-one")
-    return make_pipeline(texts, encoder)
+    return make_pipeline(
+        FunctionTransformer(_as_texts, feature_names_out="one-to-one"),
+        OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=min_frequency),
+    )
 
 
 def _is_time(column: pd.Series[Any]) -> bool:
@@ -56,21 +124,27 @@ def _is_time(column: pd.Series[Any]) -> bool:
 
 def _is_number(column: pd.Series[Any]) -> bool:
     """Tell a column that has an order and distances."""
-    return pd.api.types.is_numeric_dtype(column) or _is_time(column)
+    is_numeric = pd.api.types.is_numeric_dtype(column) and column.dtype.kind != "c"
+    return is_numeric or _is_time(column)
 
 
 def _as_numbers(frame: pd.DataFrame) -> Array:
     """Return columns as float64 (N, n_columns), times as seconds, missing values as NaN."""
-    columns = [_seconds(frame[name]) if _is_time(frame[name]) else frame[name] for name in frame]
-    values = [column.to_numpy(dtype=np.float64, na_value=np.nan) for column in columns]
+    values = [_as_float(frame.iloc[:, j]) for j in range(frame.shape[1])]
     return np.column_stack(values) if values else np.empty((len(frame), 0))
 
 
-def _seconds(times: pd.Series[Any]) -> pd.Series[Any]:
-    """Return durations, or dates since 1970, in seconds; NaN where there is none."""
-    if times.dtype.kind == "m":
-        return times.dt.total_seconds()
-    return (times - pd.Timestamp(0, tz=times.dt.tz)).dt.total_seconds()
+def _as_float(column: pd.Series[Any]) -> Array:
+    """Return numbers, or times in seconds, as float64 (N,)."""
+    if not _is_time(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    kind = "timedelta64[us]"
+    if column.dtype.kind == "M":
+        kind = "datetime64[us]"
+        if column.dt.tz is not None:
+            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    times = column.to_numpy(dtype=kind)
+    return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6)
 
 
 def _as_texts(frame: pd.DataFrame) -> pd.DataFrame:

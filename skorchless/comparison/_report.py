@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,19 +10,20 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jinja2 import Environment, PackageLoader
 from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import Pipeline
 
 from skorchless.comparison._figures import (
     MISTAKES_IN_A_ROW,
+    are_long,
     draw_accuracy,
     draw_coefficients,
     draw_confusion,
     draw_mistakes,
     draw_pixel_coefficients,
     draw_reliability,
-    rows_of,
 )
 from skorchless.comparison._measures import (
     coefficients_of,
@@ -33,13 +35,15 @@ from skorchless.comparison._pictures import Picture, render
 from skorchless.comparison._record import Record
 from skorchless.comparison._table import format_table
 from skorchless.estimators._inputs import Array
+from skorchless.plotting._images import as_rows
 
 REPORT_ENDINGS = (".html", ".htm")
 MOST_MISTAKES = 2 * MISTAKES_IN_A_ROW
 MOST_FEATURES = 15
 COEFFICIENTS = (
-    "Red speaks for a class, blue against it, white does not count. Of many features, those with "
-    "the largest coefficients, of scaled columns where there is a scaler."
+    "Red speaks for a class, blue against it, white does not count; each model has a scale of its "
+    "own. Two classes have one column, for the second one. Of many features, those with the "
+    "largest coefficients, of scaled columns where there is a scaler."
 )
 
 
@@ -66,7 +70,9 @@ def render_report(comparison: Record, title: str) -> str:
         summary=_summary(comparison),
         table=format_table(comparison.table),
         sections=list(_sections(comparison)),
-        models={name: _describe(model) for name, model in comparison.models.items()},
+        models={
+            name: (_kind(model), _describe(model)) for name, model in comparison.models.items()
+        },
         conditions=comparison.conditions,
     )
 
@@ -74,11 +80,24 @@ def render_report(comparison: Record, title: str) -> str:
 def _summary(comparison: Record) -> str:
     """Return the result in a sentence."""
     accuracy = comparison.table["accuracy"]
-    text = f"Highest accuracy: {accuracy.idxmax()} ({accuracy.max():.4f})."
+    text = f"Highest accuracy: {_best(accuracy, accuracy.max())}."
     losses = comparison.table["log_loss"].dropna()
     if len(losses):
-        text += f" Lowest log loss: {losses.idxmin()} ({losses.min():.4f})."
-    return text
+        text += f" Lowest log loss: {_best(losses, losses.min())}."
+    labels, counts = np.unique(comparison.y_test, return_counts=True)
+    share = counts.max() / counts.sum()
+    return f"{text} Always answering {labels[counts.argmax()]} would be right in {share:.4f}."
+
+
+def _best(column: pd.Series[Any], value: float) -> str:
+    """Return who has the best ``value`` of a column."""
+    return f"{', '.join(column.index[column == value])} ({value:.4f})"
+
+
+def _kind(model: Any) -> str:
+    """Return what a model is: the first line of its documentation."""
+    last = model[-1] if isinstance(model, Pipeline) else model
+    return (inspect.getdoc(type(last)) or type(last).__name__).partition("\n")[0]
 
 
 def _describe(model: Any) -> str:
@@ -115,8 +134,9 @@ def _accuracy_section(comparison: Record) -> Section:
         alt=f"Accuracy against seconds to fit: {'; '.join(points)}.",
     )
     text = (
-        "Further up is better, further left is faster. The bars are one standard error of the "
-        "accuracy to each side: where they overlap, the difference may be chance."
+        "Further up is better, further left is faster. The bars are the 95 % interval (Wilson) of "
+        "each accuracy by itself, for other test samples of the same kind. Whether one model is "
+        "better than another, on the same samples, is told by what each alone gets wrong, below."
     )
     return Section("Accuracy against fit time", text, [picture])
 
@@ -148,7 +168,9 @@ def _confusion_section(comparison: Record) -> Section:
 def _reliability_section(comparison: Record) -> Section:
     """Return how often each model is right when it is so sure."""
     curves = {
-        name: reliability(comparison.y_test, comparison.predictions[name], probabilities)
+        name: reliability(
+            comparison.y_test, comparison.predictions[name], probabilities, comparison.classes
+        )
         for name, probabilities in comparison.probabilities.items()
     }
     ends = (
@@ -158,13 +180,14 @@ def _reliability_section(comparison: Record) -> Section:
     )
     picture = render(
         partial(draw_reliability, curves=curves),
-        (4.2, 3.4),
+        (4.2, 3.4 + 0.2 * (len(curves) // 2)),
         alt=f"Accuracy against confidence. {'; '.join(ends)}.",
     )
     text = (
-        "Predictions in order of the probability of the predicted label, in tenths: the mean of "
-        "that probability, and how many are right. Below the dotted line a model is too sure of "
-        "itself, above it not sure enough."
+        f"The {len(comparison.y_test):,} predictions in order of the probability of the predicted "
+        "label, in up to ten groups of equal size: the mean of that probability, and the share "
+        "that is right. Below the dotted line a model is too sure of itself, above it not sure "
+        "enough, but for chance, which is large where samples are few."
     )
     return Section("Reliability", text, [picture])
 
@@ -191,7 +214,7 @@ def _coefficient_pictures(comparison: Record) -> Iterator[Picture]:
                 partial(
                     draw_coefficients, weights=weights, names=names, classes=comparison.classes
                 ),
-                (4.2, 1.2 + 0.2 * len(names)),
+                (4.2, 1.2 + 0.2 * len(names) + (1.2 if are_long(comparison.classes) else 0.0)),
                 alt=f"Largest coefficients of {name}: {', '.join(names)}.",
                 caption=name,
             )
@@ -205,7 +228,7 @@ def _mistakes_section(comparison: Record) -> Section:
     text = f"Of {n_test:,} test samples, only this model is wrong on: {counts}."
     pictures = []
     if comparison.image_shape is not None:
-        text += f" Under each name the first {MOST_MISTAKES}: the true label, not the predicted."
+        text += f" Under each name the first {MOST_MISTAKES} of them."
         pictures = [
             _picture_of_mistakes(comparison, name, indices[:MOST_MISTAKES], comparison.image_shape)
             for name, indices in alone.items()
@@ -219,11 +242,11 @@ def _picture_of_mistakes(
 ) -> Picture:
     """Return the samples of ``indices`` as pictures."""
     y, predicted = comparison.y_test[indices], comparison.predictions[name][indices]
-    X = np.asarray(rows_of(comparison.X_test, indices))
+    X = as_rows(comparison.X_test, indices)
     pairs = ", ".join(f"{a} taken for {b}" for a, b in zip(y, predicted, strict=True))
     return render(
         partial(draw_mistakes, X=X, y=y, predictions=predicted, image_shape=image_shape),
-        (4.2, 1.2 * -(-len(y) // MISTAKES_IN_A_ROW)),
+        (4.2, 1.4 * -(-len(y) // MISTAKES_IN_A_ROW)),
         alt=f"Samples that {name} alone gets wrong: {pairs}.",
         caption=name,
     )

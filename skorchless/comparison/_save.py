@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+
+from skorchless.datasets._table import check_pyarrow, listed
 
 TABLE_ENDINGS = (".csv", ".parquet", ".feather")
 
@@ -39,7 +40,8 @@ def save_table(table: pd.DataFrame, path: Path) -> None:
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Replace ``path`` by what ``write`` puts into a file beside it, once that is whole."""
     target = path.resolve()  # of a symbolic link, so that the link stays
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Short: the name of the file may be as long as names can be.
+    scratch = target.with_name(f".{os.getpid()}.tmp")
     try:
         write(scratch)
         scratch.replace(target)
@@ -55,19 +57,3 @@ def _write(frame: pd.DataFrame, path: Path, ending: str) -> None:
         frame.to_parquet(path, engine="pyarrow", index=False)
     else:
         frame.to_feather(path)
-
-
-def check_pyarrow(wish: str) -> None:
-    """Raise unless pyarrow, an optional dependency, is installed; ``wish`` says what fails."""
-    try:
-        importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise ImportError(
-            f"{wish}: .parquet and .feather files need pyarrow; get it by "
-            "`python -m pip install pyarrow`, or with the extra skorchless[arrow]."
-        ) from error
-
-
-def listed(words: tuple[str, ...]) -> str:
-    """Return words as a sentence lists them."""
-    return f"{', '.join(words[:-1])} or {words[-1]}"

@@ -3,73 +3,131 @@
 from __future__ import annotations
 
 import gzip
+import importlib
+import re
+import warnings
+import zlib
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-ENDINGS = (".csv", ".csv.gz", ".parquet", ".feather")
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".feather")
 SEPARATORS = ",;\t|"
+# Patterns of dates that can be nothing else, with their formats.
+DATES = {r"\d{4}-\d\d-\d\d.*": "ISO8601", r"\d\d?\.\d\d?\.\d{4}": "%d.%m.%Y"}
+DECIMAL_COMMA = r"-?\d+,\d+"
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """Return the table in the file ``path``; raise one sentence for what can not be read."""
+    cannot = f"cannot read {str(path)!r}"
     ending = next((e for e in ENDINGS if path.name.lower().endswith(e)), None)
     if ending is None:
         raise ValueError(
-            f"cannot read {str(path)!r}: the ending must be {', '.join(ENDINGS[:-1])} or "
-            f"{ENDINGS[-1]}."
+            f"{cannot}: the ending must be {listed(ENDINGS)}; save other tables as one of these."
         )
+    if ending in {".parquet", ".feather"}:
+        check_pyarrow(cannot)
     try:
         frame = _read(path, ending)
-    except ImportError as error:
-        raise ImportError(
-            f"cannot read {str(path)!r}: {ending} files need pyarrow; get it by "
-            "`python -m pip install pyarrow`, or with the extra skorchless[arrow]."
-        ) from error
-    except (OSError, ValueError, EOFError) as error:
-        raise _type_of_failure(error)(f"cannot read {str(path)!r}: {_reason(error)}") from error
+    except OSError as error:
+        raise OSError(f"{cannot}: {_reason(error)}") from error
+    except (ValueError, EOFError, NotImplementedError, zlib.error, Warning) as error:
+        raise ValueError(f"{cannot}: {_reason(error)}") from error
     frame.columns = frame.columns.map(str)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()].tolist()
-        raise ValueError(f"cannot read {str(path)!r}: columns stand there twice: {twice}.")
+        raise ValueError(f"{cannot}: columns stand there twice: {twice}.")
     return frame
 
 
-def _type_of_failure(error: Exception) -> type[Exception]:
-    """Return OSError for a file that can not be opened, ValueError for one that makes no table."""
-    return OSError if isinstance(error, OSError) else ValueError
+def check_pyarrow(wish: str) -> None:
+    """Raise unless pyarrow, an optional dependency, is installed; ``wish`` says what fails."""
+    try:
+        importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise ImportError(
+            f"{wish}: .parquet and .feather files need pyarrow; get it by "
+            "`python -m pip install pyarrow`, or with the extra skorchless[arrow]."
+        ) from error
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """Return words as a sentence lists them."""
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _read(path: Path, ending: str) -> pd.DataFrame:
     """Return the table in the file, by the reader of its ending."""
-    if ending == ".parquet":
-        return pd.read_parquet(path)
-    if ending == ".feather":
-        return pd.read_feather(path)
-    return _with_dates(pd.read_csv(path, sep=_separator(path, ending)))
+    if ending not in {".parquet", ".feather"}:
+        return _with_dates(_read_csv(path, ending))
+    frame = pd.read_parquet(path) if ending == ".parquet" else pd.read_feather(path)
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()  # a column that pandas has made the index
+    return _without_objects(frame)
 
 
-def _with_dates(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of a CSV file, which has no types, with the columns of ISO dates as dates."""
-    for name in frame.columns:
-        if pd.api.types.is_string_dtype(frame[name]):
-            try:
-                frame[name] = pd.to_datetime(frame[name], format="ISO8601")
-            except ValueError:
-                continue
+def _read_csv(path: Path, ending: str) -> pd.DataFrame:
+    """Return the table in a CSV file, whose separators may be those of another language."""
+    # Whole, so that a column has one type from its first row to its last; and no column is taken
+    # for an index, which would shift all names by one.
+    options: dict[str, Any] = {
+        "sep": _separator(path, ending),
+        "low_memory": False,
+        "index_col": False,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        frame = pd.read_csv(path, **options)
+        if options["sep"] != "," and any(_matches(frame[name], DECIMAL_COMMA) for name in frame):
+            frame = pd.read_csv(path, decimal=",", **options)
     return frame
 
 
 def _separator(path: Path, ending: str) -> str:
-    """Return what separates the names in the first line: the commonest candidate."""
+    """Return what separates the names in the first line: the commonest outside of quotes."""
     opener = gzip.open if ending == ".csv.gz" else open
     with opener(path, "rt", encoding="utf-8") as file:
-        return max(SEPARATORS, key=file.readline().count)
+        header = next((line for line in file if line.strip()), "")
+    return max(SEPARATORS, key=re.sub('"[^"]*"', "", header).count)
+
+
+def _matches(column: pd.Series[Any], pattern: str) -> bool:
+    """Tell a column of text of which every value is of a pattern."""
+    values = column.dropna()
+    if not len(values) or not pd.api.types.is_string_dtype(values):
+        return False
+    return bool(values.str.fullmatch(pattern).all())
+
+
+def _with_dates(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of a CSV file, which has no types, with columns of dates as dates."""
+    for name in frame.columns:
+        for pattern, date_format in DATES.items():
+            if _matches(frame[name], pattern):
+                with suppress(ValueError):
+                    frame[name] = pd.to_datetime(frame[name], format=date_format)
+    return frame
+
+
+def _without_objects(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with columns of Python's dates and decimals as dates and numbers."""
+    for name in frame.columns:
+        kind = pd.api.types.infer_dtype(frame[name]) if frame[name].dtype == object else ""
+        if kind == "date":
+            frame[name] = frame[name].astype("datetime64[s]")
+        elif kind == "decimal":
+            frame[name] = frame[name].astype("float64")
+    return frame
 
 
 def _reason(error: Exception) -> str:
     """Return what an error of a reader says, in a line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}."
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8; save it as 'CSV UTF-8'."
     text = " ".join(str(error).split())
     return text if text.endswith(".") else f"{text}."

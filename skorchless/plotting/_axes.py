@@ -22,20 +22,25 @@ def new_axes() -> Any:
     return new_figure().add_subplot()
 
 
-def axes_in_rows(figure: Any, n_axes: int, rows: int, within: Any = None) -> Array:
-    """Return axes in ``rows`` of equal length but the last, in ``figure`` or ``within`` an axes.
+def axes_in_rows(
+    n_axes: int, rows: int, within: Any = None, *, figsize: tuple[float, float] | None = None
+) -> Array:
+    """Return axes (n_axes,) in ``rows`` of equal length but the last, ``within`` a figure or axes.
 
-    The axes that they are within is left empty, as scikit-learn's displays leave it.
+    An axes that they are within is left empty, as scikit-learn's displays leave it. None makes a
+    figure of ``figsize``.
     """
     if rows < 1:
         raise ValueError(f"rows must be at least 1, got {rows}.")
     columns = -(-n_axes // min(rows, n_axes))
     shape = (-(-n_axes // columns), columns)
     if within is None:
-        grid = figure.add_gridspec(*shape)
+        within = new_figure(figsize)
+    if hasattr(within, "add_gridspec"):
+        figure, grid = within, within.add_gridspec(*shape)
     else:
         if within.get_subplotspec() is None:
             raise ValueError("ax must be one of a figure's subplots, to have room for several.")
         within.set_axis_off()
-        grid = within.get_subplotspec().subgridspec(*shape)
+        figure, grid = within.figure, within.get_subplotspec().subgridspec(*shape)
     return np.array([figure.add_subplot(grid[divmod(i, columns)]) for i in range(n_axes)])

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from scipy.sparse import issparse
 
-from skorchless.plotting._axes import axes_in_rows, new_figure
-from skorchless.plotting._fitted import last_step
+from skorchless.plotting._axes import axes_in_rows
+from skorchless.plotting._fitted import class_weights_of, last_step
 from skorchless.plotting._images import as_image
 
 
@@ -88,13 +87,17 @@ class CoefficientImageDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator has no ``coef_``.
         ValueError
-            If the features do not fill an image.
+            If the features do not fill an image, or classes have no row of their own.
         """
         fitted = last_step(estimator, "coef_")
-        coef = fitted.coef_.toarray() if issparse(fitted.coef_) else np.atleast_2d(fitted.coef_)
-        images = np.array([as_image(row, image_shape) for row in coef])
+        weights = class_weights_of(fitted)
+        if weights is None:
+            raise ValueError(
+                f"This {type(fitted).__name__} has no row of coefficients for each class."
+            )
+        images = np.array([as_image(row, image_shape) for row in weights])
         classes = [str(label) for label in fitted.classes_]
-        if len(coef) < len(classes):
+        if len(weights) < len(classes):
             classes = [f"{classes[1]} (not {classes[0]})"]
         return cls(images, classes).plot(ax=ax, **plot_params)
 
@@ -117,11 +120,11 @@ class CoefficientImageDisplay:
         display : CoefficientImageDisplay
             This display.
         """
-        figure = new_figure((10, 1 + 2 * rows)) if ax is None else ax.figure
         # 1.0: where all weights are zero any scale will do.
         largest = float(np.abs(self.coefs).max()) or 1.0
         style = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest, "interpolation": "none"}
-        self.ax_ = axes_in_rows(figure, len(self.coefs), rows, within=ax)
+        self.ax_ = axes_in_rows(len(self.coefs), rows, ax, figsize=(10, 1 + 2 * rows))
+        self.figure_ = self.ax_[0].figure
         self.images_ = []
         for place, coef, title in zip(self.ax_, self.coefs, self.titles, strict=True):
             self.images_.append(place.imshow(coef, **{**style, **(image_kw or {})}))
@@ -129,8 +132,7 @@ class CoefficientImageDisplay:
             place.set(xticks=[], yticks=[])
             # A label may have a dollar in it.
             place.set_title(title, parse_math=False)
-        self.colorbar_ = figure.colorbar(
+        self.colorbar_ = self.figure_.colorbar(
             self.images_[0], ax=self.ax_.tolist(), label="coefficient"
         )
-        self.figure_ = figure
         return self

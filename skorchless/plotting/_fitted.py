@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from scipy.sparse import issparse
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
+
+from skorchless.estimators._inputs import Array
 
 
 def last_step(estimator: Any, attribute: str) -> Any:
     """Return ``estimator``, of a pipeline its last step; raise where it lacks ``attribute``."""
-    fitted = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    if not hasattr(fitted, attribute):
-        raise NotFittedError(
-            f"This {type(fitted).__name__} has no {attribute}; pass a fitted estimator that has."
-        )
-    return fitted
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if not hasattr(last, attribute):
+        text = f"This {type(last).__name__} has no {attribute}; pass a fitted estimator that has."
+        # scikit-learn's naming rule: what a fit has set ends in an underscore.
+        is_fitted = any(name.endswith("_") and name[0] != "_" for name in vars(last))
+        raise ValueError(text) if is_fitted else NotFittedError(text)
+    return last
+
+
+def class_weights_of(classifier: Any) -> Array | None:
+    """Return the weights (K, P) of a fitted linear classifier, of two classes (1, P).
+
+    None where there are none: a forest, a regression, one row for each pair of classes.
+    """
+    coef, classes = (getattr(classifier, name, None) for name in ("coef_", "classes_"))
+    if coef is None or classes is None:
+        return None
+    weights: Array = coef.toarray() if issparse(coef) else np.atleast_2d(coef)
+    # Of three classes there are three pairs too.
+    are_of_pairs = hasattr(classifier, "support_vectors_") and len(classes) > 2
+    expected = 1 if len(classes) == 2 else len(classes)
+    return weights if len(weights) == expected and not are_of_pairs else None

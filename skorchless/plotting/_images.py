@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skorchless.estimators._inputs import Array, to_numpy
-from skorchless.plotting._axes import axes_in_rows, new_axes, new_figure
+from skorchless.plotting._axes import axes_in_rows, new_axes
 
 
 def plot_image(image: Any, title: str | None = None, ax: Any = None) -> Any:
@@ -65,7 +66,7 @@ def plot_images(
 
     Parameters
     ----------
-    images : {array-like, tensor} of shape (n_images, height, width) or (n_images, height * width)
+    images : {array-like, frame, tensor} of shape (n_images, height, width) or (n_images, n_pixels)
         The pictures, each as `plot_image` takes it.
     titles : sequence of length n_images, default=None
         What to write above each; numbers will do.
@@ -97,7 +98,7 @@ def plot_images(
     >>> len(figure.axes)
     8
     """
-    pictures = [as_image(image) for image in to_numpy(images)]
+    pictures = [as_image(image) for image in as_rows(images)]
     if not pictures:
         raise ValueError("images must have at least one image, got none.")
     if titles is None:
@@ -106,12 +107,18 @@ def plot_images(
         raise ValueError(
             f"titles must be as many as images, got {len(titles)} for {len(pictures)} images."
         )
-    figure = new_figure(figsize)
-    for ax, image, title in zip(
-        axes_in_rows(figure, len(pictures), rows), pictures, titles, strict=True
-    ):
+    axes = axes_in_rows(len(pictures), rows, figsize=figsize)
+    for ax, image, title in zip(axes, pictures, titles, strict=True):
         _draw(ax, image, title)
-    return figure
+    return axes[0].figure
+
+
+def as_rows(X: Any, indices: Any = None) -> Any:
+    """Return samples, or those of ``indices``, as something that has one for each index."""
+    X = X.to_numpy() if hasattr(X, "to_numpy") else to_numpy(X)
+    if indices is not None:
+        X = (X.tocsr() if issparse(X) else np.asarray(X))[indices]
+    return X.toarray() if issparse(X) else X
 
 
 def as_image(image: Any, shape: tuple[int, ...] | None = None) -> Array:
@@ -146,4 +153,4 @@ def _draw(ax: Any, image: Array, title: Any) -> None:
     ax.imshow(image, cmap="gray", interpolation="none")
     ax.set_axis_off()
     if title is not None:
-        ax.set_title(str(title))
+        ax.set_title(str(title), parse_math=False)  # a label may have a dollar in it

@@ -120,7 +120,8 @@ class LossCurveDisplay:
                 ax, self.validation_loss_curve, "validation", validation_kw
             )
         ax.set(xlabel="iteration", ylabel="loss")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        if ax.get_xscale() == "linear":
+            ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self

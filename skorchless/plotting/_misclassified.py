@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skorchless.estimators._inputs import to_numpy
-from skorchless.plotting._axes import axes_in_rows, new_figure
-from skorchless.plotting._images import as_image, plot_image
+from skorchless.estimators._inputs import Array, to_numpy
+from skorchless.plotting._axes import axes_in_rows
+from skorchless.plotting._images import as_image, as_rows, plot_image
 
 
 class MisclassifiedDisplay:
@@ -58,20 +58,36 @@ class MisclassifiedDisplay:
         self.confidence = confidence
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: Any, **params: Any) -> Self:
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        n_images: int = 8,
+        image_shape: tuple[int, int] | None = None,
+        ax: Any = None,
+        rows: int = 2,
+    ) -> Self:
         """Draw the most confident mistakes of a fitted classifier.
 
         Parameters
         ----------
         estimator : estimator
             A fitted classifier or pipeline with ``predict`` and ``predict_proba``.
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame, tensor} of shape (n_samples, n_features)
             Samples to predict, which are drawn as they are: pass a pipeline those that it
             scales, not scaled ones.
         y : {array-like, tensor} of shape (n_samples,)
             Their true labels.
-        **params : dict
-            ``n_images``, ``image_shape``, ``ax`` and ``rows`` of `from_predictions`.
+        n_images : int, default=8
+            How many to draw; fewer where there are not so many mistakes.
+        image_shape : tuple of int, default=None
+            Height and width of the samples. None means a square.
+        ax : matplotlib.axes.Axes, default=None
+            A subplot to draw within; None makes a figure.
+        rows : int, default=2
+            In how many rows.
 
         Returns
         -------
@@ -83,8 +99,16 @@ class MisclassifiedDisplay:
         ValueError
             If samples and labels do not fit together, or the features do not fill an image.
         """
+        y_pred = to_numpy(estimator.predict(X))
+        confidence = confidence_of(
+            y_pred, to_numpy(estimator.predict_proba(X)), to_numpy(estimator.classes_)
+        )
         return cls.from_predictions(
-            X, y, estimator.predict(X), estimator.predict_proba(X), **params
+            *(X, y, y_pred, confidence),
+            n_images=n_images,
+            image_shape=image_shape,
+            ax=ax,
+            rows=rows,
         )
 
     @classmethod
@@ -93,34 +117,34 @@ class MisclassifiedDisplay:
         X: Any,
         y_true: Any,
         y_pred: Any,
-        y_proba: Any,
+        confidence: Any,
         *,
         n_images: int = 8,
         image_shape: tuple[int, int] | None = None,
         ax: Any = None,
-        **plot_params: Any,
+        rows: int = 2,
     ) -> Self:
         """Draw the most confident mistakes among predictions.
 
         Parameters
         ----------
-        X : {array-like, tensor} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, frame, tensor} of shape (n_samples, n_features)
             The samples.
         y_true : {array-like, tensor} of shape (n_samples,)
             Their true labels.
         y_pred : {array-like, tensor} of shape (n_samples,)
             Their predicted labels.
-        y_proba : {array-like, tensor} of shape (n_samples, n_classes) or (n_samples,)
-            The probability of each class, of which the largest counts, or of the predicted
-            label alone.
+        confidence : {array-like, tensor} of shape (n_samples,)
+            The probability that was given to each predicted label: the largest of a row of
+            ``predict_proba``, where the label is the likeliest one.
         n_images : int, default=8
             How many to draw; fewer where there are not so many mistakes.
         image_shape : tuple of int, default=None
             Height and width of the samples. None means a square.
         ax : matplotlib.axes.Axes, default=None
             A subplot to draw within; None makes a figure.
-        **plot_params : dict
-            ``rows`` of `plot`.
+        rows : int, default=2
+            In how many rows.
 
         Returns
         -------
@@ -132,19 +156,19 @@ class MisclassifiedDisplay:
         ValueError
             If the arguments are not of the same length, or the features do not fill an image.
         """
-        X, proba = np.asarray(to_numpy(X)), np.asarray(to_numpy(y_proba))
-        y_true, y_pred = (column_or_1d(to_numpy(y)) for y in (y_true, y_pred))
-        check_consistent_length(X, y_true, y_pred, proba)
+        y_true, y_pred, confidence = (
+            column_or_1d(to_numpy(values)) for values in (y_true, y_pred, confidence)
+        )
+        check_consistent_length(X, y_true, y_pred, confidence)
         if n_images < 1:
             raise ValueError(f"n_images must be at least 1, got {n_images}.")
-        confidence = proba if proba.ndim == 1 else proba.max(axis=1)
         mistakes = np.flatnonzero(y_true != y_pred)
         # Stable: of equal ones the first comes first, whatever the machine.
         order = np.argsort(-confidence[mistakes], kind="stable")
         chosen = mistakes[order[:n_images]]
-        images = [as_image(X[i], image_shape) for i in chosen]
+        images = [as_image(row, image_shape) for row in as_rows(X, chosen)]
         display = cls(images, y_true[chosen], y_pred[chosen], confidence[chosen])
-        return display.plot(ax=ax, **plot_params)
+        return display.plot(ax=ax, rows=rows)
 
     def plot(self, ax: Any = None, *, rows: int = 2) -> Self:
         """Draw the pictures.
@@ -161,16 +185,24 @@ class MisclassifiedDisplay:
         display : MisclassifiedDisplay
             This display.
         """
-        figure = new_figure((10, 1 + 2.5 * rows)) if ax is None else ax.figure
         n_axes = max(1, len(self.images))
-        self.ax_ = axes_in_rows(figure, n_axes, rows, within=ax)
+        self.ax_ = axes_in_rows(n_axes, rows, ax, figsize=(10, 1 + 2.5 * rows))
+        self.figure_ = self.ax_[0].figure
         for place, image, true, predicted, share in zip(
             self.ax_, self.images, self.y_true, self.y_pred, self.confidence, strict=False
         ):
             plot_image(image, f"true {true}\npredicted {predicted}\n({share:.3f})", ax=place)
-            place.title.set_parse_math(False)  # a label may have a dollar in it
         if not len(self.images):
             self.ax_[0].set_axis_off()
             self.ax_[0].text(0.5, 0.5, "no mistakes", ha="center", va="center")
-        self.figure_ = figure
         return self
+
+
+def confidence_of(y_pred: Array, proba: Array, classes: Array) -> Array:
+    """Return the probability (N,) of each predicted label, among those (N, K) of ``classes``.
+
+    A classifier with a threshold of its own may predict another than the likeliest one.
+    """
+    order = np.argsort(classes)
+    columns = order[np.searchsorted(classes, y_pred, sorter=order)]
+    return proba[np.arange(len(y_pred)), columns]

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
@@ -20,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import skorchless.comparison
 from skorchless import TorchLogisticClassifier
-from skorchless.comparison import compare
+from skorchless.comparison import column_preprocessor, compare
 
 X, Y = load_iris(return_X_y=True)
 COLUMNS = ["accuracy", "log_loss", "fit_seconds", "predict_seconds", "size_bytes"]
@@ -44,7 +45,12 @@ class Recorder(ClassifierMixin, BaseEstimator):
 
 
 def test_the_public_names_are_these():
-    assert skorchless.comparison.__all__ == ["Comparison", "compare", "default_models"]
+    assert skorchless.comparison.__all__ == [
+        "Comparison",
+        "column_preprocessor",
+        "compare",
+        "default_models",
+    ]
 
 
 def test_the_table_has_a_row_for_each_model_and_the_promised_columns():
@@ -247,3 +253,40 @@ def test_numbers_that_are_no_classes_are_an_error():
 def test_a_device_that_is_not_there_is_an_error():
     with pytest.raises(ValueError, match="device='cuda:99' is not available"):
         compare(X, Y, device="cuda:99")
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4,), (2, 2, 1)])
+def test_an_image_shape_that_does_not_fit_is_an_error_before_any_fit(shape):
+    with pytest.raises(ValueError, match="image_shape must be a height and a width .* 4; got"):
+        compare(X, Y, models={"recorder": Recorder()}, image_shape=shape)
+
+
+@pytest.mark.parametrize("name", ["", " ", 7, None])
+def test_models_need_names(name):
+    with pytest.raises(ValueError, match="models must have names for keys"):
+        compare(X, Y, models={name: Recorder()})
+
+
+def test_texts_are_samples_too():
+    texts, labels = ["good day", "bad day"] * 50, ["g", "b"] * 50
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    comparison = compare(texts, labels, models={"logistic": model}, random_state=0)
+    assert comparison.table.loc["logistic", "accuracy"] == 1.0
+
+
+def test_a_frame_with_numbers_for_names_is_compared_by_the_default_models():
+    frame = pd.DataFrame(X).drop(columns=0)
+    assert compare(frame, Y, random_state=0).table.loc["lbfgs", "accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_missing_labels_are_an_error_before_any_fit(missing):
+    labels = pd.Series(["a", "b", missing] * 50, dtype=object)
+    with pytest.raises(ValueError, match="y has 50 missing labels; leave these samples out"):
+        compare(X, labels, models={"recorder": Recorder()})
+
+
+def test_own_models_are_compared_on_the_columns_of_a_frame():
+    frame = pd.DataFrame({"n": X[:, 0], "c": np.array(["x", "y", "z"])[Y]})
+    models = {"tree": make_pipeline(column_preprocessor(frame), DummyClassifier())}
+    assert compare(frame, Y, models=models).table.index.tolist() == ["tree"]

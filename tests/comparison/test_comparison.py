@@ -1,13 +1,13 @@
 """Comparison: what is drawn, and a report that is whole or not written."""
 
 import dataclasses
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-
-from skorchless.comparison import _comparison
+from scipy.stats import norm
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +31,11 @@ def test_plot_draws_a_point_for_each_model_with_its_name(of_digits):
         (point, _, (bar,)) = container
         assert (point.get_xdata()[0], point.get_ydata()[0]) == (row.fit_seconds, row.accuracy)
         (low, high) = bar.get_segments()[0][:, 1]
-        # The closed form of the standard error of a share of 450 samples.
-        assert (high - low) / 2 == pytest.approx(np.sqrt(row.accuracy * (1 - row.accuracy) / 450))
+        # Wilson's interval in its closed form, of a share of 450 samples.
+        z, n, share = norm.ppf(0.975), 450, row.accuracy
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+        np.testing.assert_allclose([low, high], [centre - half, centre + half])
         assert text.get_text() == name
     assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "seconds to fit")
     assert ax.get_ylabel() == "accuracy"
@@ -63,13 +66,15 @@ def test_a_wrong_place_is_an_error(of_digits, tmp_path, name, error, message):
 
 
 def test_a_report_that_fails_leaves_the_older_one(of_digits, tmp_path, monkeypatch):
-    def fail(*_args):
-        raise RuntimeError("no picture")
+    def write_half(path, page, *_how):
+        with path.open("w") as file:
+            file.write(page[:9])
+        raise OSError("No space left on device")
 
     path = tmp_path / "report.html"
     path.write_text("old")
-    monkeypatch.setattr(_comparison, "render_report", fail)
-    with pytest.raises(RuntimeError, match="no picture"):
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="No space left"):
         of_digits.to_html(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

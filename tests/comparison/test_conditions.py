@@ -3,6 +3,7 @@
 import platform
 
 import numpy as np
+import pytest
 import scipy.sparse
 import sklearn
 import torch
@@ -19,3 +20,11 @@ def test_sizes_seed_versions_and_machine_are_named():
     assert f"torch {torch.__version__}" in found["versions"].split(", ")
     assert found["Python"].endswith(platform.python_version())
     assert platform.machine() in found["machine"]
+
+
+@pytest.mark.parametrize(
+    ("X", "features"),
+    [(np.zeros((4, 8, 8)), "64"), (np.array(["a", "b"] * 2), None), (["a", "b"] * 2, None)],
+)
+def test_samples_that_are_no_matrix_are_described_too(X, features):
+    assert describe_conditions(X, np.arange(4), np.arange(2), None).get("features") == features

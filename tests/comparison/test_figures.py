@@ -46,8 +46,9 @@ def test_reliability_shows_each_models_curve_beside_the_diagonal(figure):
     assert diagonal.get_slope() == 1
     for line in lines:
         np.testing.assert_array_equal(line.get_xydata(), np.column_stack(curve))
-    legend = [text.get_text().strip() for text in ax.get_legend().get_texts()]
+    legend = [text.get_text().strip() for text in figure.legends[0].get_texts()]
     assert legend == ["as sure as right", "a", "_b"]
+    assert len({line.get_marker() for line in lines}) == 2
 
 
 @pytest.mark.parametrize("quickest", [0.0, 0.01, 1.0, 12.0])
@@ -94,11 +95,11 @@ def test_mistakes_are_pictures_of_one_size_with_both_labels(figure, n_images, n_
     assert len(figure.axes) == n_places
     drawn = [ax.images[0].get_array() for ax in figure.axes[:n_images]]
     np.testing.assert_array_equal(drawn, X.reshape(n_images, 2, 2))
-    assert {ax.get_title() for ax in figure.axes[:n_images]} == {"0, not 1"}
+    assert {ax.get_title() for ax in figure.axes[:n_images]} == {"true 0\npredicted 1"}
     assert not any(ax.axison for ax in figure.axes)
 
 
-def test_rows_of_a_frame_go_by_place_not_by_index():
-    frame = pd.DataFrame({"a": [1, 2, 3]}, index=[2, 1, 0])
-    assert _figures.rows_of(frame, np.array([0]))["a"].tolist() == [1]
-    assert _figures.rows_of([[1], [2]], np.array([1])).tolist() == [[2]]
+def test_labels_are_drawn_in_few_letters_that_can_be_drawn():
+    assert _figures.shortened("a" * 30) == "a" * 19 + "…"
+    assert _figures.shortened("a\x01\n\ud800b") == "a���b"
+    assert _figures.shortened(7) == "7"

@@ -7,10 +7,12 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
 
 from skorchless import TorchLogisticClassifier
 from skorchless.comparison._measures import (
+    accuracy_interval,
     coefficients_of,
     largest_confusion,
     reliability,
@@ -21,22 +23,40 @@ X, Y = load_iris(return_X_y=True)
 NAMES = [f"x{j}" for j in range(4)]
 
 
-def test_reliability_is_the_share_of_right_answers_in_tenths_of_the_confidence():
-    # 20 samples, two of each confidence; of the k-th pair one is right, of the last five both.
-    confidence = np.repeat(np.linspace(0.5, 0.95, 10), 2)
+def test_reliability_is_the_share_of_right_answers_in_groups_by_confidence():
+    # 200 samples, 20 of each confidence; of the first five groups every other one is right.
+    confidence = np.repeat(np.linspace(0.5, 0.95, 10), 20)
     probabilities = np.column_stack([confidence, 1 - confidence])
-    predictions = np.zeros(20, int)
-    y = np.array([0, 1] * 5 + [0, 0] * 5)
-    means, accuracies = reliability(y, predictions, probabilities)
+    y = np.concatenate([np.tile([0, 1], 50), np.zeros(100, int)])
+    means, accuracies = reliability(y, np.zeros(200, int), probabilities, np.array([0, 1]))
     np.testing.assert_allclose(means, np.linspace(0.5, 0.95, 10))
     np.testing.assert_allclose(accuracies, [0.5] * 5 + [1.0] * 5)
 
 
-def test_equal_confidences_share_a_bin():
-    means, accuracies = reliability(
-        np.array([0, 0, 1, 1]), np.array([0, 0, 0, 0]), np.full((4, 2), 0.5)
-    )
-    assert means.tolist() == accuracies.tolist() == [0.5]
+def test_confidence_is_that_of_the_predicted_label():
+    probabilities = np.tile([0.9, 0.1], (4, 1))
+    means, _ = reliability(np.zeros(4), np.ones(4), probabilities, np.array([0, 1]))
+    np.testing.assert_allclose(means, [0.1])
+
+
+@pytest.mark.parametrize(("n_samples", "n_bins"), [(4, 1), (60, 3), (1000, 10)])
+def test_few_samples_have_few_groups(n_samples, n_bins):
+    proba = np.linspace(0.5, 1.0 + 1e-7, n_samples)  # more than one by rounding
+    y = np.zeros(n_samples)
+    means, _ = reliability(y, y, np.column_stack([proba, 1 - proba]), np.array([0, 1]))
+    assert len(means) == n_bins
+
+
+def test_equal_confidences_share_a_group():
+    y = np.tile([0, 0, 1, 1], 50)
+    found = reliability(y, np.zeros(200, int), np.full((200, 2), 0.5), np.array([0, 1]))
+    assert [values.tolist() for values in found] == [[0.5], [0.5]]
+
+
+def test_the_interval_of_an_accuracy_is_wilsons():
+    # Of Newcombe (1998), table I: 81 of 263, and 0 of 20.
+    np.testing.assert_allclose(accuracy_interval(81 / 263, 263), [0.2553, 0.3662], atol=5e-5)
+    np.testing.assert_allclose(accuracy_interval(0.0, 20), [0.0, 0.1611], atol=5e-5)
 
 
 def test_a_sample_is_wrong_alone_where_all_others_are_right():
@@ -77,5 +97,12 @@ def test_the_largest_coefficients_come_first():
     np.testing.assert_array_equal(weights, [[-2.0, 1.0, 0.5]])
 
 
-def test_a_forest_has_none():
-    assert coefficients_of(RandomForestClassifier(2).fit(X, Y)) is None
+@pytest.mark.parametrize("model", [RandomForestClassifier(2), SVC(kernel="linear")])
+def test_a_forest_and_pairs_of_classes_have_none(model):
+    assert coefficients_of(model.fit(X, Y)) is None
+
+
+def test_features_without_names_are_numbered():
+    unnamed = FunctionTransformer(np.log1p)
+    model = make_pipeline(unnamed, StandardScaler(), LogisticRegression(max_iter=1000))
+    assert coefficients_of(model.fit(X, Y)).names == NAMES

@@ -4,17 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import issparse
+from sklearn import config_context
 from sklearn.base import clone
 
 from skorchless.comparison import compare, default_models
-from skorchless.comparison._preprocessor import MIN_FREQUENCY, column_preprocessor
+from skorchless.comparison._preprocessor import (
+    check_numbers,
+    column_preprocessor,
+    describe_columns,
+    without_prefix,
+)
 
 
 def features_of(frame, other=None):
     preprocessor = column_preprocessor(frame).fit(frame)
     found = preprocessor.transform(frame if other is None else other)
     dense = found.toarray() if issparse(found) else found
-    return pd.DataFrame(dense, columns=preprocessor.get_feature_names_out())
+    names = [without_prefix(name) for name in preprocessor.get_feature_names_out()]
+    return pd.DataFrame(dense, columns=names)
 
 
 def test_numbers_are_scaled_column_by_column():
@@ -46,12 +53,13 @@ def test_categories_are_one_hot_and_a_missing_one_is_a_category(kind):
     assert found.columns[-1] == "c_nan"
 
 
-def test_infrequent_categories_share_a_column_with_unknown_ones():
-    often, seldom = ["x"] * MIN_FREQUENCY, [f"s{i}" for i in range(MIN_FREQUENCY - 1)]
-    frame = pd.DataFrame({"c": often + seldom})
-    found = features_of(frame, pd.DataFrame({"c": ["x", "s0", "s1", "new"]}))
-    assert found.columns.tolist() == ["c_x", "c_infrequent_sklearn"]
-    np.testing.assert_array_equal(found, [[1, 0], [0, 1], [0, 1], [0, 1]])
+@pytest.mark.parametrize(("n_rows", "min_frequency"), [(2000, 10), (500, 5), (40, 2)])
+def test_infrequent_categories_share_a_column_with_unknown_ones(n_rows, min_frequency):
+    seldom = [f"s{i}" for i in range(9)] + ["enough"] * min_frequency
+    frame = pd.DataFrame({"c": ["x"] * (n_rows - len(seldom)) + seldom})
+    found = features_of(frame, pd.DataFrame({"c": ["x", "enough", "s0", "new"]}))
+    assert found.columns.tolist() == ["c_enough", "c_x", "c_infrequent_sklearn"]
+    np.testing.assert_array_equal(found, [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1]])
 
 
 def test_many_categories_are_sparse():
@@ -70,6 +78,55 @@ def test_dates_and_durations_are_seconds(tz):
     np.testing.assert_allclose(found["when"], (days - days.mean()) / days.std(), atol=1e-9)
     hours = np.array([1.0, 2.0, 3.0, 2.0])
     np.testing.assert_allclose(found["long"], (hours - 2) / hours.std())
+
+
+@pytest.mark.parametrize("date", ["1621-01-01", "9999-12-31"])
+def test_dates_far_away_are_seconds_too(date):
+    found = features_of(pd.DataFrame({"when": pd.to_datetime(["1970-01-01", date])}))
+    np.testing.assert_allclose(np.abs(found["when"]), 1)
+
+
+@pytest.mark.parametrize("kind", ["timestamp[ns][pyarrow]", "timestamp[us, tz=UTC][pyarrow]"])
+def test_dates_of_arrow_are_dates(kind):
+    pytest.importorskip("pyarrow")
+    dates = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", None])).astype(kind)
+    found = features_of(pd.DataFrame({"when": dates}))["when"]
+    # The median of two dates is between them, as their mean is.
+    np.testing.assert_allclose(found, np.array([-1, 1, 0]) * np.sqrt(1.5), atol=1e-9)
+
+
+def test_names_that_meet_are_no_obstacle():
+    # c_x is a column, and what category x of c becomes; so are a_b_c twice.
+    frame = pd.DataFrame(
+        {"c": ["x", "y"] * 9, "c_x": [1.0, 2.0] * 9, "a": ["b_c", "d"] * 9, "a_b": ["c", "e"] * 9}
+    )
+    assert sorted(features_of(frame).columns)[:2] == ["a_b_c", "a_b_c"]
+
+
+@pytest.mark.parametrize("labels", [[1, 0], [0, 1], [("a", 1), ("a", 2)]])
+def test_columns_are_told_by_their_place_whatever_their_labels(labels):
+    frame = pd.DataFrame({"n": np.arange(12.0), "c": ["x", "y"] * 6})
+    frame.columns = pd.Index(labels)
+    found = column_preprocessor(frame).fit_transform(frame)
+    dense = found.toarray() if issparse(found) else found
+    np.testing.assert_allclose(dense[:, 0], (np.arange(12.0) - 5.5) / np.arange(12.0).std())
+    np.testing.assert_array_equal(dense[:, 1:], np.tile(np.eye(2), (6, 1)))
+
+
+def test_frames_as_scikit_learns_output_change_nothing():
+    frame = pd.DataFrame({"c": np.repeat(np.arange(20).astype(str), 10), "n": np.arange(200.0)})
+    with config_context(transform_output="pandas"):
+        assert issparse(column_preprocessor(frame).fit_transform(frame))
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, 1e200])
+def test_numbers_that_can_not_be_scaled_are_named_by_their_column(number):
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [number, None], "c": ["x", "y"]})
+    with pytest.raises(ValueError, match="column 'b' has a number that is infinite or beyond"):
+        check_numbers(frame)
+    with pytest.raises(ValueError, match="column 'b' has a number"):
+        compare(frame, [0, 1], X_test=frame, y_test=[0, 1])
+    check_numbers(frame[["a", "c"]])
 
 
 def test_a_column_with_nothing_in_it_is_a_constant():
@@ -98,3 +155,10 @@ def test_compare_puts_it_before_the_default_models_for_a_frame():
     comparison = compare(frame, (frame["c"] == "x").to_numpy(), random_state=0)
     assert comparison.table.loc["lbfgs", "accuracy"] == 1.0
     assert comparison.conditions["features"] == "2"
+
+
+def test_columns_are_described_by_how_they_are_read():
+    frame = pd.DataFrame({"a": [1], "b": [True], "c": ["x"], "d": pd.to_datetime(["2024-01-01"])})
+    found = {"numbers": "a, b", "dates, durations": "d", "categories": "c"}
+    assert describe_columns(frame) == found
+    assert describe_columns(frame[["c"]]) == {"categories": "c"}

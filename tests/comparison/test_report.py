@@ -5,14 +5,33 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_iris
+import torch
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import load_digits, load_iris
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import RidgeClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
 
 from skorchless import TorchLogisticClassifier
 from skorchless.comparison import compare
 from skorchless.comparison._report import render_report
 from skorchless.comparison._table import format_table
+
+
+class AsArray(TransformerMixin, BaseEstimator):
+    """Makes an array of anything, for models that take nothing else."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+
+    def __sklearn_is_fitted__(self):
+        return True
+
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -59,6 +78,27 @@ def test_the_summary_names_the_best(of_digits, page):
     assert f"Highest accuracy: {table['accuracy'].idxmax()} (" in page
     # The ridge has no probabilities, and so no loss to be lowest.
     assert f"Lowest log loss: logistic ({table.loc['logistic', 'log_loss']:.4f})." in page
+    labels, counts = np.unique(of_digits.y_test, return_counts=True)
+    commonest = labels[counts == counts.max()][0]
+    assert f"Always answering {commonest} would be right in {counts.max() / 450:.4f}." in page
+
+
+def test_all_that_are_best_are_named():
+    models = {name: DummyClassifier() for name in ("a", "b")}
+    page = render_report(compare(*load_iris(return_X_y=True), models=models), "Iris")
+    assert "Highest accuracy: a, b (" in page
+
+
+@pytest.mark.parametrize("container", [csr_array, torch.as_tensor, pd.DataFrame])
+def test_pictures_are_drawn_of_samples_of_any_kind(container):
+    X, y = load_digits(return_X_y=True)
+    models = {"tree": DecisionTreeClassifier(), "logistic": LogisticRegression(max_iter=9999)}
+    models = {name: make_pipeline(AsArray(), model) for name, model in models.items()}
+    train, test = container(X[:300]), container(X[300:500])
+    comparison = compare(
+        train, y[:300], X_test=test, y_test=y[300:500], models=models, image_shape=(8, 8)
+    )
+    assert "Samples that tree alone gets wrong: " in render_report(comparison, "Digits")
 
 
 def test_every_picture_says_in_words_what_it_shows(of_digits, page):
@@ -78,6 +118,7 @@ def test_the_conditions_and_models_are_listed(of_digits, page):
     for name, text in of_digits.conditions.items():
         assert f"<dt>{name}</dt>\n<dd>{text}</dd>" in page
     assert "TorchLogisticClassifier(C=0.01) on cpu" in page
+    assert "<dd>Classifier using Ridge regression.<pre>RidgeClassifier()</pre></dd>" in page
 
 
 def test_nothing_from_outside_becomes_markup():

@@ -54,7 +54,11 @@ def test_rows_without_a_label_are_left_out():
         (np.arange(N), "'y' has 60 different numbers in 60 rows: that is a regression"),
         ([0.5, 1.5] * (N // 2), "'y' has 2 different numbers in 60 rows: that is a regression"),
         (["a"] * N, "'y' needs at least two classes, but has only a"),
-        ([None] * N, "'y' needs at least two classes, but has no value"),
+        ([None] * N, "but has no value beside 60 rows without a value"),
+        (["a"] * 9 + [None] * 51, "but has only a beside 51 rows without a value"),
+        ([np.inf, 1.0] * (N // 2), "that is a regression"),
+        ([1e300, 1.0] * (N // 2), "that is a regression"),
+        (np.arange(N) // 2 % 18, "'y' has 18 classes in 60 rows: too few rows to set a quar"),
         (["a"] * (N - 1) + ["b"], "'y' has a single row of 'b'; a split .* needs two"),
         (pd.date_range("2024-01-01", periods=N), "'y' has dates or durations, not classes"),
     ],
@@ -64,14 +68,30 @@ def test_what_is_no_class_is_said(values, message):
         labels_of(values)
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([2**53, 2**53 + 1], "int64"),
+        ([2**53, 2**53 + 1], "Int64"),
+        ([2**63, 2**64 - 1], "uint64"),
+        ([2**63, 2**64 - 1], "UInt64"),
+    ],
+)
+def test_large_whole_numbers_are_kept_apart(values, dtype):
+    assert set(labels_of(values * (N // 2), dtype).tolist()) == set(values)
+
+
 def test_many_whole_numbers_are_classes_where_each_has_many_rows():
     frame = pd.DataFrame({"x": np.arange(3000), "y": np.arange(3000) % 100})
-    assert len(np.unique(take_target(frame, "y")[1])) == 100
+    with pytest.warns(UserWarning, match="'y' has 100 different whole numbers; each is taken"):
+        assert len(np.unique(take_target(frame, "y")[1])) == 100
 
 
 def test_a_missing_column_is_named_with_those_that_there_are():
-    with pytest.raises(ValueError, match="there is no column 'z'; there is 'x', 'y'"):
+    with pytest.raises(ValueError, match="there is no column 'z'. There is 'x', 'y'"):
         take_target(table(y=0), "z")
+    with pytest.raises(ValueError, match=r"no column 'Lable'; did you mean 'label'\? There is"):
+        take_target(table(label=0), "Lable")
     wide = pd.DataFrame(np.zeros((2, 30)), columns=[f"c{i}" for i in range(30)])
     with pytest.raises(ValueError, match="'c8', 'c9' and 20 more"):
         take_target(wide, "z")

@@ -1,7 +1,9 @@
 """Tables are read by the ending of their file, and what can not be read is said in a sentence."""
 
+import datetime
 import gzip
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -31,10 +33,43 @@ def test_a_table_reads_back(tmp_path, name):
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_the_separator_is_told_by_the_header(tmp_path, separator):
+@pytest.mark.parametrize("header", ["a{}b", '"a"{}"b"', "\n\na{}b"])
+def test_the_separator_is_told_by_the_header(tmp_path, separator, header):
     path = tmp_path / "t.csv"
-    path.write_text(f"a{separator}b\n1{separator}x\n")
+    path.write_text(f"{header.format(separator)}\n1{separator}x\n")
     assert read_table(path).to_dict("list") == {"a": [1], "b": ["x"]}
+
+
+def test_commas_in_a_quoted_name_do_not_separate(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('"a, b, c";y\n1;x\n')
+    assert read_table(path).columns.tolist() == ["a, b, c", "y"]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_make_numbers(tmp_path, separator):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        f"a{separator}b{separator}c\n1,5{separator}2{separator}x,y\n-0,25{separator}{separator}z\n"
+    )
+    read = read_table(path)
+    np.testing.assert_array_equal(read[["a", "b"]], [[1.5, 2], [-0.25, np.nan]])
+    assert read["c"].tolist() == ["x,y", "z"]
+
+
+def test_a_column_has_one_type_however_long_it_is(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "1,2\n" * 300_000 + "A,2\n")
+    assert set(read_table(path)["a"]) == {"1", "A"}
+
+
+def test_a_separator_at_the_end_of_rows_shifts_no_column(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id,y\n1,a,\n2,b,\n")
+    assert read_table(path).to_dict("list") == {"id": [1, 2], "y": ["a", "b"]}
+    path.write_text("id,y\n1,a,more\n2,b,\n")
+    with pytest.raises(ValueError, match="Length of header or names does not match"):
+        read_table(path)
 
 
 def test_one_column_and_a_byte_order_mark_are_read(tmp_path):
@@ -43,12 +78,46 @@ def test_one_column_and_a_byte_order_mark_are_read(tmp_path):
     assert read_table(path).to_dict("list") == {"a": [1]}
 
 
-def test_dates_in_a_csv_file_are_dates_and_what_looks_like_some_is_text(tmp_path):
-    frame = pd.DataFrame({"d": ["2024-01-31", None], "t": ["2024-01-31", "never"]})
-    read = read_table(written(frame, tmp_path / "t.csv"))
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        *(("2024-01-31", "2024-01-31"), ("2024-01-31T12:30:00", "2024-01-31")),
+        *(("1621-01-01", "1621-01-01"), ("9999-12-31", "9999-12-31")),
+        *(("31.01.2024", "2024-01-31"), ("1.2.2024", "2024-02-01")),
+    ],
+)
+def test_dates_in_a_csv_file_are_dates(tmp_path, text, date):
+    read = read_table(written(pd.DataFrame({"d": [text, None]}), tmp_path / "t.csv"))
     assert read["d"].dtype.kind == "M"
-    assert read["d"][0] == pd.Timestamp("2024-01-31")
-    assert read["t"].tolist() == ["2024-01-31", "never"]
+    assert str(read["d"][0].date()) == date
+    assert read["d"].isna()[1]
+
+
+@pytest.mark.parametrize("other", ["never", "2024-01-31 or so", "now", "2024", "31.01.2024"])
+def test_what_only_looks_like_dates_is_text(tmp_path, other):
+    frame = pd.DataFrame({"t": ["2024-01-31", other], "n": ["now", "today"], "e": [None, None]})
+    read = read_table(written(frame, tmp_path / "t.csv"))
+    assert read["t"].tolist() == ["2024-01-31", other]
+    assert read["n"].tolist() == ["now", "today"]
+    assert read["e"].isna().all()
+    assert read["e"].dtype.kind != "M"
+
+
+def test_dates_and_decimals_of_parquet_are_dates_and_numbers(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(
+        {"d": [datetime.date(9999, 12, 31), None], "n": [Decimal("1.50"), None]}, dtype=object
+    )
+    read = read_table(written(frame, tmp_path / "t.parquet"))
+    assert read["d"].dtype.kind == "M"
+    assert read["d"][0].year == 9999
+    np.testing.assert_array_equal(read["n"], [1.5, np.nan])
+
+
+def test_a_named_index_is_a_column(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"a": [1, 2]}, index=pd.Index(["x", "y"], name="key"))
+    assert read_table(written(frame, tmp_path / "t.parquet")).columns.tolist() == ["key", "a"]
 
 
 def test_names_are_text(tmp_path):
@@ -60,13 +129,14 @@ def test_names_are_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.xlsx", b"", "the ending must be .csv, .csv.gz, .parquet or .feather"),
+        ("t.xlsx", b"", "the ending must be .csv, .csv.gz, .tsv, .parquet or .feather; save"),
         ("t.csv", None, "No such file or directory"),
         ("t.csv", b"", "No columns to parse from file"),
         ("t.csv", b"a,b\n1,2,3,4\n1\n1,2,3,4,5,6\n", "Expected"),
-        ("t.csv", b"a,b\n\xff\xfe,1\n", "codec can't decode"),
+        ("t.csv", b"a,b\n\xff\xfe,1\n", "no text in UTF-8; save it as"),
         ("t.csv.gz", b"no gzip", "Not a gzipped file"),
         ("t.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-4], "ended before"),
+        ("t.csv.gz", gzip.compress(b"a,b\n" * 999)[:12] + bytes(30), "invalid|incorrect|ended"),
         ("t.parquet", b"no parquet", "Parquet"),
         ("t.feather", b"no feather" * 9, "Not a Feather|Arrow"),
     ],

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier
 from skorchless.plotting import CoefficientImageDisplay
@@ -95,6 +96,13 @@ def test_an_axes_without_room_for_several_is_refused(clf):
     ax = plt.figure().add_axes((0, 0, 1, 1))
     with pytest.raises(ValueError, match="ax must be one of a figure's subplots"):
         CoefficientImageDisplay.from_estimator(clf, ax=ax)
+
+
+@pytest.mark.parametrize("model", [SVC(kernel="linear"), LinearRegression()])
+def test_rows_that_are_not_those_of_classes_are_refused(model):
+    with pytest.raises(ValueError, match="has no row of coefficients for each class"):
+        CoefficientImageDisplay.from_estimator(model.fit(X, Y))
+    assert plt.get_fignums() == []
 
 
 def test_what_has_no_coefficients_is_said():

@@ -2,11 +2,14 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 
 from skorchless.plotting import plot_image, plot_images
+from skorchless.plotting._images import as_rows
 
 X, Y = load_digits(return_X_y=True)
 
@@ -69,7 +72,7 @@ def test_what_is_no_picture_is_an_error_that_opens_no_figure(image, message):
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("container", [np.asarray, list, torch.as_tensor])
+@pytest.mark.parametrize("container", [np.asarray, list, torch.as_tensor, pd.DataFrame])
 def test_pictures_are_drawn_in_order(container):
     figure = plot_images(container(X[:6]), titles=Y[:6])
     for ax, row, label in zip(figure.axes, X[:6], Y[:6], strict=True):
@@ -96,3 +99,17 @@ def test_titles_rows_and_pictures_have_to_fit():
         plot_images(X[:3], rows=0)
     with pytest.raises(ValueError, match="at least one image, got none"):
         plot_images(X[:0])
+    assert plt.get_fignums() == []
+
+
+def test_a_title_is_text_whatever_it_has_in_it():
+    ax = plot_image(X[0], title=r"$5 and \frac$")
+    ax.figure.draw_without_rendering()
+    assert ax.get_title() == r"$5 and \frac$"
+
+
+def test_rows_of_a_frame_go_by_place_not_by_index():
+    frame = pd.DataFrame({"a": [1, 2, 3]}, index=[2, 1, 0])
+    assert as_rows(frame, np.array([0])).tolist() == [[1]]
+    assert as_rows([[1], [2]], np.array([1])).tolist() == [[2]]
+    assert as_rows(csr_array([[1, 0], [0, 2]]), np.array([1])).tolist() == [[0, 2]]

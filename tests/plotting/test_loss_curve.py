@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
@@ -64,7 +65,16 @@ def test_it_draws_where_it_is_told_and_as_it_is_told(clf):
     assert labels_of(display) == ["training", "held out"]
 
 
+def test_a_logarithmic_axes_stays_one():
+    _, ax = plt.subplots()
+    ax.set_xscale("log")
+    assert LossCurveDisplay([3.0, 2.0, 1.0]).plot(ax=ax).ax_.get_xscale() == "log"
+
+
 def test_what_has_no_losses_is_said():
     with pytest.raises(NotFittedError, match="TorchLogisticClassifier has no loss_curve_"):
         LossCurveDisplay.from_estimator(TorchLogisticClassifier())
+    with pytest.raises(ValueError, match="LogisticRegression has no loss_curve_") as error:
+        LossCurveDisplay.from_estimator(LogisticRegression().fit(X / 10, Y))
+    assert not isinstance(error.value, NotFittedError)
     assert plt.get_fignums() == []

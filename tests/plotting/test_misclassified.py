@@ -2,9 +2,13 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 
 from skorchless import TorchLogisticClassifier
 from skorchless.plotting import MisclassifiedDisplay
@@ -13,11 +17,11 @@ X, Y = load_digits(return_X_y=True)
 IMAGES = np.arange(5 * 4.0).reshape(5, 4)
 TRUE = np.array(["a", "b", "a", "b", "a"])
 PREDICTED = np.array(["a", "a", "b", "b", "b"])
-PROBA = np.array([[0.9, 0.1], [0.7, 0.3], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
+CONFIDENCE = np.array([0.9, 0.7, 0.9, 0.8, 0.7])
 
 
 def test_mistakes_are_drawn_by_falling_confidence_and_equal_ones_in_order():
-    display = MisclassifiedDisplay.from_predictions(IMAGES, TRUE, PREDICTED, PROBA)
+    display = MisclassifiedDisplay.from_predictions(IMAGES, TRUE, PREDICTED, CONFIDENCE)
     drawn = [ax.images[0].get_array() for ax in display.ax_]
     np.testing.assert_array_equal(drawn, IMAGES[[2, 1, 4]].reshape(3, 2, 2))
     assert [ax.get_title() for ax in display.ax_] == [
@@ -27,11 +31,14 @@ def test_mistakes_are_drawn_by_falling_confidence_and_equal_ones_in_order():
     ]
 
 
-def test_the_probability_of_the_predicted_label_is_enough():
-    display = MisclassifiedDisplay.from_predictions(
-        IMAGES, TRUE, PREDICTED, [0.9, 0.6, 0.7, 0.8, 0.8]
-    )
-    np.testing.assert_array_equal(display.confidence, [0.8, 0.7, 0.6])
+def test_the_confidence_is_that_of_the_predicted_label_not_of_the_likeliest():
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.05).fit(X[Y < 2], Y[Y < 2])
+    wrong = 1 - Y[Y < 2]  # so that every prediction is a mistake
+    display = MisclassifiedDisplay.from_estimator(model, X[Y < 2], wrong, n_images=1000)
+    proba = model.predict_proba(X[Y < 2])
+    of_predicted = proba[np.arange(len(wrong)), model.predict(X[Y < 2])]
+    is_mistake = model.predict(X[Y < 2]) != wrong
+    np.testing.assert_array_equal(display.confidence, -np.sort(-of_predicted[is_mistake]))
 
 
 def test_from_estimator_predicts_by_itself():
@@ -47,10 +54,11 @@ def test_from_estimator_predicts_by_itself():
     assert display.ax_[0].get_gridspec().get_geometry() == (1, 5)
 
 
-def test_tensors_and_an_oblong_shape():
+@pytest.mark.parametrize("container", [torch.tensor, csr_array, pd.DataFrame, np.ndarray.tolist])
+def test_samples_of_any_kind_and_an_oblong_shape(container):
     display = MisclassifiedDisplay.from_predictions(
-        *(torch.tensor(IMAGES), torch.tensor([0, 1, 0, 1, 0]), torch.tensor([0, 0, 1, 1, 1])),
-        torch.tensor(PROBA),
+        *(container(IMAGES), torch.tensor([0, 1, 0, 1, 0]), torch.tensor([0, 0, 1, 1, 1])),
+        torch.tensor(CONFIDENCE),
         image_shape=(1, 4),
         n_images=1,
     )
@@ -58,7 +66,7 @@ def test_tensors_and_an_oblong_shape():
 
 
 def test_without_a_mistake_it_says_so():
-    display = MisclassifiedDisplay.from_predictions(IMAGES, TRUE, TRUE, PROBA)
+    display = MisclassifiedDisplay.from_predictions(IMAGES, TRUE, TRUE, CONFIDENCE)
     (ax,) = display.ax_
     assert [text.get_text() for text in ax.texts] == ["no mistakes"]
     assert not ax.images
@@ -66,16 +74,18 @@ def test_without_a_mistake_it_says_so():
 
 def test_it_draws_within_a_subplot():
     figure, (_, ax) = plt.subplots(1, 2)
-    display = MisclassifiedDisplay.from_predictions(IMAGES, TRUE, PREDICTED, PROBA, ax=ax)
+    display = MisclassifiedDisplay.from_predictions(IMAGES, TRUE, PREDICTED, CONFIDENCE, ax=ax)
     assert display.figure_ is figure
     assert len(figure.axes) == 2 + 3
 
 
 def test_bad_input_is_an_error_that_opens_no_figure():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        MisclassifiedDisplay.from_predictions(IMAGES, TRUE[:3], PREDICTED, PROBA)
+        MisclassifiedDisplay.from_predictions(IMAGES, TRUE[:3], PREDICTED, CONFIDENCE)
     with pytest.raises(ValueError, match="n_images must be at least 1, got 0"):
-        MisclassifiedDisplay.from_predictions(IMAGES, TRUE, PREDICTED, PROBA, n_images=0)
+        MisclassifiedDisplay.from_predictions(IMAGES, TRUE, PREDICTED, CONFIDENCE, n_images=0)
     with pytest.raises(ValueError, match="square number of values, got 3"):
-        MisclassifiedDisplay.from_predictions(IMAGES[:, :3], TRUE, PREDICTED, PROBA)
+        MisclassifiedDisplay.from_predictions(IMAGES[:, :3], TRUE, PREDICTED, CONFIDENCE)
+    with pytest.raises(ValueError, match="rows must be at least 1, got 0"):
+        MisclassifiedDisplay.from_predictions(IMAGES, TRUE, PREDICTED, CONFIDENCE, rows=0)
     assert plt.get_fignums() == []

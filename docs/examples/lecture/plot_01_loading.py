@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 from sklearn.datasets import get_data_home
 
 from skorchless.datasets import load_mnist_pickle

@@ -20,7 +20,7 @@ from time import perf_counter
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 
 images = load_images()
 X, y = images.X[:5000], images.y[:5000]

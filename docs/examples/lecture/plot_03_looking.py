@@ -13,7 +13,7 @@ an image upside down costs a second to see and hours to find in a score.
 
 # sphinx_gallery_thumbnail_number = 3
 import matplotlib.pyplot as plt
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 
 from skorchless.plotting import plot_image, plot_images
 

@@ -18,7 +18,7 @@ A random forest needs none of this. This page shows both.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
 

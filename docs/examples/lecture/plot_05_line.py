@@ -16,7 +16,7 @@ that a loss becomes small. All of that can be seen with two parameters: those of
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 
 TRUE_A, TRUE_B = 3.0, 8.0
 rng = np.random.default_rng(0)

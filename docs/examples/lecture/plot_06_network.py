@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from torch import nn

@@ -15,7 +15,7 @@ places.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 from sklearn.pipeline import make_pipeline
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier

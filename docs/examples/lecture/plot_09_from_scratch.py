@@ -16,7 +16,7 @@ what it computes is no probability.
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 from torch import nn
 
 from skorchless import GlobalStandardScaler

@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 
 from skorchless.comparison import compare
 from skorchless.plotting import plot_images

@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from course_data import load_images
+from course_data import load_images  # a file beside this script
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier
 
