@@ -32,6 +32,17 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Draw thousands of new cases for each property; `-- -k scaler` some of them."""
+    install(session, "test")
+    session.run(
+        *("pytest", "tests/estimators/test_properties.py", "--hypothesis-profile=fuzz"),
+        *session.posargs,
+        env=SHORT_SPIN,
+    )
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     install(session, "lint")

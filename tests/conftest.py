@@ -8,6 +8,13 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 
 import pytest
 import torch
+from hypothesis import settings
+
+# The same cases every time where changes are judged; new ones by `nox -s fuzz`. No deadline: the
+# first case of a process also starts torch's threads.
+settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.register_profile("fuzz", max_examples=2_000, deadline=None, print_blob=True)
+settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

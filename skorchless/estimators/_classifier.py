@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from skorchless._engine.placement import Placement
 from skorchless._engine.solvers.base import Progress
 from skorchless.estimators import _convert
+from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._inputs import (
     Array,
     check_has_two_classes,
@@ -307,6 +308,7 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
         return penalty_name(self.l1_ratio)
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fork_safe
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> Self:
@@ -363,12 +365,13 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
             # Where partial_fit would go on belongs to the weights that are now replaced.
             self._stream = None
         if message := shortfall(self, history, placement.dtype):
-            # 3: past scikit-learn's wrapper, to the line that called fit.
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            # 4: past our wrapper and scikit-learn's, to the line that called fit.
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return self
 
     @available_if(_uses_minibatches)
     @_fit_context(prefer_skip_nested_validation=True)
+    @fork_safe
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Go on fitting for one epoch over the given samples.
 

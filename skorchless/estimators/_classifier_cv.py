@@ -35,6 +35,7 @@ from skorchless.estimators._candidates import (
     candidates_shortfall,
     run_candidates,
 )
+from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._grid import (
     Choice,
     Grid,
@@ -254,6 +255,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         return penalty_name(self.l1_ratio_)
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fork_safe
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Fit every candidate, choose a penalty, and fit it to all samples.
 
@@ -337,8 +339,8 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
             )
             tasks.end_fit(W)
         for category, message in shortfalls(fits, scores, self.tol, placement.dtype):
-            # 3: past scikit-learn's wrapper, to the line that called fit.
-            warnings.warn(message, category, stacklevel=3)
+            # 4: past our wrapper and scikit-learn's, to the line that called fit.
+            warnings.warn(message, category, stacklevel=4)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, **score_params: Any) -> float:

@@ -22,6 +22,7 @@ from skorchless._engine.blocks import Block, scores
 from skorchless._engine.containers import rows_of
 from skorchless._engine.nll import log_proba
 from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, resolve_dtype
+from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._inputs import Array, check_X, is_dask, to_numpy
 from skorchless.estimators._lazy import lazy_on_dask
 
@@ -41,6 +42,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         return tags
 
     @lazy_on_dask
+    @fork_safe
     def decision_function(self, X: Any) -> Any:
         """Return the score of each class for each sample.
 
@@ -61,6 +63,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         return _to_output(scores[:, 0] if scores.shape[1] == 1 else scores, X)
 
     @lazy_on_dask
+    @fork_safe
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each sample.
 
@@ -83,6 +86,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         return self.classes_[codes.cpu().numpy()]
 
     @lazy_on_dask
+    @fork_safe
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of the probability of each class for each sample.
 
@@ -101,6 +105,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         return _to_output(log_proba(self._scores(X).T).T, X)
 
     @lazy_on_dask
+    @fork_safe
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class for each sample.
 

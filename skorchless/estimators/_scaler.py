@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from functools import partial, reduce
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
 from skorchless._engine.placement import as_tensor, place
 from skorchless._engine.rows import TensorRows
+from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._inputs import (
     Array,
     check_sample_weight,
@@ -105,6 +107,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         self.with_std = with_std
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fork_safe
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
         """Compute the mean and the standard deviation of all entries.
 
@@ -125,6 +128,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         return self._learn(X, sample_weight, EMPTY, 0)
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @fork_safe
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
         """Take more samples into the mean and the standard deviation.
 
@@ -143,10 +147,11 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             The fitted scaler.
         """
         is_first = not hasattr(self, "n_samples_seen_")
-        seen = (EMPTY, 0) if is_first else (self._moments, self.n_samples_seen_)
+        seen = (EMPTY, 0) if is_first else (Moments(*self._moments), self.n_samples_seen_)
         return self._learn(X, sample_weight, *seen)
 
     @lazy_on_dask
+    @fork_safe
     def transform(self, X: Any) -> Any:
         """Standardise ``X``.
 
@@ -164,6 +169,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         return self._rewritten(X, self._standardise)
 
     @lazy_on_dask
+    @fork_safe
     def inverse_transform(self, X: Any) -> Any:
         """Undo the standardisation of ``X``.
 
@@ -196,7 +202,8 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             self.var_ = moments.variance if self.with_std else None
             self.scale_ = _scale_of(moments) if self.with_std else None
             self.n_samples_seen_ = n_seen + n_samples
-            self._moments = moments
+            # As plain numbers: whoever loads the model need not know the engine.
+            self._moments = astuple(moments)
         return self
 
     def _measure(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[int, Moments]:

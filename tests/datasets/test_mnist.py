@@ -273,3 +273,8 @@ def test_real_mnist_is_validated_on_the_last_10_000(mnist):
     np.testing.assert_array_equal(mnist.data, X[:50_000])
     np.testing.assert_array_equal(mnist.data_valid, X[50_000:])
     np.testing.assert_array_equal(mnist.target_valid, y[50_000:])
+
+
+def test_downloads_are_by_https_alone():
+    assert _mnist.MIRRORS
+    assert all(mirror.startswith("https://") for mirror in _mnist.MIRRORS)

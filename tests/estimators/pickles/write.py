@@ -1,0 +1,19 @@
+"""Write the pickle of this version, to be kept: run it once at each release, from anywhere."""
+
+import pickle
+from pathlib import Path
+
+from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+
+import skorchless
+from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
+
+X, y = load_iris(return_X_y=True)
+models = {
+    "classifier": TorchLogisticClassifier(tol=1e-8, max_iter=1000).fit(X, y),
+    "pipeline": make_pipeline(GlobalStandardScaler(), TorchLogisticClassifier()).fit(X, y),
+    "cv": TorchLogisticClassifierCV(Cs=3, cv=2).fit(X, y),
+}
+path = Path(__file__).parent / f"skorchless-{skorchless.__version__}.pickle"
+path.write_bytes(pickle.dumps(models, protocol=5))

@@ -1,0 +1,138 @@
+"""What goes wrong around a fit costs nothing that was there, and no fit waits for ever.
+
+The scripts run in processes of their own, with a time limit: a deadlock fails, it does not hang.
+"""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits, load_iris
+
+from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
+from skorchless._engine.rows import LocalRows
+
+X, Y = load_iris(return_X_y=True)
+DIGITS, DIGIT_LABELS = load_digits(return_X_y=True)
+# Fits and predicts enough rows for torch to share them among threads, in the parent first.
+IN_PROCESSES = """
+import multiprocessing, sys
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
+
+X, y = load_digits(return_X_y=True)
+X, y = np.tile(X, (20, 1)), np.tile(y, 20)
+MODELS = [
+    TorchLogisticClassifier(tol=0.1),
+    TorchLogisticClassifier(solver="adam", max_iter=1, random_state=0),
+    TorchLogisticClassifierCV(Cs=2, cv=2, tol=0.1),
+]
+
+def work(i):
+    scaled = GlobalStandardScaler().fit_transform(X)
+    return [model.fit(scaled, y).predict_proba(scaled).sum(axis=0) for model in MODELS]
+
+if __name__ == "__main__":
+    here = work(0)
+    n_threads = torch.get_num_threads()
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        for there in pool.map_async(work, range(2)).get(timeout=90):
+            np.testing.assert_allclose(there, here, rtol=1e-4)
+    assert torch.get_num_threads() == n_threads
+    work(0)
+"""
+IN_LOKY = """
+import joblib, numpy as np, torch
+from sklearn.datasets import load_iris
+from skorchless import TorchLogisticClassifier
+
+X, y = load_iris(return_X_y=True)
+TorchLogisticClassifier().fit(np.tile(X, (400, 1)), np.tile(y, 400))
+
+def work(i):
+    TorchLogisticClassifier().fit(X, y)
+    return torch.get_num_threads()
+
+n_threads = joblib.Parallel(n_jobs=2)(joblib.delayed(work)(i) for i in range(4))
+print(max(n_threads))
+"""
+
+
+def run_script(folder, text, *arguments):
+    script = folder / "script.py"
+    script.write_text(text)
+    command = [sys.executable, str(script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow  # starts processes that import torch
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
+def test_processes_of_every_kind_finish_after_torch_has_run_in_the_parent(tmp_path, method):
+    run_script(tmp_path, IN_PROCESSES, method)
+
+
+@pytest.mark.slow  # starts processes that import torch
+def test_workers_of_joblib_share_the_cores(tmp_path):
+    n_threads = int(run_script(tmp_path, IN_LOKY))
+    assert 2 * n_threads <= max(2, joblib.cpu_count())
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam", "sgd"])
+def test_fits_in_parallel_threads_give_the_same_bits_as_one_by_one(solver):
+    def fit(seed):
+        clf = TorchLogisticClassifier(solver=solver, max_iter=4, tol=0.1, random_state=seed)
+        return clf.fit(DIGITS, DIGIT_LABELS)
+
+    one_by_one = [fit(seed) for seed in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        at_once = list(pool.map(fit, range(6)))
+    for one, other in zip(one_by_one, at_once, strict=True):
+        np.testing.assert_array_equal(one.coef_, other.coef_)
+        np.testing.assert_array_equal(one.loss_curve_, other.loss_curve_)
+
+
+@pytest.mark.parametrize("estimator", [TorchLogisticClassifier(), TorchLogisticClassifierCV(cv=2)])
+@pytest.mark.parametrize(
+    "fault", [KeyboardInterrupt, MemoryError, torch.OutOfMemoryError, RuntimeError, SystemExit]
+)
+def test_a_fault_in_the_middle_of_a_pass_keeps_the_fit_before(estimator, fault, monkeypatch):
+    estimator.fit(X, Y)
+    before = {name: np.copy(getattr(estimator, name)) for name in ("coef_", "intercept_")}
+    proba, n_features = estimator.predict_proba(X), estimator.n_features_in_
+    n_calls, compute = 0, LocalRows._result
+
+    def fail(*arguments):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls > 3:
+            raise fault("in the middle")
+        return compute(*arguments)
+
+    monkeypatch.setattr(LocalRows, "_result", fail)
+    with pytest.raises(fault, match="in the middle"):
+        estimator.fit(X[:, :2], Y)
+    monkeypatch.undo()
+    assert n_calls == 4
+    for name, value in before.items():
+        np.testing.assert_array_equal(getattr(estimator, name), value)
+    assert estimator.n_features_in_ == n_features
+    np.testing.assert_array_equal(estimator.predict_proba(X), proba)
+
+
+def test_a_scaler_that_fails_keeps_what_it_has_learnt():
+    scaler = GlobalStandardScaler().fit(X)
+    before = vars(scaler).copy()
+    for bad in (np.full((2, 4), np.inf), X[:, :2], np.array([["a", "b", "c", "d"]])):
+        with pytest.raises(ValueError):  # noqa: PT011, each in scikit-learn's words
+            scaler.partial_fit(bad)
+        assert vars(scaler) == before
