@@ -156,7 +156,9 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         dtype = torch.promote_types(resolve_dtype(self.dtype, dtype_of(X)), W.dtype)
         placement = place(X.device if isinstance(X, Tensor) else torch.device("cpu"), dtype)
         W = W.to(placement.device, placement.dtype)
-        return score_rows(X, W, placement)
+        scores = score_rows(X, W, placement)
+        # Huge features times huge weights leave the range of float32, and inf - inf is no score.
+        return scores if scores.isfinite().all() else _scores_in_range(X, W, placement)
 
 
 def penalty_name(l1_ratio: float) -> str:
@@ -199,6 +201,16 @@ def score_rows(X: Any, W: Tensor, placement: Placement) -> Tensor:
         return scores(block, W).mT.flatten(0, 1)  # (B, K')
 
     return rows_of(X, (), placement).map_rows(of_rows, n_outputs=len(W))
+
+
+def _scores_in_range(X: Any, W: Tensor, placement: Placement) -> Tensor:
+    """Return the scores (N, K) by a wider type, those of rows beyond the range made smaller."""
+    wide = place(placement.device, placement.sum_dtype)
+    scores = score_rows(X, W.to(wide.dtype), wide)
+    # A quarter, so that differences are within the range too. The order stays as it is.
+    limit = torch.finfo(placement.dtype).max / 4
+    largest = scores.abs().amax(1, keepdim=True)
+    return (scores * (limit / largest).clamp(max=1.0)).to(placement.dtype)
 
 
 def predictions_in_numpy() -> AbstractContextManager[None]:

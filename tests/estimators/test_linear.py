@@ -120,3 +120,18 @@ def test_one_sample_is_predicted_as_among_many(fitted, method):
     clf, X = fitted
     whole = getattr(clf, method)(X)
     np.testing.assert_allclose(getattr(clf, method)(X[7:8]), whole[7:8], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_scores_beyond_float32_still_give_probabilities(n_classes):
+    X = np.array([[-3e20, 2e20], [1e21, 1e21], [0.0, 0.0]], dtype=np.float32)
+    clf = TorchLogisticClassifier().fit(X / np.float32(1e21), np.arange(3) % n_classes)
+    # Weights of a fit that went too far: 1e20 times 1e19 is infinite in float32, and the sum of
+    # an infinity and its opposite is none.
+    clf.coef_ = np.array([[1e19, -2e19], [0.0, 1e19], [-1e19, 1e18]][: len(clf.coef_)], np.float32)
+    exact = X.astype(float) @ clf.coef_.T.astype(float)
+    expected = exact.argmax(1) if n_classes == 3 else (exact[:, 0] > 0).astype(int)
+    np.testing.assert_array_equal(clf.predict(X[:2]), expected[:2])
+    for values in (clf.predict_proba(X), clf.predict_log_proba(X), clf.decision_function(X)):
+        assert np.isfinite(values).all()
+    np.testing.assert_allclose(clf.predict_proba(X).sum(axis=1), 1.0, rtol=1e-6)

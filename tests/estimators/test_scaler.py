@@ -204,3 +204,9 @@ def test_gpu_tensors_stay_on_the_gpu(cuda):
     scaled = GlobalStandardScaler().fit_transform(tensor)
     assert scaled.device == tensor.device
     np.testing.assert_allclose(scaled.cpu(), GlobalStandardScaler().fit_transform(X), rtol=1e-9)
+
+
+def test_what_varies_by_rounding_alone_is_constant_as_for_scikit_learn():
+    column = np.where(np.arange(300) % 2, 1.0, np.nextafter(1.0, 2.0))[:, None]
+    assert StandardScaler().fit(column).scale_ == [1.0]
+    assert GlobalStandardScaler().fit(column).scale_ == 1.0
