@@ -18,17 +18,28 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-c", "constraints.txt", ".", *needed)
 
 
-@nox.session
-def tests(session: nox.Session) -> None:
-    """Run the tests and the doctests on the installed package, with branch coverage."""
+def run_tests(session: nox.Session, *options: str) -> None:
+    """Run tests and doctests of the installed package; `-m` after `--` chooses others."""
     install(session, "test")
     # Installed, not in place: what is tested is what a user gets.
     session.run(
-        *("pytest", "tests", "--doctest-modules", "--pyargs", "skorchless"),
-        *("--cov", "--cov-report=term-missing", "--durations=10"),
+        *("pytest", "tests", "--doctest-modules", "--pyargs", "skorchless", "--durations=10"),
+        *options,
         *session.posargs,
         env=SHORT_SPIN,
     )
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests but the slow ones, and the doctests, with branch coverage."""
+    run_tests(session, "-m", "not slow", "--cov", "--cov-report=term-missing")
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the slow tests: large data, other processes, long fits."""
+    run_tests(session, "-m", "slow")
 
 
 @nox.session
