@@ -60,6 +60,11 @@ def check_X(
     ``options`` are those of scikit-learn's ``check_array``.
     """
     if not isinstance(X, torch.Tensor):
+        if isinstance(X, np.ndarray) and X.dtype.kind in "US":
+            raise ValueError(
+                f"X is an array of text, dtype {X.dtype}, where numbers are needed. Convert it "
+                "with X.astype(float)."
+            )
         options = {"accept_sparse": "csr", "dtype": READABLE_DTYPES, **options}
         return validate_data(estimator, X, to_numpy(y), reset=reset, **options)
     _check_tensor_values(X, estimator, options.pop("ensure_all_finite", True))
@@ -157,8 +162,8 @@ def weigh_classes(class_weight: Any, classes: Array, totals: Array) -> Array:
         by_class = compute_class_weight(
             class_weight, classes=classes, y=classes, sample_weight=totals
         )
-    if (by_class < 0).any():
-        raise ValueError(f"class_weight must not be negative, got {class_weight!r}.")
+    if not ((by_class >= 0) & np.isfinite(by_class) | (totals == 0)).all():
+        raise ValueError(f"class_weight must be finite and not negative, got {class_weight!r}.")
     by_class = np.where(totals > 0, by_class, 0.0)
     if not by_class.any():
         raise ValueError(

@@ -41,6 +41,7 @@ BAD_INPUTS = {
     "lengths differ": (X, Y[:-1], None, "inconsistent numbers of samples"),
     "complex": (X + 1j, Y, None, "Complex data not supported"),
     "strings": (X.astype(str).astype(object) + "a", Y, None, "could not convert"),
+    "numbers as text": (X.astype(str), Y, None, "array of text, dtype <U32, where numbers"),
     "negative weights": (X, Y, -WEIGHTS, "Negative values"),
     "all-zero weights": (X, Y, 0 * WEIGHTS, "at least one non-zero"),
     "weights with nan": (X, Y, np.nan * WEIGHTS, "NaN"),
@@ -192,7 +193,9 @@ def assert_refused(parameters, error, message):
         ({"device": "cuda:99"}, r"device='cuda:99' is not available; this machine has: cpu"),
         ({"device": "tpu"}, r"device='tpu' is not available; this machine has: cpu"),
         ({"dtype": "float16"}, "dtype='float16' is not supported; use None, 'float32'"),
-        ({"class_weight": {0: -1.0}}, "class_weight must not be negative"),
+        ({"class_weight": {0: -1.0}}, "class_weight must be finite and not negative"),
+        ({"class_weight": {0: np.nan}}, "class_weight must be finite and not negative"),
+        ({"class_weight": {0: np.inf}}, "class_weight must be finite and not negative"),
         ({"class_weight": {0: 0, 1: 0, 2: 0}}, "leaves no sample with a weight above zero"),
     ],
 )
