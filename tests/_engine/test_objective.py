@@ -65,6 +65,40 @@ def test_models_in_a_batch_are_those_one_by_one(n_classes):
         torch.testing.assert_close(grads[m], grad)
 
 
+def test_the_violation_of_each_model_is_its_own():
+    objective, *_ = make_objective(4, alphas=(0.1, 0.1, 0.1), weights=torch.ones(40, 3))
+    W = random_weights(objective)
+    W[1] *= 10.0
+    _, grad = objective.value_and_grad(W)
+    # Without an L1 penalty it is the largest entry of the gradient.
+    expected = torch.stack([model.abs().max() for model in grad])
+    torch.testing.assert_close(objective.violation(W, grad), expected)
+
+
+def test_blocks_are_made_for_as_many_numbers_as_a_row_takes(monkeypatch):
+    # The sizes of blocks follow from it, and so the memory of a fit.
+    asked = []
+    compute = rows.Rows.map_sum
+
+    def record(self, function, n_outputs=1):
+        asked.append(n_outputs)
+        return compute(self, function, n_outputs)
+
+    objective, *_ = make_objective(3, alphas=(0.1, 0.1), weights=torch.ones(40, 2))
+    W = random_weights(objective)  # two models, three rows of weights
+    part = objective.select_features(torch.tensor([1]))
+    W_part = W[..., [1, -1]]
+    monkeypatch.setattr(rows.Rows, "map_sum", record)
+    objective.value_and_grad(W)
+    objective.value_and_grad_by(part, W_part, W)
+    objective.hessian(W)
+    evaluate(W[0], objective.take(torch.tensor([0])).rows)
+    n_columns = W.shape[-1]
+    # Scores of all models; what each pair of classes takes times each column; log-probabilities
+    # and the NLL.
+    assert asked == [2 * 3, 2 * 3, 2 * 3 * 3 * n_columns, 2 * 3]
+
+
 def test_models_taken_from_a_batch_are_those_models():
     weights = torch.rand(40, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     objective, *_ = make_objective(alphas=(0.0, 0.1, 3.0), weights=weights)
