@@ -7,6 +7,7 @@ import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 
 from skorchless import GlobalStandardScaler
 
@@ -210,3 +211,11 @@ def test_what_varies_by_rounding_alone_is_constant_as_for_scikit_learn():
     column = np.where(np.arange(300) % 2, 1.0, np.nextafter(1.0, 2.0))[:, None]
     assert StandardScaler().fit(column).scale_ == [1.0]
     assert GlobalStandardScaler().fit(column).scale_ == 1.0
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("parameter", ["copy", "with_mean", "with_std"])
+def test_a_parameter_that_is_no_truth_value_is_refused(parameter, method):
+    scaler = GlobalStandardScaler(**{parameter: "yes"})
+    with pytest.raises(InvalidParameterError, match=f"'{parameter}' parameter .* must be"):
+        getattr(scaler, method)(np.eye(2))
