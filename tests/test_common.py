@@ -35,6 +35,7 @@ def test_scikit_learn_check(estimator, check):
     check(estimator)
 
 
+@pytest.mark.slow  # all of the above once more, for their number and for those that were skipped
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
 def test_no_check_fails_or_is_skipped(estimator):
     results = check_estimator(estimator, on_skip=None, on_fail=None)

@@ -22,11 +22,13 @@ def numbers_of(name, n_rows):
     return [float(number) for number in re.findall(r"0\.\d{4}", done.stdout)]
 
 
+@pytest.mark.slow
 def test_of_many_categories_a_forest_learns_less():
     logistic, forest, best = numbers_of("categories.py", 20_000)
     assert forest < logistic < best
 
 
+@pytest.mark.slow
 def test_a_stream_ends_near_the_weights_it_was_drawn_by():
     pytest.importorskip("pyarrow")
     pytest.importorskip("rich")

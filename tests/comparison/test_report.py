@@ -92,7 +92,7 @@ def test_all_that_are_best_are_named():
 @pytest.mark.parametrize("container", [csr_array, torch.as_tensor, pd.DataFrame])
 def test_pictures_are_drawn_of_samples_of_any_kind(container):
     X, y = load_digits(return_X_y=True)
-    models = {"tree": DecisionTreeClassifier(), "logistic": LogisticRegression(max_iter=9999)}
+    models = {"tree": DecisionTreeClassifier(), "logistic": LogisticRegression(tol=1.0)}
     models = {name: make_pipeline(AsArray(), model) for name, model in models.items()}
     train, test = container(X[:300]), container(X[300:500])
     comparison = compare(

@@ -387,6 +387,7 @@ DIGITS, OF_DIGITS = standardized(load_digits)
 N_DIGITS = (500, 500, 500, 297)
 
 
+@pytest.mark.slow
 @pytest.mark.dask
 @pytest.mark.usefixtures("client")
 def test_two_workers_give_the_coefficients_of_one_process():
@@ -403,6 +404,7 @@ def test_two_workers_give_the_coefficients_of_one_process():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.dask
 @pytest.mark.usefixtures("client")
 def test_two_workers_choose_the_penalty_of_one_process():
@@ -438,6 +440,7 @@ class Killer:
             os.kill(self.killed, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.dask
 def test_a_fit_goes_on_when_a_worker_is_killed(client):
     clf = TorchLogisticClassifier(tol=1e-8, max_iter=1000)
@@ -450,6 +453,7 @@ def test_a_fit_goes_on_when_a_worker_is_killed(client):
     assert_same_model(found, clf.fit(DIGITS, OF_DIGITS), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.dask
 @pytest.mark.usefixtures("client")
 def test_an_error_of_a_task_reaches_the_caller_as_it_was_raised():
@@ -464,6 +468,7 @@ def test_an_error_of_a_task_reaches_the_caller_as_it_was_raised():
     assert clf.coef_ is before
 
 
+@pytest.mark.slow
 @pytest.mark.dask
 @pytest.mark.usefixtures("client")
 def test_a_grid_search_runs_on_joblibs_dask_backend():
