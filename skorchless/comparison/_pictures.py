@@ -12,27 +12,23 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+# What is written and ruled has a colour that nothing else has, so that a picture for dark pages is
+# the one for light pages with another ink: drawn once, it takes half the time.
+LIGHT_INK, DARK_INK = "#1b1b1c", "#e6e6e6"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     # As text, so that any script can be read: the browser has the fonts that matplotlib lacks.
     "svg.fonttype": "none",
     "svg.hashsalt": "skorchless",  # the same comparison gives the same bytes
     "text.parse_math": False,  # a label may have a dollar in it
-    "axes.unicode_minus": True,
-}
-# The page's own background shows through.
-LIGHT: dict[Any, Any] = {
+    # The page's own background shows through.
     "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "legend.framealpha": 0.0,
-}
-DARK = LIGHT | dict.fromkeys(
-    (
-        *("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"),
-        *("grid.color", "legend.edgecolor"),
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"),
+        LIGHT_INK,
     ),
-    "#e6e6e6",
-)
+}
 
 
 @dataclass(frozen=True)
@@ -51,21 +47,25 @@ def render(
     draw: Callable[[Any], object], figsize: tuple[float, float], *, alt: str, caption: str = ""
 ) -> Picture:
     """Return what ``draw`` puts into a figure of ``figsize`` inches."""
-    light, dark = (_to_data_uri(draw, figsize, style) for style in (LIGHT, DARK))
+    svg = _to_svg(draw, figsize)
+    light, dark = _to_data_uri(svg), _to_data_uri(svg.replace(LIGHT_INK, DARK_INK))
     width, height = (round(96 * inches) for inches in figsize)
     return Picture(light, dark, alt, caption, width, height)
 
 
-def _to_data_uri(
-    draw: Callable[[Any], object], figsize: tuple[float, float], style: dict[Any, Any]
-) -> str:
-    """Return a drawing as the data URI of an SVG image."""
+def _to_svg(draw: Callable[[Any], object], figsize: tuple[float, float]) -> str:
+    """Return a drawing as an SVG image."""
     # rc_context gives matplotlib's settings back as they were. A figure of its own, not of
     # pyplot, opens no window and is not kept.
-    with mpl.rc_context({**STYLE, **style}), warnings.catch_warnings():
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure = Figure(figsize=figsize, layout="constrained")
         draw(figure)
-        image = io.BytesIO()
+        image = io.StringIO()
         figure.savefig(image, format="svg", metadata={"Date": None, "Creator": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(image.getvalue()).decode()}"
+    return image.getvalue()
+
+
+def _to_data_uri(svg: str) -> str:
+    """Return an SVG image as a data URI."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

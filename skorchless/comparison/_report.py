@@ -86,7 +86,7 @@ def _summary(comparison: Record) -> str:
         text += f" Lowest log loss: {_best(losses, losses.min())}."
     labels, counts = np.unique(comparison.y_test, return_counts=True)
     share = counts.max() / counts.sum()
-    return f"{text} Always answering {labels[counts.argmax()]} would be right in {share:.4f}."
+    return f"{text} Always answering {labels[counts.argmax()]} has an accuracy of {share:.4f}."
 
 
 def _best(column: pd.Series[Any], value: float) -> str:

@@ -25,6 +25,21 @@ def test_both_forms_show_the_same_in_other_colours():
     assert ">word<" in dark
     assert "#e6e6e6" in dark
     assert "#e6e6e6" not in light
+    assert dark.replace("#e6e6e6", "#1b1b1c") == light
+
+
+def test_all_that_is_written_and_ruled_has_the_ink_of_the_page():
+    def draw(figure):
+        ax = figure.add_subplot()
+        ax.plot([1, 2], color="red", label="a line")
+        ax.set(xlabel="x", ylabel="y", title="title")
+        figure.legend()
+
+    picture = render(draw, (3, 3), alt="a line")
+    light, dark = svg_of(picture.light), svg_of(picture.dark)
+    assert "#000000" not in light + dark
+    assert "#ff0000" in light
+    assert "#ff0000" in dark
 
 
 def test_size_and_words_go_with_it():
