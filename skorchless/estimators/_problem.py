@@ -17,6 +17,7 @@ from torch import Tensor
 from skorchless._engine.objective import PenalizedNLL, constant_model
 from skorchless._engine.placement import (
     Placement,
+    as_tensor,
     dtype_of,
     place,
     place_beside,
@@ -158,7 +159,7 @@ def build_solver(
         optimizer=build_optimizer(estimator),
         sampling=Sampling(estimator.batch_size, estimator.shuffle, generator),
         patience=Patience(estimator.tol, n_iter_no_change),
-        buffers=None if buffers is None else {k: torch.from_numpy(v) for k, v in buffers.items()},
+        buffers=None if buffers is None else {k: as_tensor(v) for k, v in buffers.items()},
     )
 
 

@@ -1,11 +1,5 @@
-"""The estimators in scikit-learn's own tools: searches, pipelines, ensembles, pickles."""
+"""The estimators in scikit-learn's own tools: searches, pipelines, ensembles."""
 
-import pickle
-import subprocess
-import sys
-import textwrap
-
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,42 +132,3 @@ def test_validation_samples_are_transformed_as_the_training_samples():
             [("scale", GlobalStandardScaler()), ("clf", clf)], transform_input=["X_val"]
         ).fit(X, Y, X_val=X[:90], y_val=Y[:90])
     assert model[-1].validation_scores_[-1] == pytest.approx(model.score(X[:90], Y[:90]))
-
-
-@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
-def test_pickled_models_predict_the_same(solver, tmp_path):
-    model = pipeline(solver=solver, max_iter=50 if solver == "lbfgs" else 2).fit(X, Y)
-    for restored in (pickle.loads(pickle.dumps(model)), _through_joblib(model, tmp_path)):
-        np.testing.assert_allclose(restored.predict_proba(X), model.predict_proba(X), rtol=1e-12)
-
-
-def _through_joblib(model, folder):
-    joblib.dump(model, folder / "model.joblib")
-    return joblib.load(folder / "model.joblib", mmap_mode="r")
-
-
-def test_partial_fit_goes_on_after_unpickling():
-    clf = TorchLogisticClassifier(solver="adam", random_state=0)
-    clf.partial_fit(X, Y, classes=[0, 1, 2])
-    restored = pickle.loads(pickle.dumps(clf))
-    np.testing.assert_array_equal(clf.partial_fit(X, Y).coef_, restored.partial_fit(X, Y).coef_)
-
-
-def test_a_model_fitted_on_tensors_unpickles_without_torch_load(tmp_path):
-    clf = TorchLogisticClassifier(solver="adam", max_iter=2).fit(torch.tensor(X), torch.tensor(Y))
-    path = tmp_path / "model.pkl"
-    path.write_bytes(pickle.dumps(clf))
-    code = f"""
-        import pickle, sys, torch
-        def refuse(*args, **kwargs):
-            raise AssertionError("torch.load was called")
-        torch.load = torch.storage._load_from_bytes = refuse
-        with open({str(path)!r}, "rb") as file:
-            clf = pickle.load(file)
-        print(clf.predict([[5.0, 3.0, 1.0, 0.0]]).shape)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "(1,)", done.stderr
-    assert b"torch" not in pickle.dumps(vars(clf)).replace(b"skorchless", b"")
