@@ -26,8 +26,12 @@ from skorchless.comparison._preprocessor import (
     column_preprocessor,
     describe_columns,
 )
-from skorchless.comparison._report import REPORT_ENDINGS
-from skorchless.comparison._save import TABLE_ENDINGS, check_save_path, save_table
+from skorchless.comparison._save import (
+    REPORT_ENDINGS,
+    TABLE_ENDINGS,
+    check_save_path,
+    save_table,
+)
 from skorchless.comparison._split import Split, draw_split
 from skorchless.comparison._target import list_names, take_target
 from skorchless.datasets import fetch_mnist

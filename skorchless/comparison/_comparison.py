@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skorchless.comparison._figures import draw_accuracy
 from skorchless.comparison._record import Record
-from skorchless.comparison._report import REPORT_ENDINGS, render_report
-from skorchless.comparison._save import check_save_path, write_whole
+from skorchless.comparison._save import REPORT_ENDINGS, check_save_path, write_whole
 from skorchless.comparison._table import align, format_table
 from skorchless.plotting._axes import new_axes
 
@@ -88,6 +86,9 @@ class Comparison(Record):
         ax : matplotlib.axes.Axes
             What was drawn on.
         """
+        # Here, because a comparison that is only printed needs no matplotlib: 0.3 s of its import.
+        from skorchless.comparison._figures import draw_accuracy
+
         if ax is None:
             ax = new_axes()
         draw_accuracy(ax, self.table, len(self.y_test))
@@ -113,6 +114,9 @@ class Comparison(Record):
         OSError
             If the file can not be written.
         """
+        # Here, as in `plot`.
+        from skorchless.comparison._report import render_report
+
         path = Path(path)
         check_save_path(path, REPORT_ENDINGS)
         page = render_report(self, title)

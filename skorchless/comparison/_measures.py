@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from skorchless.comparison._preprocessor import without_prefix
 from skorchless.estimators._inputs import Array
-from skorchless.plotting._fitted import class_weights_of
+from skorchless.plotting._fitted import class_weights_of, final_step
 from skorchless.plotting._misclassified import confidence_of
 
 # Of so many samples the share of right answers is known to about a tenth.
@@ -75,13 +75,12 @@ class Coefficients:
 
 def coefficients_of(model: Any) -> Coefficients | None:
     """Return the coefficients of ``model`` or of a pipeline's last step; None without any."""
-    is_pipeline = isinstance(model, Pipeline)
-    classifier = model[-1] if is_pipeline else model
+    classifier = final_step(model)
     weights = class_weights_of(classifier)
     if weights is None:
         return None
     names = getattr(classifier, "feature_names_in_", None)
-    if names is None and is_pipeline:
+    if names is None and isinstance(model, Pipeline):
         names = _names_after(model[:-1])
     if names is None or len(names) != weights.shape[1]:
         names = [f"x{j}" for j in range(weights.shape[1])]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import Pipeline
 
@@ -35,9 +35,9 @@ from skorchless.comparison._pictures import Picture, render
 from skorchless.comparison._record import Record
 from skorchless.comparison._table import format_table
 from skorchless.estimators._inputs import Array
+from skorchless.plotting._fitted import final_step
 from skorchless.plotting._images import as_rows
 
-REPORT_ENDINGS = (".html", ".htm")
 MOST_MISTAKES = 2 * MISTAKES_IN_A_ROW
 MOST_FEATURES = 15
 COEFFICIENTS = (
@@ -58,10 +58,11 @@ class Section:
 
 def render_report(comparison: Record, title: str) -> str:
     """Return the whole page. What comes from data or models is escaped by the template."""
-    # Strict about names, and autoescape for every string that is put in.
+    # Every string that is put in is escaped; a name that the template has wrong is an error.
     environment = Environment(
         loader=PackageLoader("skorchless.comparison", "."),
         autoescape=True,
+        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -96,8 +97,8 @@ def _best(column: pd.Series[Any], value: float) -> str:
 
 def _kind(model: Any) -> str:
     """Return what a model is: the first line of its documentation."""
-    last = model[-1] if isinstance(model, Pipeline) else model
-    return (inspect.getdoc(type(last)) or type(last).__name__).partition("\n")[0]
+    kind = type(final_step(model))
+    return (inspect.getdoc(kind) or kind.__name__).partition("\n")[0]
 
 
 def _describe(model: Any) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from skorchless.datasets._table import check_pyarrow, listed
 
 TABLE_ENDINGS = (".csv", ".parquet", ".feather")
+REPORT_ENDINGS = (".html", ".htm")
 
 
 def check_save_path(path: Path, endings: tuple[str, ...]) -> None:

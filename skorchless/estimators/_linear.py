@@ -158,7 +158,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         W = W.to(placement.device, placement.dtype)
         scores = score_rows(X, W, placement)
         # Huge features times huge weights leave the range of float32, and inf - inf is no score.
-        return scores if scores.isfinite().all() else _scores_in_range(X, W, placement)
+        return scores if scores.sum().isfinite() else _scores_in_range(X, W, placement)
 
 
 def penalty_name(l1_ratio: float) -> str:

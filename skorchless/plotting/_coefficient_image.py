@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from skorchless.plotting._axes import axes_in_rows
-from skorchless.plotting._fitted import class_weights_of, last_step
+from skorchless.plotting._fitted import class_weights_of, final_step_with
 from skorchless.plotting._images import as_image
 
 
@@ -89,7 +89,7 @@ class CoefficientImageDisplay:
         ValueError
             If the features do not fill an image, or classes have no row of their own.
         """
-        fitted = last_step(estimator, "coef_")
+        fitted = final_step_with("coef_", estimator)
         weights = class_weights_of(fitted)
         if weights is None:
             raise ValueError(

@@ -12,9 +12,14 @@ from sklearn.pipeline import Pipeline
 from skorchless.estimators._inputs import Array
 
 
-def last_step(estimator: Any, attribute: str) -> Any:
-    """Return ``estimator``, of a pipeline its last step; raise where it lacks ``attribute``."""
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+def final_step(estimator: Any) -> Any:
+    """Return ``estimator``, of a pipeline its last step."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def final_step_with(attribute: str, estimator: Any) -> Any:
+    """Return the `final_step` of ``estimator``; raise where it lacks ``attribute``."""
+    last = final_step(estimator)
     if not hasattr(last, attribute):
         text = f"This {type(last).__name__} has no {attribute}; pass a fitted estimator that has."
         # scikit-learn's naming rule: what a fit has set ends in an underscore.

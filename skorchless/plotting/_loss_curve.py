@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from skorchless.plotting._axes import new_axes
-from skorchless.plotting._fitted import last_step
+from skorchless.plotting._fitted import final_step_with
 
 # So few points are marked one by one; a single one would be no line at all.
 FEW = 30
@@ -86,7 +86,7 @@ class LossCurveDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator has no ``loss_curve_``.
         """
-        fitted = last_step(estimator, "loss_curve_")
+        fitted = final_step_with("loss_curve_", estimator)
         display = cls(fitted.loss_curve_, getattr(fitted, "validation_loss_curve_", None))
         return display.plot(ax=ax, **plot_params)
 
