@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 from torch import Tensor
 
-from skorchless._engine.blocks import to_dense
+from skorchless._engine.blocks import SparseBlock
 from skorchless._engine.placement import Placement
 from skorchless._engine.rows import LocalRows, Rows
 
@@ -21,10 +21,18 @@ BLOCK_VALUES = 2**22
 class CSRRows(LocalRows):
     """Rows of a CSR array ``X`` (N, P); ``columns`` are tensors whose first axis is N."""
 
-    def __init__(self, X: csr_array, columns: tuple[Any, ...], placement: Placement) -> None:
+    def __init__(
+        self,
+        X: csr_array,
+        columns: tuple[Any, ...],
+        placement: Placement,
+        csc: csc_array | None = None,
+    ) -> None:
         super().__init__(X, columns, placement)
         self.n_stored = X.nnz
         self._dtype = np.dtype(str(placement.dtype).removeprefix("torch."))
+        self._csc = csc  # X by columns, converted, once features are selected
+        self._all: SparseBlock | None = None  # all rows, where that takes no memory
 
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
         """Return the rows ``index`` (B,) of X, dense and converted, and of each column.
@@ -32,19 +40,36 @@ class CSRRows(LocalRows):
         With ``append_one`` X has a last column of ones: what an intercept is multiplied with.
         """
         X = torch.ones(len(index), self.n_features + int(append_one), dtype=self.placement.dtype)
-        X[:, : self.n_features] = to_dense(self._X[index.numpy()])
+        X[:, : self.n_features] = torch.from_numpy(self._X[index.numpy()].toarray())
         return (X, *(column.index_select(0, index) for column in self._columns))
 
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
-        return CSRRows(self._X[:, features.numpy()], self._columns, self.placement)
+        # By columns it takes a tenth of the time, and the gradient less than half.
+        if self._csc is None:
+            self._csc, self._all = self._X.astype(self._dtype, copy=False).tocsc(), None
+        csc = self._csc[:, features.numpy()]
+        return CSRRows(csc.tocsr(), self._columns, self.placement, csc)
+
+    def beside(self, other: Any) -> Rows:
+        """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
+        return CSRRows(self._X, (*self._columns, other), self.placement, self._csc)
 
     def _block_rows(self, n_outputs: int) -> int:
         """Return the number of rows of a block."""
         return max(1, BLOCK_VALUES // n_outputs)
 
-    def __getitem__(self, rows: slice) -> csr_array:
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is sent to another process."""
+        return {**super().__getstate__(), "_all": None}
+
+    def __getitem__(self, rows: slice) -> SparseBlock:
         """Return some rows of X (B, P), converted."""
         is_all = rows.start == 0 and rows.stop >= self.n_rows  # SciPy copies what it slices
+        if is_all and self._all is not None:
+            return self._all
         X = self._X if is_all else self._X[rows]
-        return X.astype(self._dtype, copy=False)
+        block = SparseBlock(X.astype(self._dtype, copy=False), self._csc if is_all else None)
+        if is_all and X.dtype == self._dtype:
+            self._all = block
+        return block
