@@ -47,6 +47,11 @@ def _multinomial_nll_and_residual(
     return nll, log_p.exp_().mul_(weights).scatter_add_(-2, codes, minus_weights)
 
 
+def _row_weights(weighted_proba: Tensor) -> Tensor:
+    """Return the weights (M, 1, B) in weighted probabilities (M, K, B), none of them 0."""
+    return weighted_proba.sum(1, keepdim=True).clamp(min=torch.finfo(weighted_proba.dtype).tiny)
+
+
 @dataclass(frozen=True)
 class NLL:
     """The weighted NLL of M models, on any block of rows X with codes (B,) and weights (B, F).
@@ -145,30 +150,39 @@ class NLL:
         curvature.diagonal(dim1=1, dim2=2).add_((p * weights).mT)
         return curvature
 
-    def hvp(self, V: Tensor, X: Block, weights: Tensor, proba: Tensor) -> Tensor:
-        """Return the products (M, K, D) of a block's Hessians with ``V`` (M, K, D).
+    def row_curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
+        """Return what `hvp` needs to know of the rows of a block at ``W``, (M, K, B).
 
-        ``proba`` (M, K, B) are the probabilities at the weights where the Hessians are.
+        It is the weighted second derivative by the score where K = 1, else each class's weighted
+        probability: the weight itself is their sum.
         """
-        change = scores(X, V.flatten(0, 1)).transpose(0, 1).reshape(proba.shape)
-        if self.n_classes == 2:
-            residual = proba * (1.0 - proba) * change
-        else:
-            residual = proba * (change - (proba * change).sum(1, keepdim=True))
-        residual = (residual * self._of_models(weights)[:, None]).flatten(0, 1)  # (M * K, B)
+        p = self.proba(W, X)
+        weights = self._of_models(weights)[:, None]
+        return p * (1.0 - p) * weights if self.n_classes == 2 else p * weights
+
+    def hvp(self, V: Tensor, X: Block, row_curvature: Tensor) -> Tensor:
+        """Return the products (M, K, D) of a block's Hessians with ``V`` (M, K, D)."""
+        change = scores(X, V.flatten(0, 1)).transpose(0, 1).reshape(row_curvature.shape)
+        if self.n_classes > 2:
+            mean = (row_curvature * change).sum(1, keepdim=True) / _row_weights(row_curvature)
+            change = change - mean
+        residual = (row_curvature * change).flatten(0, 1)  # (M * K, B)
         product = weighted_sum(X, residual[None])
         if self.fit_intercept:
             product = torch.cat([product, residual.sum(1, keepdim=True)], dim=1)
         return product.view(V.shape)
 
-    def hessian_diagonal(self, X: Block, weights: Tensor, proba: Tensor) -> Tensor:
-        """Return the diagonals (M, K, D) of a block's Hessians, at ``proba`` (M, K, B)."""
-        curvature = (proba * (1.0 - proba) * self._of_models(weights)[:, None]).flatten(0, 1)
-        center = torch.zeros(X.shape[1], dtype=proba.dtype)
+    def hessian_diagonal(self, X: Block, row_curvature: Tensor) -> Tensor:
+        """Return the diagonals (M, K, D) of a block's Hessians."""
+        curvature = row_curvature
+        if self.n_classes > 2:
+            curvature = curvature * (1.0 - curvature / _row_weights(curvature))
+        curvature = curvature.flatten(0, 1)
+        center = torch.zeros(X.shape[1], dtype=curvature.dtype)
         diagonal = torch.stack([squares_about(X, center, row) for row in curvature])
         if self.fit_intercept:
             diagonal = torch.cat([diagonal, curvature.sum(1, keepdim=True)], dim=1)
-        return diagonal.view(*proba.shape[:2], -1)
+        return diagonal.view(*row_curvature.shape[:2], -1)
 
     def curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
         """Return the weighted second derivative (M, K, B) of each row's NLL by each score."""
