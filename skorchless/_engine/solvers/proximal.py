@@ -32,8 +32,7 @@ from skorchless._engine.solvers.quadratic import Matrix, Quadratic, minimize_qua
 from skorchless._engine.solvers.refresh import Refresh
 
 # How far a step reduces the violation of the quadratic's optimality. That of an exact Hessian is
-# worth more; three times less for the other takes 1.5 to 2.5 times as long on MNIST and digits,
-# and saves a tenth of the iterations.
+# worth more than that of pairs.
 HESSIAN_REDUCTION = 0.1
 BFGS_REDUCTION = 0.3
 MAX_PRODUCTS_WITH_CURVATURE = 100

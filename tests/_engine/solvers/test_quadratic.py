@@ -6,7 +6,6 @@ import torch
 from scipy.optimize import minimize
 
 from skorchless._engine.objective import smallest_subgradient
-from skorchless._engine.solvers import quadratic as module
 from skorchless._engine.solvers.quadratic import Quadratic, minimize_quadratic
 
 SIZE = 12
@@ -96,7 +95,7 @@ def test_without_a_threshold_it_is_a_linear_system():
 
 
 def test_many_weights_at_once_and_one_by_one_are_both_quick():
-    # A scale of 1e4 between features: FISTA alone takes thousands of products.
+    # A scale of 1e4 between features: steps by the diagonal alone take thousands of products.
     B, quadratic = make(condition=4.0)
     matrix = CountedMatrix(B[None], diagonal=torch.ones(1, SIZE).double())
     plain = Quadratic(quadratic.w, quadratic.grad, matrix)
@@ -128,9 +127,7 @@ def test_the_least_point_is_not_left():
     assert torch.equal(solve(zero, 2 * quadratic.grad.abs()), torch.zeros_like(z))
 
 
-def test_a_first_guess_of_the_largest_eigenvalue_that_is_too_small_is_corrected(monkeypatch):
-    monkeypatch.setattr(module, "N_POWER_ITERATIONS", 0)
-    monkeypatch.setattr(module, "EIGENVALUE_MARGIN", 1.01)
+def test_a_diagonal_that_is_too_small_shortens_the_steps_by_it():
     B, quadratic = make(seed=3)
     matrix = CountedMatrix(50 * B[None], diagonal=B.diagonal()[None])
     scaled = Quadratic(quadratic.w, quadratic.grad, matrix)
@@ -139,10 +136,30 @@ def test_a_first_guess_of_the_largest_eigenvalue_that_is_too_small_is_corrected(
     np.testing.assert_allclose(solve(scaled, threshold)[0].numpy(), expected, atol=1e-6)
 
 
+def test_more_weights_than_the_curvature_has_ranks_take_no_long_way_round():
+    # As a working set of more features than rows; the ridge is all that holds the others.
+    generator = torch.Generator().manual_seed(0)
+    factor = torch.randn(300, 60, generator=generator).double()
+    B = factor @ factor.T / 60 + 1e-6 * torch.eye(300).double()
+    matrix = CountedMatrix(B[None])
+    w, grad = (
+        torch.zeros(1, 300).double(),
+        (factor @ torch.randn(60, generator=generator).double()),
+    )
+    grad = grad[None]
+    quadratic = Quadratic(w, grad, matrix)
+    threshold = torch.full((1, 300), 0.1 * float(grad.abs().max())).double()
+    z = solve(quadratic, threshold, reduction=0.1)
+    slope = grad + z @ B
+    violation = smallest_subgradient(z, slope, threshold).abs().max()
+    assert violation <= 0.1 * smallest_subgradient(w, grad, threshold).abs().max()
+    assert len(matrix.sizes) < 60
+
+
 def test_it_takes_no_more_products_than_allowed():
     _, quadratic = make(condition=4.0)
     solve(quadratic, 0.3 * quadratic.grad.abs(), reduction=0.0, max_iter=7)
-    assert len(quadratic.B.sizes) == 7 + module.N_POWER_ITERATIONS
+    assert len(quadratic.B.sizes) == 7
 
 
 def test_who_has_ended_leaves_the_batch():
