@@ -23,14 +23,17 @@ from skorchless._engine.solvers.base import Progress, Status
 from skorchless._engine.solvers.descent import Point, descend
 from skorchless._engine.solvers.proximal import ProximalDirections
 
-MIN_FEATURES = 100
-GROWTH = 2
-# A copy of a larger share of X costs more than it saves.
+# Of a sparse X, where a pass costs little more than an iteration, few large sets take half the
+# time of many small ones (100 features, doubled, each fitted to a tenth of the violation).
+MIN_FEATURES = 200
+GROWTH = 3
+# A copy of a larger share of X costs more than it saves; of a sparse X it costs little.
 MAX_SHARE = 0.25
+MAX_SPARSE_SHARE = 0.6
 # The fit of a working set is as precise as pays until the next pass over X, in the violation of
 # optimality before it; at last a little more than asked for, because the sums of a pass over all
 # features are rounded otherwise.
-PRECISION = 0.1
+PRECISION = 0.5
 MARGIN = 0.5
 # A set is fitted in two or three iterations with exact Hessians; without, the BFGS matrix starts
 # anew each time. 500 features of 2,000 rows take a fifth less time.
@@ -108,10 +111,16 @@ class WorkingSet:
 def _start(objective: PenalizedNLL, W: Tensor) -> Point:
     """Return the point at ``W``, of which few features may be in use."""
     features = _used(objective, W).nonzero()[:, 0]
-    if len(features) > MAX_SHARE * objective.rows.n_features:
+    if len(features) > _max_features(objective):
         return Point(W, *objective.value_and_grad(W))
     working_set = WorkingSet(objective, features)
     return working_set.leave(working_set.restrict(W))
+
+
+def _max_features(objective: PenalizedNLL) -> float:
+    """Return the number of features beyond which all are fitted at once."""
+    rows = objective.rows
+    return (MAX_SHARE if rows.n_stored is None else MAX_SPARSE_SHARE) * rows.n_features
 
 
 def _used(objective: PenalizedNLL, W: Tensor) -> Tensor:
@@ -132,7 +141,7 @@ def _choose(objective: PenalizedNLL, point: Point, tol: float) -> tuple[Tensor, 
     n_used, n_violating = int(is_used.sum()), int((violation > tol).sum())
     n_new = min(n_violating, max(MIN_FEATURES, (GROWTH - 1) * n_used))
     n_chosen = max(1, n_used + n_new)  # without an intercept none would leave no weight at all
-    if n_chosen > MAX_SHARE * n_features:
+    if n_chosen > _max_features(objective):
         return torch.arange(n_features, device=point.W.device), 0.0
     violation[is_used] = torch.inf
     return violation.topk(n_chosen).indices.sort().values, largest
