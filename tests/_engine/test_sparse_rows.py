@@ -1,5 +1,7 @@
 """Rows of a CSR array give what the same rows give as a tensor."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -103,3 +105,19 @@ def test_small_types_are_converted_block_by_block(given):
     by_csr, by_tensor = both(X, dtype=torch.float32)
     torch.testing.assert_close(sums(by_csr), sums(by_tensor), rtol=1e-5, atol=1e-4)
     assert by_csr._X.dtype == given
+
+
+def test_rows_that_were_in_use_are_sent_to_another_process():
+    rows, _ = both()
+    part = rows.select_features(torch.tensor([1, 3, 6]))
+    for used in (rows, part):
+        expected = sums(used)
+        torch.testing.assert_close(sums(pickle.loads(pickle.dumps(used))), expected)
+
+
+def test_selected_features_of_small_types_are_converted():
+    X = (DENSE != 0).astype(np.uint8)
+    by_csr, by_tensor = (
+        rows.select_features(torch.tensor([0, 4])) for rows in both(X, dtype=torch.float32)
+    )
+    torch.testing.assert_close(sums(by_csr), sums(by_tensor), rtol=1e-5, atol=1e-4)
