@@ -51,7 +51,7 @@ ENGINE_MAY_IMPORT = {
     "__future__",
     "collections",
     "dataclasses",
-} | {*("abc", "enum", "functools", "itertools", "math", "typing")}
+} | {*("abc", "enum", "functools", "itertools", "math", "typing", "warnings")}
 GLOBAL_SETTINGS = {
     *("manual_seed", "set_num_threads", "set_num_interop_threads", "set_default_dtype"),
     *("set_default_device", "set_float32_matmul_precision", "use_deterministic_algorithms"),

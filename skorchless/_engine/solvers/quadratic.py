@@ -16,7 +16,6 @@ https://doi.org/10.1023/B:COAP.0000049888.80264.25: when conjugate gradients go 
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -70,7 +69,7 @@ def minimize_quadratic(
     It ends when no violation of optimality exceeds ``reduction`` times the largest one at the
     start, or after ``max_iter`` products.
     """
-    search = _Search(quadratic, threshold)
+    search = _Search.begin(quadratic, threshold)
     target = reduction * search.violation()
     models = torch.arange(len(target), device=target.device)
     z = quadratic.w.clone()
@@ -130,19 +129,24 @@ def _as_far_as_the_first(now: _Round) -> Tensor:
 class _Search:
     """The rounds of all models."""
 
-    def __init__(self, quadratic: Quadratic, threshold: Tensor) -> None:
-        self._B = quadratic.B
-        self._diagonal = quadratic.B.diagonal
+    _round: _Round
+
+    def __init__(self, B: Matrix, threshold: Tensor) -> None:
+        self._B = B
+        self._diagonal = B.diagonal
         self._inverse = 1.0 / self._diagonal
         self._threshold = threshold
-        self._round = self._begin(quadratic.w, quadratic.grad)
+
+    @classmethod
+    def begin(cls, quadratic: Quadratic, threshold: Tensor) -> _Search:
+        """Return the search from ``quadratic.w``."""
+        search = cls(quadratic.B, threshold)
+        search._round = search._begin(quadratic.w, quadratic.grad)
+        return search
 
     def take(self, models: Tensor) -> _Search:
         """Return the search of ``models`` alone, an index into all M."""
-        search = copy(self)
-        search._B = self._B.take(models)
-        search._diagonal, search._inverse = self._diagonal[models], self._inverse[models]
-        search._threshold = self._threshold[models]
+        search = _Search(self._B.take(models), self._threshold[models])
         search._round = _Round(*(part[models] for part in self._round))
         return search
 
