@@ -35,6 +35,11 @@ from skorchless._engine.solvers.refresh import Refresh
 # worth more than that of pairs.
 HESSIAN_REDUCTION = 0.1
 BFGS_REDUCTION = 0.3
+# How many of the weights that move may change their sign until they are held at zero. With no
+# bound most products are for steps of which nothing is left. MNIST takes 4.6 s at 0.05 for 2.4 s;
+# products with a sparse Hessian 95 ms at 0.01 for 60 ms, with 1,400 of 20,000 weights left.
+HESSIAN_CROSSING = 0.05
+BFGS_CROSSING = 0.01
 MAX_PRODUCTS_WITH_CURVATURE = 100
 # Of each entry of the diagonal, added to it: a Hessian without L2 penalty may be singular, and
 # its entries are rounded in the precision of X.
@@ -53,6 +58,10 @@ class Curvature(Protocol):
     @property
     def reduction(self) -> float:
         """How far a step is to reduce the violation of the quadratic's optimality."""
+
+    @property
+    def max_crossing(self) -> float:
+        """What share of the weights that move may change their sign at once."""
 
     def at(self, point: Point) -> Quadratic:
         """Return the quadratic at ``point``, which follows the last."""
@@ -87,6 +96,7 @@ class ProximalDirections:
             quadratic,
             self._objective.threshold.expand_as(point.W).flatten(1),
             reduction=self._curvature.reduction,
+            max_crossing=self._curvature.max_crossing,
             max_iter=MAX_PRODUCTS_WITH_CURVATURE,
         )
         return weights_of_raw((z - quadratic.w).view_as(point.W), self._curvature.mean)
@@ -106,6 +116,7 @@ class HessianCurvature:
 
     mean = None
     reduction = HESSIAN_REDUCTION
+    max_crossing = HESSIAN_CROSSING
 
     def __init__(self, objective: PenalizedNLL, *, by_products: bool = False) -> None:
         self._objective = objective
@@ -166,6 +177,7 @@ class BFGSCurvature:
     """The last curvature pairs of each model, on top of a metric."""
 
     reduction = BFGS_REDUCTION
+    max_crossing = BFGS_CROSSING
 
     def __init__(self, objective: PenalizedNLL, start: Point) -> None:
         self._objective = objective

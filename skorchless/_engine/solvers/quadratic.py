@@ -26,9 +26,6 @@ from skorchless._engine.objective import smallest_subgradient, soft_threshold
 
 # A round ends when the free weights' residual, in the metric of the diagonal, is so much smaller.
 CG_REDUCTION = 0.3
-# Or when more than this share of them has changed its sign. All the way, 1,400 weights of 2,000
-# rows take five times the products, most of them for steps of which nothing is left.
-MAX_CROSSING = 0.05
 MIN_CURVATURE = 1e-12  # in the metric
 # What a step by the diagonal alone is shortened by, until the quadratic decreases.
 BACKTRACK = 0.25
@@ -62,14 +59,20 @@ class Quadratic:
 
 
 def minimize_quadratic(
-    quadratic: Quadratic, threshold: Tensor, *, reduction: float, max_iter: int
+    quadratic: Quadratic,
+    threshold: Tensor,
+    *,
+    reduction: float,
+    max_crossing: float,
+    max_iter: int,
 ) -> Tensor:
     """Return z (M, n), near the least of ``quadratic`` plus ``threshold @ abs(z)``.
 
     It ends when no violation of optimality exceeds ``reduction`` times the largest one at the
-    start, or after ``max_iter`` products.
+    start, or after ``max_iter`` products. A round ends when more than the share ``max_crossing`` of
+    the weights that move has changed its sign.
     """
-    search = _Search.begin(quadratic, threshold)
+    search = _Search.begin(quadratic, threshold, max_crossing)
     target = reduction * search.violation()
     models = torch.arange(len(target), device=target.device)
     z = quadratic.w.clone()
@@ -131,22 +134,23 @@ class _Search:
 
     _round: _Round
 
-    def __init__(self, B: Matrix, threshold: Tensor) -> None:
+    def __init__(self, B: Matrix, threshold: Tensor, max_crossing: float) -> None:
+        self._max_crossing = max_crossing
         self._B = B
         self._diagonal = B.diagonal
         self._inverse = 1.0 / self._diagonal
         self._threshold = threshold
 
     @classmethod
-    def begin(cls, quadratic: Quadratic, threshold: Tensor) -> _Search:
+    def begin(cls, quadratic: Quadratic, threshold: Tensor, max_crossing: float) -> _Search:
         """Return the search from ``quadratic.w``."""
-        search = cls(quadratic.B, threshold)
+        search = cls(quadratic.B, threshold, max_crossing)
         search._round = search._begin(quadratic.w, quadratic.grad)
         return search
 
     def take(self, models: Tensor) -> _Search:
         """Return the search of ``models`` alone, an index into all M."""
-        search = _Search(self._B.take(models), self._threshold[models])
+        search = _Search(self._B.take(models), self._threshold[models], self._max_crossing)
         search._round = _Round(*(part[models] for part in self._round))
         return search
 
@@ -195,7 +199,7 @@ class _Search:
             p=p,
             rho=rho,
             min_rho=CG_REDUCTION**2 * rho,
-            max_crossing=MAX_CROSSING * is_free.sum(1, keepdim=True),
+            max_crossing=self._max_crossing * is_free.sum(1, keepdim=True),
             is_ended=no_end,
             trial=z,
             step=torch.ones_like(rho) / BACKTRACK**2,

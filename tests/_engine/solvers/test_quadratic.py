@@ -39,7 +39,9 @@ def make(seed=0, condition=0.0):
 
 
 def solve(quadratic, threshold, reduction=1e-10, max_iter=5000):
-    return minimize_quadratic(quadratic, threshold, reduction=reduction, max_iter=max_iter)
+    return minimize_quadratic(
+        quadratic, threshold, reduction=reduction, max_crossing=0.05, max_iter=max_iter
+    )
 
 
 def least_of_split(B, quadratic, threshold):
