@@ -69,8 +69,8 @@ def minimize_quadratic(
     """Return z (M, n), near the least of ``quadratic`` plus ``threshold @ abs(z)``.
 
     It ends when no violation of optimality exceeds ``reduction`` times the largest one at the
-    start, or after ``max_iter`` products. A round ends when more than the share ``max_crossing`` of
-    the weights that move has changed its sign.
+    start, or after ``max_iter`` products. A round ends when more than the share
+    ``max_crossing`` of the weights that move has changed its sign.
     """
     search = _Search.begin(quadratic, threshold, max_crossing)
     target = reduction * search.violation()
