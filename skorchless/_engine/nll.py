@@ -156,9 +156,9 @@ class NLL:
         It is the weighted second derivative by the score where K = 1, else each class's weighted
         probability: the weight itself is their sum.
         """
-        p = self.proba(W, X)
-        weights = self._of_models(weights)[:, None]
-        return p * (1.0 - p) * weights if self.n_classes == 2 else p * weights
+        if self.n_classes == 2:
+            return self.curvature(W, X, weights)
+        return self.proba(W, X) * self._of_models(weights)[:, None]
 
     def hvp(self, V: Tensor, X: Block, row_curvature: Tensor) -> Tensor:
         """Return the products (M, K, D) of a block's Hessians with ``V`` (M, K, D)."""

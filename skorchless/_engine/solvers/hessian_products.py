@@ -7,7 +7,6 @@ features, an L1 fit that leaves 1,100 of them took eleven times as long with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +52,7 @@ class HessianProducts:
         """Return the Hessians at ``W`` (M, K, D), with ``ridge`` times their diagonal added."""
         nll, W_block = objective.nll, W.to(objective.rows.placement.dtype)
 
-        def curvature_of(X: Block, _codes: Tensor, weights: Tensor, *_others: Any) -> Tensor:
+        def curvature_of(X: Block, _codes: Tensor, weights: Tensor) -> Tensor:
             return nll.row_curvature(W_block, X, weights).permute(2, 0, 1)
 
         n_outputs = W.shape[0] * W.shape[1]
@@ -66,16 +65,16 @@ class HessianProducts:
         scale = 1.0 / objective.total_weight[:, None]
         shrinkage = objective.shrinkage.expand_as(W).flatten(1)
         diagonal = total.flatten(1) * scale + shrinkage
-        added = shrinkage + ridge * (diagonal + diagonal.amax(1, keepdim=True))
+        ridges = ridge * (diagonal + diagonal.amax(1, keepdim=True))
         # Squares of features may overflow, and p * (1 - p) underflow: then it is the identity.
         is_known = diagonal.isfinite().all(1, keepdim=True) & diagonal.any(1, keepdim=True)
         return cls(
             objective,
             rows,
             torch.arange(len(W), device=W.device),
-            torch.where(is_known, diagonal - shrinkage + added, 1.0),
+            torch.where(is_known, diagonal + ridges, 1.0),
             torch.where(is_known, scale, 0.0),
-            torch.where(is_known, added, 1.0),
+            torch.where(is_known, shrinkage + ridges, 1.0),
         )
 
     def multiply(self, vectors: Tensor) -> Tensor:

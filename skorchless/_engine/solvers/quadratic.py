@@ -53,10 +53,6 @@ class Quadratic:
     grad: Tensor  # (M, n)
     B: Matrix
 
-    def take(self, models: Tensor) -> Quadratic:
-        """Return the quadratic of ``models``, an index into all M."""
-        return Quadratic(self.w[models], self.grad[models], self.B.take(models))
-
 
 def minimize_quadratic(
     quadratic: Quadratic,
@@ -222,11 +218,9 @@ class _Search:
         is_ended = (rho <= now.min_rho) | (n_crossing > now.max_crossing) | ~is_curved
         if not is_ended.any():
             return after
-        step = torch.ones_like(now.step)
-        trial = torch.where(is_crossing, 0.0, reached)
-        # Where no curvature is left but rounding, the diagonal has to do.
-        trial = torch.where(is_curved, trial, self._by_diagonal(now, step))
+        # Where no curvature is left but rounding, a look tells whether the step is worth anything.
         is_free = is_ended & is_curved & (n_crossing == 0)
+        trial = torch.where(is_crossing, 0.0, reached)
         after = after._replace(is_ended=is_ended & ~is_free, trial=trial)
         if not is_free.any():
             return after
