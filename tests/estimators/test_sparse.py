@@ -58,7 +58,7 @@ def test_the_optimum_is_that_of_the_dense_samples(load, fit_intercept, l1_ratio)
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_many_features_too(n_classes, l1_ratio):
-    clf = TorchLogisticClassifier(C=10, l1_ratio=l1_ratio, tol=1e-8, max_iter=1000)
+    clf = TorchLogisticClassifier(C=10, l1_ratio=l1_ratio, tol=1e-9, max_iter=1000)
     assert_same_fit(clf, *wide(n_classes), atol=1e-4)
 
 
@@ -107,7 +107,8 @@ def test_weights_and_validation_samples_are_used():
 @pytest.mark.parametrize("l1_ratios", [(0.0,), (0.0, 1.0)])
 def test_a_grid_chooses_the_same(l1_ratios):
     X, y = scaled(load_iris)
-    grid = TorchLogisticClassifierCV(Cs=[0.1, 1.0, 10.0], l1_ratios=l1_ratios, cv=3, tol=1e-8)
+    # At C=0.1 and l1_ratio=1 two classes have the same weights: their ties are rounding.
+    grid = TorchLogisticClassifierCV(Cs=[0.3, 1.0, 10.0], l1_ratios=l1_ratios, cv=3, tol=1e-8)
     dense, found = clone(grid).fit(X, y), clone(grid).fit(sparse.csr_array(X), y)
     assert (found.C_, found.l1_ratio_) == (dense.C_, dense.l1_ratio_)
     np.testing.assert_allclose(found.scores_, dense.scores_)

@@ -27,7 +27,9 @@ from skorchless._engine.objective import smallest_subgradient, soft_threshold
 # A round ends when the free weights' residual, in the metric of the diagonal, is so much smaller.
 CG_REDUCTION = 0.3
 MIN_CURVATURE = 1e-12  # in the metric
-# What a step by the diagonal alone is shortened by, until the quadratic decreases.
+# Until the quadratic decreases, so much fewer signs may change; at last none, and a step by the
+# diagonal alone is so much shorter. To the first zero at once, 2,000 x 20,000 sparse with 1,430
+# weights left takes 650 products for 150.
 BACKTRACK = 0.25
 
 
@@ -109,7 +111,8 @@ class _Round(NamedTuple):
     max_crossing: Tensor  # (M, 1), how many signs may change
     is_ended: Tensor  # (M, 1), whether the next product is for a look at the trial
     trial: Tensor  # (M, n)
-    step: Tensor  # (M, 1), of the last trial by the diagonal alone; above 1 for those before
+    share: Tensor  # (M, 1), of the step, where the trial is shorter
+    step: Tensor  # (M, 1), of the last trial by the diagonal alone
 
     def merge(self, models: Tensor, other: _Round) -> _Round:
         """Return this round with that of ``models`` (M, 1) replaced by ``other``."""
@@ -118,11 +121,13 @@ class _Round(NamedTuple):
         return _Round(*(torch.where(models, b, a) for a, b in zip(self, other, strict=True)))
 
 
-def _as_far_as_the_first(now: _Round) -> Tensor:
-    """Return the point (M, n) along the step of a round where the first weight becomes 0."""
-    share = torch.where((now.z + now.d) * now.sign < 0, -now.z / now.d, torch.inf)
-    first = torch.where(share > 0, share, torch.inf).amin(1, keepdim=True).clamp(max=1.0)
-    return torch.where(share <= first, 0.0, now.z + first * now.d)
+def _let_fewer_cross(now: _Round) -> tuple[Tensor, Tensor]:
+    """Return a share (M, 1) of a round's step that changes fewer signs, and its end (M, n)."""
+    at_zero = torch.where((now.z + now.d) * now.sign < 0, -now.z / now.d, torch.inf)
+    is_before = (at_zero > 0) & (at_zero < now.share)
+    n_left = (BACKTRACK * is_before.sum(1, keepdim=True)).long()
+    share = torch.where(is_before, at_zero, torch.inf).sort(1).values.gather(1, n_left)
+    return share, torch.where(at_zero <= share, 0.0, now.z + share * now.d)
 
 
 class _Search:
@@ -198,7 +203,8 @@ class _Search:
             max_crossing=self._max_crossing * is_free.sum(1, keepdim=True),
             is_ended=no_end,
             trial=z,
-            step=torch.ones_like(rho) / BACKTRACK**2,
+            share=torch.full_like(rho, torch.inf),
+            step=torch.full_like(rho, 1.0 / BACKTRACK),
         )
 
     def _slide(self, now: _Round, product: Tensor) -> _Round:
@@ -245,9 +251,11 @@ class _Search:
         """Return a new round from where the trial is lower, else a shorter one to look at."""
         by_penalty = _dot(self._threshold, now.trial.abs() - now.z.abs())
         is_lower = _dot(move, now.grad + 0.5 * product) + by_penalty < 0
-        step = BACKTRACK * now.step
-        shorter = torch.where(step > 1.0, _as_far_as_the_first(now), self._by_diagonal(now, step))
-        again = now._replace(step=step, trial=shorter)
+        share, shorter = _let_fewer_cross(now)
+        is_last = share.isinf()
+        step = torch.where(is_last, BACKTRACK * now.step, now.step)
+        shorter = torch.where(is_last, self._by_diagonal(now, step), shorter)
+        again = now._replace(share=share, step=step, trial=shorter)
         if not is_lower.any():
             return again
         return again.merge(is_lower, self._begin(now.trial, now.grad + product))
