@@ -9,17 +9,18 @@ from functools import singledispatch
 from typing import Any
 
 import torch
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csc_array, csr_array, issparse
 
 from skorchless._engine.placement import Placement, as_tensor
 from skorchless._engine.rows import Rows
-from skorchless._engine.sparse_rows import CSRRows
+from skorchless._engine.sparse_rows import SparseRows
 from skorchless._engine.streamed_rows import device_rows
 
 
 @singledispatch
 def rows_of(X: Any, columns: tuple[torch.Tensor, ...], placement: Placement) -> Rows:
-    """Return the rows of ``X`` (N, P), an array, a tensor or a SciPy matrix in CSR format."""
+    """Return the rows of ``X`` (N, P), an array, a tensor or a SciPy matrix, CSR or CSC."""
     if issparse(X):
-        return CSRRows(csr_array(X), columns, placement)
+        in_format = csc_array if X.format == "csc" else csr_array
+        return SparseRows(in_format(X), columns, placement)
     return device_rows(as_tensor(X), columns, placement)

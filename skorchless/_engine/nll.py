@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import Block, scores, squares_about, to_dense, weighted_sum
+from skorchless._engine.blocks import Block, scores, to_dense, weighted_squares, weighted_sum
 
 
 def n_weight_rows(n_classes: int) -> int:
@@ -161,28 +161,34 @@ class NLL:
         return self.proba(W, X) * self._of_models(weights)[:, None]
 
     def hvp(self, V: Tensor, X: Block, row_curvature: Tensor) -> Tensor:
-        """Return the products (M, K, D) of a block's Hessians with ``V`` (M, K, D)."""
-        change = scores(X, V.flatten(0, 1)).transpose(0, 1).reshape(row_curvature.shape)
+        """Return the products (M * K, D) of a block's Hessians with ``V`` (M * K, D).
+
+        ``row_curvature`` is (M * K, B).
+        """
+        # On views of two axes: a product with few entries takes no longer than ten views do.
+        change = scores(X, V).transpose(0, 1).flatten(1)  # (M * K, B)
         if self.n_classes > 2:
-            mean = (row_curvature * change).sum(1, keepdim=True) / _row_weights(row_curvature)
-            change = change - mean
-        residual = (row_curvature * change).flatten(0, 1)  # (M * K, B)
-        product = weighted_sum(X, residual[None])
-        if self.fit_intercept:
-            product = torch.cat([product, residual.sum(1, keepdim=True)], dim=1)
-        return product.view(V.shape)
+            of_models = (-1, self.n_classes, change.shape[1])
+            weighted, p = (row_curvature * change).view(of_models), row_curvature.view(of_models)
+            mean = weighted.sum(1, keepdim=True) / _row_weights(p)
+            residual = (weighted - p * mean).flatten(0, 1)
+        else:
+            residual = row_curvature * change
+        product = weighted_sum(X, residual.unsqueeze(0))
+        if not self.fit_intercept:
+            return product
+        return torch.cat([product, residual.sum(1, keepdim=True)], dim=1)
 
     def hessian_diagonal(self, X: Block, row_curvature: Tensor) -> Tensor:
-        """Return the diagonals (M, K, D) of a block's Hessians."""
+        """Return the diagonals (M * K, D) of a block's Hessians, whose curvature is (M * K, B)."""
         curvature = row_curvature
         if self.n_classes > 2:
-            curvature = curvature * (1.0 - curvature / _row_weights(curvature))
-        curvature = curvature.flatten(0, 1)
-        center = torch.zeros(X.shape[1], dtype=curvature.dtype)
-        diagonal = torch.stack([squares_about(X, center, row) for row in curvature])
-        if self.fit_intercept:
-            diagonal = torch.cat([diagonal, curvature.sum(1, keepdim=True)], dim=1)
-        return diagonal.view(*row_curvature.shape[:2], -1)
+            p = curvature.view(-1, self.n_classes, curvature.shape[1])
+            curvature = (p * (1.0 - p / _row_weights(p))).flatten(0, 1)
+        diagonal = weighted_squares(X, curvature)
+        if not self.fit_intercept:
+            return diagonal
+        return torch.cat([diagonal, curvature.sum(1, keepdim=True)], dim=1)
 
     def curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
         """Return the weighted second derivative (M, K, B) of each row's NLL by each score."""

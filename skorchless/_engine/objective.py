@@ -195,8 +195,9 @@ class PenalizedNLL:
 
 def smallest_subgradient(W: Tensor, grad: Tensor, threshold: Tensor) -> Tensor:
     """Return the smallest subgradient of a function plus an L1 penalty of weight ``threshold``."""
+    slope = torch.addcmul(grad, threshold, W.sign())
     # At 0 the penalty's slope is anything from -threshold to threshold.
-    return torch.where(W == 0, soft_threshold(grad, threshold), grad + threshold * W.sign())
+    return torch.where(W == 0, soft_threshold(slope, threshold), slope)
 
 
 def soft_threshold(W: Tensor, threshold: Tensor) -> Tensor:

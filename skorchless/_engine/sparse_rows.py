@@ -1,7 +1,8 @@
-"""Rows of a SciPy matrix in CSR format, on the CPU."""
+"""Rows of a SciPy matrix in CSR or CSC format, on the CPU."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,21 +19,26 @@ from skorchless._engine.rows import LocalRows, Rows
 BLOCK_VALUES = 2**22
 
 
-class CSRRows(LocalRows):
-    """Rows of a CSR array ``X`` (N, P); ``columns`` are tensors whose first axis is N."""
+class SparseRows(LocalRows):
+    """Rows of a CSR or CSC array ``X`` (N, P); ``columns`` are tensors whose first axis is N."""
 
     def __init__(
-        self,
-        X: csr_array,
-        columns: tuple[Any, ...],
-        placement: Placement,
-        csc: csc_array | None = None,
+        self, X: csr_array | csc_array, columns: tuple[Any, ...], placement: Placement
     ) -> None:
-        super().__init__(X, columns, placement)
-        self.n_stored = X.nnz
         self._dtype = np.dtype(str(placement.dtype).removeprefix("torch."))
-        self._csc = csc  # X by columns, converted, once features are selected
-        self._all: SparseBlock | None = None  # all rows, where that takes no memory
+        # Columns are of use where no value has to be converted first.
+        super().__init__(X if X.dtype == self._dtype else X.tocsr(), columns, placement)
+        self.n_stored = X.nnz
+
+    @cached_property
+    def _all(self) -> SparseBlock | None:
+        """All rows, where that takes no memory or features were selected."""
+        return SparseBlock(self._X) if self._X.dtype == self._dtype else None
+
+    @property
+    def _by_row(self) -> csr_array:
+        """X in CSR format."""
+        return self._X if self._all is None else self._all.csr
 
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
         """Return the rows ``index`` (B,) of X, dense and converted, and of each column.
@@ -40,20 +46,21 @@ class CSRRows(LocalRows):
         With ``append_one`` X has a last column of ones: what an intercept is multiplied with.
         """
         X = torch.ones(len(index), self.n_features + int(append_one), dtype=self.placement.dtype)
-        X[:, : self.n_features] = torch.from_numpy(self._X[index.numpy()].toarray())
+        X[:, : self.n_features] = torch.from_numpy(self._by_row[index.numpy()].toarray())
         return (X, *(column.index_select(0, index) for column in self._columns))
 
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         # By columns it takes a tenth of the time, and the gradient less than half.
-        if self._csc is None:
-            self._csc, self._all = self._X.astype(self._dtype, copy=False).tocsc(), None
-        csc = self._csc[:, features.numpy()]
-        return CSRRows(csc.tocsr(), self._columns, self.placement, csc)
+        if self._all is None:
+            self._all = SparseBlock(self._X.astype(self._dtype).tocsc())
+        return SparseRows(self._all.csc[:, features.numpy()], self._columns, self.placement)
 
     def beside(self, other: Any) -> Rows:
         """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
-        return CSRRows(self._X, (*self._columns, other), self.placement, self._csc)
+        rows = SparseRows(self._X, (*self._columns, other), self.placement)
+        rows._all = self._all
+        return rows
 
     def _block_rows(self, n_outputs: int) -> int:
         """Return the number of rows of a block."""
@@ -61,15 +68,14 @@ class CSRRows(LocalRows):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is sent to another process."""
-        return {**super().__getstate__(), "_all": None}
+        state = super().__getstate__()
+        state.pop("_all", None)
+        return state
 
     def __getitem__(self, rows: slice) -> SparseBlock:
         """Return some rows of X (B, P), converted."""
         is_all = rows.start == 0 and rows.stop >= self.n_rows  # SciPy copies what it slices
         if is_all and self._all is not None:
             return self._all
-        X = self._X if is_all else self._X[rows]
-        block = SparseBlock(X.astype(self._dtype, copy=False), self._csc if is_all else None)
-        if is_all and X.dtype == self._dtype:
-            self._all = block
-        return block
+        X = self._X if is_all else self._by_row[rows]
+        return SparseBlock(X.astype(self._dtype, copy=False))

@@ -65,7 +65,7 @@ def check_X(
                 f"X is an array of text, dtype {X.dtype}, where numbers are needed. Convert it "
                 "with X.astype(float)."
             )
-        options = {"accept_sparse": "csr", "dtype": READABLE_DTYPES, **options}
+        options = {"accept_sparse": ("csr", "csc"), "dtype": READABLE_DTYPES, **options}
         return validate_data(estimator, X, to_numpy(y), reset=reset, **options)
     _check_tensor_values(X, estimator, options.pop("ensure_all_finite", True))
     # An array of the same shape that takes no memory: shape, emptiness and number of features

@@ -11,7 +11,7 @@ from skorchless._engine.blocks import to_dense
 from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
-from skorchless._engine.sparse_rows import CSRRows
+from skorchless._engine.sparse_rows import SparseRows
 
 X = np.eye(40)
 
@@ -21,8 +21,8 @@ X = np.eye(40)
     [
         (np.asarray, TensorRows),
         (torch.from_numpy, TensorRows),
-        (sparse.csr_array, CSRRows),
-        (sparse.csr_matrix, CSRRows),
+        (sparse.csr_array, SparseRows),
+        (sparse.csr_matrix, SparseRows),
     ],
 )
 def test_the_rows_are_those_of_the_container(container, kind):

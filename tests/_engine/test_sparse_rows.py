@@ -10,7 +10,7 @@ from scipy import sparse
 from skorchless._engine import blocks, sparse_rows
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
-from skorchless._engine.sparse_rows import CSRRows
+from skorchless._engine.sparse_rows import SparseRows
 
 CPU = torch.device("cpu")
 N_ROWS, N_FEATURES = 50, 7
@@ -30,7 +30,7 @@ def both(X=DENSE, dtype=torch.float64):
     placement = place(CPU, dtype)
     columns = (COLUMN.to(dtype),)
     return (
-        CSRRows(sparse.csr_array(X), columns, placement),
+        SparseRows(sparse.csr_array(X), columns, placement),
         TensorRows(torch.from_numpy(X), columns, placement),
     )
 

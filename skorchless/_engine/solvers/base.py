@@ -38,6 +38,8 @@ class Progress:
 
     def put(self, models: Tensor, latest: Progress) -> Progress:
         """Return this record with that of ``models`` replaced, without buffers."""
+        if len(models) == len(self.value):
+            return latest
         return Progress(
             self.W.index_copy(0, models, latest.W),
             self.value.index_copy(0, models, latest.value),

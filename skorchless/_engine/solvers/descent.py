@@ -188,7 +188,7 @@ def descend(
     n_idle = torch.zeros_like(point.value)
     failed = n_idle > 0
     record = Progress(point.W, point.value, failed.long(), point.value)  # of all models
-    while len(running):
+    while True:
         direction = objective.without_shift(directions.at(point))
         new_point, not_found = _line_search(objective, point, direction)
         # A search that fails along the learnt direction may succeed along the plain one.
@@ -201,9 +201,11 @@ def descend(
         remaining = objective.violation(point.W, point.grad)
         status = _as_statuses(remaining <= tol, is_stalled)
         latest = Progress(point.W, point.value, status, remaining)
-        record = latest if len(running) == len(start.value) else record.put(running, latest)
+        record = record.put(running, latest)
         yield record
         left = (status == Status.RUNNING).nonzero()[:, 0]
+        if not len(left):
+            return
         if len(left) < len(running):
             running, point, n_idle, failed = (
                 running[left],

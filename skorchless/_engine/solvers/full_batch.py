@@ -57,7 +57,8 @@ def _minimize_sparse(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator
         yield from minimize_by_working_sets(objective, W, tol=tol)
     else:
         start = Point(W, *objective.value_and_grad(W))
-        yield from descend(objective, start, ProximalDirections(objective, start), tol=tol)
+        directions = ProximalDirections(objective, start, tol=tol)
+        yield from descend(objective, start, directions, tol=tol)
 
 
 def _in_turns(

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,18 +25,28 @@ from skorchless._engine.solvers.base import Progress, Status
 from skorchless._engine.solvers.descent import Point, descend
 from skorchless._engine.solvers.proximal import ProximalDirections
 
-# Of a sparse X, where a pass costs little more than an iteration, few large sets take half the
-# time of many small ones (100 features, doubled, each fitted to a tenth of the violation).
-MIN_FEATURES = 200
-GROWTH = 3
-# A copy of a larger share of X costs more than it saves; of a sparse X it costs little.
-MAX_SHARE = 0.25
-MAX_SPARSE_SHARE = 0.6
-# The fit of a working set is as precise as pays until the next pass over X, in the violation of
-# optimality before it; at last a little more than asked for, because the sums of a pass over all
-# features are rounded otherwise.
-PRECISION = 0.5
+Mask: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+
+MIN_FEATURES = 100
+# A fit is a little more precise than asked for, because the sums of a pass over all features are
+# rounded otherwise.
 MARGIN = 0.5
+
+
+class Growth(NamedTuple):
+    """How large working sets are, and how precisely each is fitted."""
+
+    first_share: float  # of the number of rows: as many features to begin with
+    factor: int  # how many times as many as are in use
+    precision: float  # in the violation of optimality before
+    max_share: float  # of all features; beyond, a copy costs more than it saves
+
+
+# Of a sparse X a pass costs little more than an iteration, and few large sets take the least
+# time. Of a dense X it costs a hundred times as much as an iteration on a hundred features.
+DENSE = Growth(first_share=0.0, factor=2, precision=0.1, max_share=0.25)
+SPARSE = Growth(first_share=0.5, factor=3, precision=0.5, max_share=0.6)
+MAX_FIRST = 5000
 # A set is fitted in two or three iterations with exact Hessians; without, the BFGS matrix starts
 # anew each time. 500 features of 2,000 rows take a fifth less time.
 HESSIAN_WORTH = 20.0
@@ -45,13 +57,15 @@ def minimize_by_working_sets(
 ) -> Iterator[Progress]:
     """Yield the progress of each iteration from ``W``; stop as `descend` does, by all features."""
     point = _start(objective, W)
-    remaining = objective.violation(point.W, point.grad)
+    precision = _growth(objective).precision
+    violation = objective.subgradient(point.W, point.grad).abs()
+    remaining = violation.amax((1, 2))
     models = torch.arange(len(W), device=W.device)
     record = Progress(W, point.value, torch.zeros_like(models), remaining)  # of all models
     while len(models):
-        features, violation = _choose(objective, point, tol)
+        features, largest = _choose(objective, point.W, violation, tol)
         working_set = WorkingSet(objective, features)
-        iterations = working_set.descend(point, tol=max(MARGIN * tol, PRECISION * violation))
+        iterations = working_set.descend(point, tol=max(MARGIN * tol, precision * largest))
         # The last iteration is reported after all features are looked at.
         last = next(iterations)
         for progress in iterations:
@@ -66,15 +80,17 @@ def minimize_by_working_sets(
             yield record
             last = progress
         point = working_set.leave(last.W)
-        remaining = objective.violation(point.W, point.grad)
+        violation = objective.subgradient(point.W, point.grad).abs()
+        remaining = violation.amax((1, 2))
         is_stalled = (last.status == Status.STALLED) & (remaining <= last.remaining)
         status = torch.where(is_stalled, Status.STALLED, Status.RUNNING)
         status = torch.where(remaining <= tol, Status.CONVERGED, status)
         record = record.put(models, Progress(point.W, point.value, status, remaining))
         yield record
         left = (status == Status.RUNNING).nonzero()[:, 0]
-        models, remaining = models[left], remaining[left]
-        point, objective = point.take(left), objective.take(left)
+        if len(left) < len(models):
+            models, remaining, violation = models[left], remaining[left], violation[left]
+            point, objective = point.take(left), objective.take(left)
 
 
 class WorkingSet:
@@ -89,7 +105,7 @@ class WorkingSet:
     def descend(self, point: Point, *, tol: float) -> Iterator[Progress]:
         """Yield the progress of a fit of these features alone, weights (M, K, D') of theirs."""
         start = Point(self.restrict(point.W), point.value, self.restrict(point.grad))
-        directions = ProximalDirections(self._part, start, HESSIAN_WORTH)
+        directions = ProximalDirections(self._part, start, tol=tol, hessian_worth=HESSIAN_WORTH)
         yield from descend(self._part, start, directions, tol=tol)
 
     def restrict(self, W: Tensor) -> Tensor:
@@ -110,38 +126,67 @@ class WorkingSet:
 
 def _start(objective: PenalizedNLL, W: Tensor) -> Point:
     """Return the point at ``W``, of which few features may be in use."""
-    features = _used(objective, W).nonzero()[:, 0]
+    features = _indices(_used(objective, W), W.device)
     if len(features) > _max_features(objective):
         return Point(W, *objective.value_and_grad(W))
     working_set = WorkingSet(objective, features)
     return working_set.leave(working_set.restrict(W))
 
 
+def _growth(objective: PenalizedNLL) -> Growth:
+    """Return how working sets of this kind of X grow."""
+    return DENSE if objective.rows.n_stored is None else SPARSE
+
+
 def _max_features(objective: PenalizedNLL) -> float:
     """Return the number of features beyond which all are fitted at once."""
-    rows = objective.rows
-    return (MAX_SHARE if rows.n_stored is None else MAX_SPARSE_SHARE) * rows.n_features
+    return _growth(objective).max_share * objective.rows.n_features
 
 
-def _used(objective: PenalizedNLL, W: Tensor) -> Tensor:
+def _used(objective: PenalizedNLL, W: Tensor) -> Mask:
     """Return whether any model has a weight for each feature (P,)."""
-    return (W[..., : objective.rows.n_features] != 0).any(1).any(0)
+    used: Mask = (W[..., : objective.rows.n_features].cpu().numpy() != 0).any((0, 1))
+    return used
 
 
-def _choose(objective: PenalizedNLL, point: Point, tol: float) -> tuple[Tensor, float]:
+def _indices(mask: Mask, device: torch.device) -> Tensor:
+    """Return the indices at which ``mask`` (P,) is true."""
+    return torch.from_numpy(mask.nonzero()[0]).to(device)
+
+
+def _choose(
+    objective: PenalizedNLL, W: Tensor, violation: Tensor, tol: float
+) -> tuple[Tensor, float]:
     """Return the features (P',) to fit next, in order, and the largest violation of new ones.
 
-    They are those in use and the most violating of the others.
+    They are those in use and the most violating of the others, by ``violation`` (M, K, D).
     """
+    # On the host, with NumPy: of so many small steps each takes a third of the time.
     n_features = objective.rows.n_features
-    is_used = _used(objective, point.W)
-    violation = objective.subgradient(point.W, point.grad)[..., :n_features].abs().amax((0, 1))
-    violation[is_used] = 0.0
-    largest = float(violation.max())
-    n_used, n_violating = int(is_used.sum()), int((violation > tol).sum())
-    n_new = min(n_violating, max(MIN_FEATURES, (GROWTH - 1) * n_used))
-    n_chosen = max(1, n_used + n_new)  # without an intercept none would leave no weight at all
-    if n_chosen > _max_features(objective):
-        return torch.arange(n_features, device=point.W.device), 0.0
-    violation[is_used] = torch.inf
-    return violation.topk(n_chosen).indices.sort().values, largest
+    is_used = _used(objective, W)
+    of_new = violation[..., :n_features].flatten(0, 1).amax(0).cpu().numpy()
+    of_new = np.where(is_used, 0.0, of_new)
+    largest = float(of_new.max())
+    violating = (of_new > tol).nonzero()[0]
+    n_used = int(np.count_nonzero(is_used))
+    n_new = min(len(violating), _max_new(objective, n_used))
+    if n_used + n_new > _max_features(objective):
+        return torch.arange(n_features, device=W.device), 0.0
+    if n_new < len(violating):
+        violating = violating[np.argpartition(of_new[violating], -n_new)[-n_new:]]
+    is_chosen = is_used
+    is_chosen[violating] = True
+    # One at least: without an intercept none would leave no weight at all.
+    is_chosen[of_new.argmax()] |= not (n_used + n_new)
+    return _indices(is_chosen, W.device), largest
+
+
+def _max_new(objective: PenalizedNLL, n_used: int) -> int:
+    """Return how many features a working set may have beside the ``n_used`` in use."""
+    n_models, n_rows_of_W, _ = objective.weights_shape
+    n_rows, growth = objective.rows.n_rows, _growth(objective)
+    n_first = max(MIN_FEATURES, min(MAX_FIRST, int(growth.first_share * n_rows)))
+    # With no L2 penalty an optimum needs no more weights than rows.
+    n_left = n_rows * n_models * n_rows_of_W - n_used
+    most = max(n_left, n_used // 2, MIN_FEATURES)
+    return min(max(n_first, (growth.factor - 1) * n_used), most)

@@ -12,7 +12,7 @@ from skorchless._engine.placement import place
 from skorchless._engine.solvers import proximal
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.hessian_products import HessianProducts, are_products_cheap
-from skorchless._engine.sparse_rows import CSRRows
+from skorchless._engine.sparse_rows import SparseRows
 
 RIDGE = 1e-3
 
@@ -25,7 +25,7 @@ def both(n_rows=60, n_features=8, density=0.3, **options):
     dense, _, codes, weights = make_objective(
         X=torch.from_numpy(X.toarray()), weights=weights.double(), **options
     )
-    rows = CSRRows(sparse.csr_array(X), (codes, weights), place(CPU, torch.float64))
+    rows = SparseRows(sparse.csr_array(X), (codes, weights), place(CPU, torch.float64))
     return dense, replace(dense, rows=rows)
 
 
