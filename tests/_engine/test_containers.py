@@ -23,6 +23,8 @@ X = np.eye(40)
         (torch.from_numpy, TensorRows),
         (sparse.csr_array, SparseRows),
         (sparse.csr_matrix, SparseRows),
+        (sparse.csc_array, SparseRows),
+        (sparse.csc_matrix, SparseRows),
     ],
 )
 def test_the_rows_are_those_of_the_container(container, kind):

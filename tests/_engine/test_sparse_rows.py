@@ -1,4 +1,4 @@
-"""Rows of a CSR array give what the same rows give as a tensor."""
+"""Rows of a CSR or CSC array give what the same rows give as a tensor."""
 
 import pickle
 
@@ -25,14 +25,19 @@ def block_values(request, monkeypatch):
     monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", request.param)
 
 
-def both(X=DENSE, dtype=torch.float64):
-    """Return the rows of an array in CSR format and as a tensor."""
-    placement = place(CPU, dtype)
-    columns = (COLUMN.to(dtype),)
-    return (
-        SparseRows(sparse.csr_array(X), columns, placement),
-        TensorRows(torch.from_numpy(X), columns, placement),
-    )
+@pytest.fixture(params=[sparse.csr_array, sparse.csc_array])
+def both(request):
+    """Return a function that returns the rows of an array in a sparse format and as a tensor."""
+
+    def rows_of(X=DENSE, dtype=torch.float64):
+        placement = place(CPU, dtype)
+        columns = (COLUMN.to(dtype),)
+        return (
+            SparseRows(request.param(X), columns, placement),
+            TensorRows(torch.from_numpy(X), columns, placement),
+        )
+
+    return rows_of
 
 
 def sums(rows, n_outputs=1):
@@ -47,6 +52,7 @@ def sums(rows, n_outputs=1):
         return (
             blocks.weighted_sum(X, scores * column.view(len(scores), 1, -1)),
             without_intercept.sum((0, 2)),
+            blocks.weighted_squares(X, column[None]),
             blocks.squares_about(X, center, column),
             blocks.to_dense(X).sum(0),
         )
@@ -55,13 +61,13 @@ def sums(rows, n_outputs=1):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_products_and_squares_are_those_of_the_dense_rows(dtype):
+def test_products_and_squares_are_those_of_the_dense_rows(dtype, both):
     by_csr, by_tensor = both(dtype=dtype)
     torch.testing.assert_close(sums(by_csr), sums(by_tensor), rtol=1e-5, atol=1e-5)
     assert sums(by_csr)[0].dtype == torch.float64
 
 
-def test_the_range_of_a_feature_has_its_zeros():
+def test_the_range_of_a_feature_has_its_zeros(both):
     for rows in both():
         extremes = rows.map_rows(lambda X, _: blocks.extremes(X)[None], n_outputs=1)
         smallest, largest = extremes[:, 0].amin(0), extremes[:, 1].amax(0)
@@ -69,7 +75,7 @@ def test_the_range_of_a_feature_has_its_zeros():
         np.testing.assert_array_equal(largest.numpy(), DENSE.max(0))
 
 
-def test_blocks_hold_no_more_values_than_asked_for(monkeypatch):
+def test_blocks_hold_no_more_values_than_asked_for(monkeypatch, both):
     monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", 40)
     lengths = []
     rows, _ = both()
@@ -78,13 +84,13 @@ def test_blocks_hold_no_more_values_than_asked_for(monkeypatch):
 
 
 @pytest.mark.parametrize("append_one", [True, False])
-def test_rows_are_taken_dense_in_any_order(append_one):
+def test_rows_are_taken_dense_in_any_order(append_one, both):
     index = torch.tensor([3, 3, 49, 0])
     by_csr, by_tensor = (rows.take(index, append_one=append_one) for rows in both())
     torch.testing.assert_close(by_csr, by_tensor)
 
 
-def test_some_features_each_third_row_and_rows_beside_are_those_of_the_tensor():
+def test_some_features_each_third_row_and_rows_beside_are_those_of_the_tensor(both):
     features = torch.tensor([1, 3, 6])
     selected = [rows.select_features(features) for rows in both()]
     torch.testing.assert_close(sums(selected[0]), sums(selected[1]))
@@ -100,14 +106,14 @@ def test_some_features_each_third_row_and_rows_beside_are_those_of_the_tensor():
 
 
 @pytest.mark.parametrize("given", [np.uint8, np.int64, np.bool_])
-def test_small_types_are_converted_block_by_block(given):
+def test_small_types_are_converted_block_by_block(given, both):
     X = (DENSE != 0).astype(given)
     by_csr, by_tensor = both(X, dtype=torch.float32)
     torch.testing.assert_close(sums(by_csr), sums(by_tensor), rtol=1e-5, atol=1e-4)
     assert by_csr._X.dtype == given
 
 
-def test_rows_that_were_in_use_are_sent_to_another_process():
+def test_rows_that_were_in_use_are_sent_to_another_process(both):
     rows, _ = both()
     part = rows.select_features(torch.tensor([1, 3, 6]))
     for used in (rows, part):
@@ -115,9 +121,30 @@ def test_rows_that_were_in_use_are_sent_to_another_process():
         torch.testing.assert_close(sums(pickle.loads(pickle.dumps(used))), expected)
 
 
-def test_selected_features_of_small_types_are_converted():
+def test_selected_features_of_small_types_are_converted(both):
     X = (DENSE != 0).astype(np.uint8)
     by_csr, by_tensor = (
         rows.select_features(torch.tensor([0, 4])) for rows in both(X, dtype=torch.float32)
     )
     torch.testing.assert_close(sums(by_csr), sums(by_tensor), rtol=1e-5, atol=1e-4)
+
+
+def test_columns_of_a_csc_array_are_selected_and_weighed_without_a_copy_by_row(monkeypatch):
+    monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", 10**6)  # all rows are one block
+    X = sparse.csc_array(DENSE)
+    rows = SparseRows(X, (COLUMN,), place(CPU, torch.float64))
+    copied = []
+    tocsr = sparse.csc_array.tocsr
+    monkeypatch.setattr(
+        sparse.csc_array,
+        "tocsr",
+        lambda self, copy=False: copied.append(self.shape[1]) or tocsr(self, copy),
+    )
+    part = rows.select_features(torch.tensor([1, 3]))
+    W = torch.ones(1, 2).double()
+    (total,) = rows.beside(part).map_sum(
+        lambda whole, _, some: (blocks.weighted_sum(whole, blocks.scores(some, W)),)
+    )
+    expected = DENSE[:, [1, 3]].sum(1) @ DENSE
+    torch.testing.assert_close(total[0], torch.from_numpy(expected))
+    assert set(copied) == {2}

@@ -61,7 +61,7 @@ def minimize_quadratic(
     threshold: Tensor,
     *,
     reduction: float,
-    min_violation: float = 0.0,
+    min_violation: float,
     max_crossing: float,
     max_iter: int,
 ) -> Tensor:

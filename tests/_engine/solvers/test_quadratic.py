@@ -38,9 +38,14 @@ def make(seed=0, condition=0.0):
     return B, Quadratic(w, grad, CountedMatrix(B[None]))
 
 
-def solve(quadratic, threshold, reduction=1e-10, max_iter=5000):
+def solve(quadratic, threshold, reduction=1e-10, min_violation=0.0, max_iter=5000):
     return minimize_quadratic(
-        quadratic, threshold, reduction=reduction, max_crossing=0.05, max_iter=max_iter
+        quadratic,
+        threshold,
+        reduction=reduction,
+        min_violation=min_violation,
+        max_crossing=0.05,
+        max_iter=max_iter,
     )
 
 
@@ -156,6 +161,15 @@ def test_more_weights_than_the_curvature_has_ranks_take_no_long_way_round():
     violation = smallest_subgradient(z, slope, threshold).abs().max()
     assert violation <= 0.1 * smallest_subgradient(w, grad, threshold).abs().max()
     assert len(matrix.sizes) < 60
+
+
+def test_it_ends_at_a_violation_that_is_small_enough():
+    _, quadratic = make(condition=4.0)
+    threshold = 0.3 * quadratic.grad.abs()
+    z = solve(quadratic, threshold, reduction=0.0, min_violation=0.05)
+    slope = quadratic.grad + quadratic.B.multiply(z - quadratic.w)
+    violation = smallest_subgradient(z, slope, threshold).abs().max()
+    assert 1e-4 < violation <= 0.05
 
 
 def test_it_takes_no_more_products_than_allowed():

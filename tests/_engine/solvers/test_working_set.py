@@ -1,9 +1,12 @@
 """Fits of a few features at a time end where a fit of all of them ends."""
 
+from dataclasses import replace
+
 import oracles
 import pytest
 import torch
 from problems import make_objective
+from scipy.sparse import csc_array
 
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows import TensorRows
@@ -12,6 +15,7 @@ from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import Point, descend
 from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.working_set import minimize_by_working_sets
+from skorchless._engine.sparse_rows import SparseRows
 
 N_FEATURES = 300
 
@@ -78,6 +82,44 @@ def test_sets_are_small_and_grow_with_the_features_in_use(sizes):
     assert sizes[:2] == [0, 5]  # where it starts no feature is in use
     assert n_used <= max(sizes) <= 2 * n_used
     assert len(sizes) > 2
+
+
+def sparse_sizes(n_rows, monkeypatch, **options):
+    """Return the sizes of the working sets of sparse rows, and how many features end in use."""
+    generator = torch.Generator().manual_seed(3)
+    X = torch.randn(n_rows, N_FEATURES, generator=generator).double()
+    objective, X, codes, _ = make_objective(2, X=X, **options)
+    codes.copy_(X[:, 0] > X[:, 1])
+    columns, placement = objective.rows._columns, objective.rows.placement
+    rows = SparseRows(csc_array(X.numpy()), columns, placement)
+    chosen = []
+    select_features = SparseRows.select_features
+    monkeypatch.setattr(
+        SparseRows,
+        "select_features",
+        lambda self, features: chosen.append(len(features)) or select_features(self, features),
+    )
+    *_, last = solve(replace(objective, rows=rows), tol=1e-6)
+    assert (last.remaining <= 1e-6).all()
+    return chosen, int((last.W[..., :N_FEATURES] != 0).sum())
+
+
+def test_sets_of_sparse_rows_begin_with_half_as_many_features_as_rows(monkeypatch):
+    sizes, _ = sparse_sizes(60, monkeypatch, l1_ratio=1.0, alphas=(0.02,))
+    assert sizes[1] == 30
+
+
+def test_sets_do_not_treble_beyond_the_number_of_rows_that_bounds_an_optimum(monkeypatch):
+    sizes, n_used = sparse_sizes(60, monkeypatch, l1_ratio=1.0, alphas=(0.002,))
+    assert 30 < n_used <= 60
+    assert sizes[1:3] == [30, 60]
+    assert max(sizes) < 120
+
+
+def test_few_rows_do_not_keep_features_out_that_an_l2_penalty_lets_in(monkeypatch):
+    sizes, n_used = sparse_sizes(8, monkeypatch, l1_ratio=0.2, alphas=(0.1,))
+    assert n_used > 16
+    assert max(sizes) >= n_used
 
 
 def test_each_set_takes_one_pass_over_all_features(sizes, monkeypatch):
