@@ -102,11 +102,8 @@ class PenalizedNLL:
 
     def _penalized(self, W: Tensor, loss: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
         """Return the objective (M,) and its gradient from the sums over all rows."""
-        penalty, penalty_grad = self.penalty_and_grad(W)
-        return (
-            loss / self.total_weight + penalty,
-            grad / self.total_weight[:, None, None] + penalty_grad,
-        )
+        grad = torch.addcmul(grad / self.total_weight[:, None, None], self.shrinkage, W)
+        return loss / self.total_weight + self.penalty(W), grad
 
     def hessian(self, W: Tensor) -> Tensor:
         """Return the Hessians (M, K * D, K * D), from one pass over the rows."""
@@ -161,10 +158,9 @@ class PenalizedNLL:
         shift = W.mean(1, keepdim=True)
         return W - (torch.where(self.threshold == 0, shift, 0.0) if self.has_l1 else shift)
 
-    def penalty_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the penalty (M,) and the gradient (M, K, D) of its L2 part."""
-        grad = self.shrinkage * W
-        return 0.5 * (grad * W).sum((1, 2)) + self.l1_penalty(W), grad
+    def penalty(self, W: Tensor) -> Tensor:
+        """Return the penalty (M,)."""
+        return 0.5 * (self.shrinkage * W * W).sum((1, 2)) + self.l1_penalty(W)
 
     def l1_penalty(self, W: Tensor) -> Tensor:
         """Return the L1 part of the penalty (M,)."""

@@ -45,7 +45,7 @@ class HessianProducts:
     rows: Rows  # with the curvature of all models for a last column, (N, all * K)
     models: Tensor  # (M,), which of all they are
     diagonal: Tensor  # (M, K * D)
-    is_known: Tensor  # (M, 1)
+    known: Tensor  # (M, 1), 1 where the Hessian is known, else 0
     added: Tensor  # (M, K * D), to its diagonal; 1 where the Hessian is not known
 
     @classmethod
@@ -73,7 +73,7 @@ class HessianProducts:
             rows,
             torch.arange(len(W), device=W.device),
             torch.where(is_known, diagonal + ridges, 1.0),
-            is_known,
+            is_known.to(diagonal.dtype),
             torch.where(is_known, shrinkage + ridges, 1.0),
         )
 
@@ -82,7 +82,7 @@ class HessianProducts:
         n_rows_of_W = n_weight_rows(self.nll.n_classes)
         models, nll = self.models, self.nll
         # Where the squares overflow, products would.
-        V = (vectors * self.is_known).view(len(models) * n_rows_of_W, -1)
+        V = (vectors * self.known).view(len(models) * n_rows_of_W, -1)
         V = V.to(self.rows.placement.dtype)
 
         def hvp_of(X: Block, *columns: Tensor) -> tuple[Tensor]:
@@ -102,6 +102,6 @@ class HessianProducts:
             self.rows,
             self.models[models],
             self.diagonal[models],
-            self.is_known[models],
+            self.known[models],
             self.added[models],
         )

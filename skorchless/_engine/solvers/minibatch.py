@@ -155,7 +155,7 @@ def _run_epoch(
             optimizer.step(W, grad.addcmul_(shrinkage, W), buffers, n_steps, threshold)
         loss += torch.cat(nlls).sum(dtype=loss.dtype) * nll.numel()
     buffers["n_steps"].fill_(n_steps)
-    return loss / objective.total_weight + objective.penalty_and_grad(W)[0]
+    return loss / objective.total_weight + objective.penalty(W)
 
 
 def _copy_buffers(buffers: Buffers, W: Tensor) -> Buffers:
