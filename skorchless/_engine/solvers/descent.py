@@ -167,7 +167,7 @@ def _backtrack(
         trial, accepted = _try_step(objective, ray, step)
 
 
-def _as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
+def as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
     """Return a `Status` for each model (M,)."""
     is_stalled = is_stalled & ~is_converged
     return Status.CONVERGED * is_converged + Status.STALLED * is_stalled
@@ -199,7 +199,7 @@ def descend(
         failed = not_found
         point = new_point
         remaining = objective.violation(point.W, point.grad)
-        status = _as_statuses(remaining <= tol, is_stalled)
+        status = as_statuses(remaining <= tol, is_stalled)
         latest = Progress(point.W, point.value, status, remaining)
         record = record.put(running, latest)
         yield record

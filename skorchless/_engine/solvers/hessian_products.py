@@ -65,9 +65,10 @@ class HessianProducts:
         (total,) = rows.map_sum(diagonal_of, n_outputs=n_outputs)
         shrinkage = objective.shrinkage.expand_as(W).flatten(1)
         diagonal = total.reshape_as(shrinkage) + shrinkage
-        ridges = ridge * (diagonal + diagonal.amax(1, keepdim=True))
+        largest = diagonal.amax(1, keepdim=True)
+        ridges = ridge * (diagonal + largest)
         # Squares of features may overflow, and p * (1 - p) underflow: then it is the identity.
-        is_known = diagonal.isfinite().all(1, keepdim=True) & diagonal.any(1, keepdim=True)
+        is_known = largest.isfinite() & (largest > 0.0)
         return cls(
             nll,
             rows,
