@@ -72,7 +72,7 @@ class SparseBlock:
 
     @property
     def has_columns(self) -> bool:
-        """Whether the block is in CSC format already."""
+        """Whether columns are at hand: given, or made because features were selected."""
         return self._given.format == "csc" or "csc" in vars(self)
 
 
@@ -147,7 +147,10 @@ def _(X: SparseBlock, weights: Tensor) -> Tensor:
 
 @singledispatch
 def weighted_squares(X: Block, weights: Tensor) -> Tensor:
-    """Return the sums (K', P) of the squares of a block's rows by ``weights`` (K', B)."""
+    """Return the sums (K', P) of the squares of a block's rows by ``weights`` (K', B).
+
+    Of entries that a sparse block stores twice, the sum of their squares.
+    """
     return weights @ X.square()
 
 

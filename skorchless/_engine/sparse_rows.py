@@ -32,7 +32,7 @@ class SparseRows(LocalRows):
 
     @cached_property
     def _all(self) -> SparseBlock | None:
-        """All rows, where that takes no memory or features were selected."""
+        """All rows, where nothing has to be converted; `select_features` sets it elsewhere too."""
         return SparseBlock(self._X) if self._X.dtype == self._dtype else None
 
     @property
@@ -53,7 +53,7 @@ class SparseRows(LocalRows):
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         # By columns it takes a tenth of the time, and the gradient less than half.
         if self._all is None:
-            self._all = SparseBlock(self._X.astype(self._dtype).tocsc())
+            self._all = SparseBlock(self._X.astype(self._dtype))
         return SparseRows(self._all.csc[:, features.numpy()], self._columns, self.placement)
 
     def beside(self, other: Any) -> Rows:

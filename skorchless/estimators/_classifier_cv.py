@@ -166,7 +166,7 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
     Beside that there are one number a sample for each fold, at most as much as ``X`` for the
     curvature of the classes, and, when a fold is scored, its test samples and their scores.
     With an L1 penalty and more than 1,500 features up to a quarter of ``X`` is copied; of a
-    sparse ``X`` up to 60 %, twice, and all of it by columns where it is not CSC.
+    sparse ``X`` up to 60 %, three times, and all of it by columns, or by rows where it is CSC.
 
     Fitted attributes are those of ``LogisticRegressionCV(use_legacy_attributes=False)``, and so
     is the choice; but a penalty with a score that is NaN in any fold counts as the worst there,

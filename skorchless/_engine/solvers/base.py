@@ -37,7 +37,10 @@ class Progress:
     buffers: dict[str, Tensor] = field(default_factory=dict)
 
     def put(self, models: Tensor, latest: Progress) -> Progress:
-        """Return this record with that of ``models`` replaced, without buffers."""
+        """Return this record with that of ``models``, in their order, replaced by ``latest``.
+
+        What is put together has no buffers.
+        """
         if len(models) == len(self.value):
             return latest
         return Progress(

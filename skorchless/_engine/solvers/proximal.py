@@ -91,7 +91,6 @@ class ProximalDirections:
         hessian_worth: float = 1.0,
     ) -> None:
         self._objective = objective
-        self._min_violation = STEP_PRECISION * tol
         self._curvature: Curvature
         if are_products_cheap(objective, hessian_worth):
             self._curvature = HessianCurvature(objective, by_products=True)
@@ -99,6 +98,10 @@ class ProximalDirections:
             self._curvature = HessianCurvature(objective)
         else:
             self._curvature = BFGSCurvature(objective, start)
+        # Of raw features the intercept's violation counts once more for each unit of their mean.
+        mean = self._curvature.mean
+        largest = 0.0 if mean is None else float(mean.abs().max())
+        self._min_violation = STEP_PRECISION * tol / (1.0 + largest)
 
     def at(self, point: Point) -> Tensor:
         """Return the direction (M, K, D) of the step from ``point``."""

@@ -38,7 +38,7 @@ class Growth(NamedTuple):
 
     first_share: float  # of the number of rows: as many features to begin with
     factor: int  # how many times as many as are in use
-    precision: float  # in the violation of optimality before
+    precision: float  # in the largest violation of a new feature
     max_share: float  # of all features; beyond, a copy costs more than it saves
 
 
@@ -187,7 +187,7 @@ def _max_new(objective: PenalizedNLL, n_used: int) -> int:
     n_models, n_rows_of_W, _ = objective.weights_shape
     n_rows, growth = objective.rows.n_rows, _growth(objective)
     n_first = max(MIN_FEATURES, min(MAX_FIRST, int(growth.first_share * n_rows)))
-    # With no L2 penalty an optimum needs no more weights than rows.
+    # With L1 alone no optimum needs more weights than rows; with L2 sets then grow by half.
     n_left = n_rows * n_models * n_rows_of_W - n_used
     most = max(n_left, n_used // 2, MIN_FEATURES)
     return min(max(n_first, (growth.factor - 1) * n_used), most)

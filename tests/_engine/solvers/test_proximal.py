@@ -132,6 +132,17 @@ def curvature(request, monkeypatch):
         monkeypatch.setattr(newton, "MAX_PRODUCTS", 0)
 
 
+def test_a_step_is_precise_enough_for_features_far_from_zero(monkeypatch):
+    # Their gradients are the centred ones plus the mean times the intercept's.
+    monkeypatch.setattr(newton, "MAX_PRODUCTS", 0)
+    X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + 1000.0
+    objective, *_ = make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0)
+    start = Point(W := torch.zeros(objective.weights_shape).double(), *objective.value_and_grad(W))
+    directions = ProximalDirections(objective, start, tol=1e-4)
+    *_, last = descend(objective, start, directions, tol=1e-4)
+    assert (last.remaining <= 1e-4).all()
+
+
 @pytest.mark.usefixtures("curvature")
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("n_classes", [2, 3])
