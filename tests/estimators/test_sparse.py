@@ -108,7 +108,7 @@ def test_weights_and_validation_samples_are_used():
 def test_a_grid_chooses_the_same(l1_ratios):
     X, y = scaled(load_iris)
     # At C=0.1 and l1_ratio=1 two classes have the same weights: their ties are rounding.
-    grid = TorchLogisticClassifierCV(Cs=[0.3, 1.0, 10.0], l1_ratios=l1_ratios, cv=3, tol=1e-8)
+    grid = TorchLogisticClassifierCV(Cs=[0.3, 1.0, 10.0], l1_ratios=l1_ratios, cv=3, tol=1e-9)
     dense, found = clone(grid).fit(X, y), clone(grid).fit(sparse.csr_array(X), y)
     assert (found.C_, found.l1_ratio_) == (dense.C_, dense.l1_ratio_)
     np.testing.assert_allclose(found.scores_, dense.scores_)
