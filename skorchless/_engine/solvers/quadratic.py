@@ -271,6 +271,8 @@ class _Search:
         step = torch.where(is_last, BACKTRACK * now.step, now.step)
         shorter = torch.where(is_last, self._by_diagonal(now, step), shorter)
         again = now._replace(share=share, step=step, trial=shorter)
+        if not is_lower.any():
+            return again
         return again.merge(is_lower, self._begin(now.trial, now.grad + product))
 
     def _by_diagonal(self, now: _Round, step: Tensor) -> Tensor:
