@@ -18,6 +18,7 @@ COLUMN = torch.arange(35)
 def blocks_of_four_rows(monkeypatch):
     monkeypatch.setattr(rows, "CPU_PART_BYTES", 4 * 2 * 8)
     monkeypatch.setattr(rows, "MIN_PART_ROWS", 1)
+    monkeypatch.setattr(rows, "WIDE_PART_ROWS", 1)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
 
 
@@ -43,6 +44,23 @@ def test_values_held_for_each_row_bound_the_block():
 
     TensorRows(X, (), place(CPU, torch.float64)).map_sum(sums, n_outputs=8)
     assert max(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_features", "n_outputs", "expected"),
+    [(2, 1, 4), (30, 1, 3), (30, 4, 2), (100, 1, 2)],
+    ids=["fits the cache", "wide", "wide, many values", "too wide"],
+)
+def test_rows_that_fill_the_cache_alone_still_come_together(
+    n_features, n_outputs, expected, monkeypatch
+):
+    monkeypatch.setattr(rows, "WIDE_PART_ROWS", 3)
+    monkeypatch.setattr(rows, "WIDE_PART_BYTES", 2 * 100 * 8)
+    lengths = []
+    X = torch.zeros(12, n_features).double()
+    placed = TensorRows(X, (), place(CPU, torch.float64))
+    placed.map_rows(lambda block: lengths.append(len(block)) or block, n_outputs=n_outputs)
+    assert max(lengths) == expected
 
 
 def test_a_block_has_a_part_for_each_core(monkeypatch):
