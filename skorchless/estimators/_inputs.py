@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from skorchless._engine.placement import as_tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -66,6 +69,8 @@ def check_X(
                 "with X.astype(float)."
             )
         options = {"accept_sparse": ("csr", "csc"), "dtype": READABLE_DTYPES, **options}
+        if isinstance(X, np.ndarray) and _has_finite_sum(X):
+            options["ensure_all_finite"] = False
         return validate_data(estimator, X, to_numpy(y), reset=reset, **options)
     _check_tensor_values(X, estimator, options.pop("ensure_all_finite", True))
     # An array of the same shape that takes no memory: shape, emptiness and number of features
@@ -76,6 +81,15 @@ def check_X(
         estimator, stand_in, to_numpy(y), reset=reset, ensure_all_finite=False, **options
     )
     return (X, checked[1]) if isinstance(checked, tuple) else X
+
+
+def _has_finite_sum(X: Array) -> bool:
+    """Return whether floats ``X`` have been found finite, by scikit-learn's own quick test."""
+    # On all cores: a quarter of NumPy's time, which was a fifth of an L1 fit of 2,000 x 5,000.
+    is_float = X.dtype in (np.float32, np.float64) and X.flags.forc
+    if not is_float or get_config()["assume_finite"]:
+        return False
+    return bool(torch.isfinite(as_tensor(X).sum()))
 
 
 def _check_tensor_values(
