@@ -203,3 +203,20 @@ def test_a_direction_without_curvature_is_not_followed_to_infinity(null):
     z = solve(Quadratic(w, grad, singular), torch.zeros(1, SIZE).double(), max_iter=50)
     assert z.isfinite().all()
     assert z.abs().max() < 1e3
+
+
+def test_a_step_that_changes_too_many_signs_is_not_tried_again():
+    # Nearly as many weights as ranks: each round would run into the same signs.
+    generator = torch.Generator().manual_seed(3)
+    factor = torch.randn(300, 320, generator=generator).double()
+    B = factor @ factor.T / 320
+    w = torch.randn(1, 300, generator=generator).double()
+    w[torch.rand(1, 300, generator=generator) < 0.3] = 0.0
+    grad = (B @ torch.randn(300, generator=generator).double())[None]
+    matrix = CountedMatrix(B[None])
+    threshold = torch.full((1, 300), 0.03 * float(grad.abs().median())).double()
+    z = solve(Quadratic(w, grad, matrix), threshold, reduction=0.01)
+    start = smallest_subgradient(w, grad, threshold).abs().max()
+    end = smallest_subgradient(z, grad + (z - w) @ B, threshold).abs().max()
+    assert end <= 0.01 * start
+    assert len(matrix.sizes) < 60
