@@ -52,7 +52,7 @@ def feature_curvature(objective: PenalizedNLL) -> FeatureCurvature:
     n_features = objective.rows.n_features
     has_matrix = n_features <= MAX_MATRIX_FEATURES
     rows = thinned(objective.rows, max(MIN_GRAM_ROWS, GRAM_ROWS_PER_FEATURE * n_features))
-    mean = _weighted_mean(rows) if objective.fit_intercept else None
+    mean = weighted_mean(rows) if objective.fit_intercept else None
     moments = _second_moments(rows, mean, of_pairs=has_matrix)
     if not torch.isfinite(moments).all():
         # Squares overflow, or no row has weight.
@@ -105,7 +105,7 @@ def _squared_range(rows: Rows) -> Tensor:
     return torch.where(squared > 0, squared, mean if mean > 0 else 1.0)
 
 
-def _weighted_mean(rows: Rows) -> Tensor:
+def weighted_mean(rows: Rows) -> Tensor:
     """Return the weighted mean (P,) of the rows."""
 
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -132,10 +132,13 @@ class NLL:
         )
         return of_classes(scores, codes, weights)
 
-    def hessian(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
-        """Return the second derivatives (M * K * K * D, D) of a block's NLL by ``W``."""
+    def hessian(self, W: Tensor, X: Block, weights: Tensor, mean: Tensor | None = None) -> Tensor:
+        """Return the second derivatives (M * K * K * D, D) of a block's NLL by ``W``.
+
+        With a ``mean`` (P,), by the weights of features that are centred there.
+        """
         curvature = self._score_hessian(W, X, weights)  # (M, K, K, B)
-        X = to_dense(X)
+        X = to_dense(X) if mean is None else to_dense(X) - mean
         columns = torch.cat([X.T, X.new_ones(int(self.fit_intercept), len(X))])  # (D, B)
         weighted = curvature.flatten(0, 2)[:, None] * columns  # (M * K * K, D, B)
         return weighted.flatten(0, 1) @ columns.T

@@ -105,13 +105,17 @@ class PenalizedNLL:
         grad = torch.addcmul(grad / self.total_weight[:, None, None], self.shrinkage, W)
         return loss / self.total_weight + self.penalty(W), grad
 
-    def hessian(self, W: Tensor) -> Tensor:
-        """Return the Hessians (M, K * D, K * D), from one pass over the rows."""
+    def hessian(self, W: Tensor, mean: Tensor | None = None) -> Tensor:
+        """Return the Hessians (M, K * D, K * D), from one pass over the rows.
+
+        With a ``mean`` (P,), by the weights of features that are centred there.
+        """
         n_models, n_rows_of_W, n_columns = W.shape
         nll, W_block = self.nll, W.to(self.rows.placement.dtype)
+        center = None if mean is None else mean.to(W_block.dtype)
 
         def block_sum(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-            return (nll.hessian(W_block, X, weights),)
+            return (nll.hessian(W_block, X, weights, center),)
 
         n_outputs = n_models * n_rows_of_W**2 * n_columns
         (total,) = self.rows.map_sum(block_sum, n_outputs=n_outputs)

@@ -21,7 +21,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from skorchless._engine.curvature import grad_of_centred, weights_of_centred, weights_of_raw
+from skorchless._engine.curvature import (
+    grad_of_centred,
+    thinned,
+    weighted_mean,
+    weights_of_centred,
+    weights_of_raw,
+)
 from skorchless._engine.metric import Metric, class_metric, shared_metric
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.descent import Point
@@ -43,6 +49,8 @@ STEP_PRECISION = 0.3
 HESSIAN_CROSSING = 0.05
 BFGS_CROSSING = 0.01
 MAX_PRODUCTS_WITH_CURVATURE = 100
+# Any centre near the mean will do.
+MEAN_ROWS = 2**12
 # Of each entry of the diagonal, added to it: a Hessian without L2 penalty may be singular, and
 # its entries are rounded in the precision of X.
 MIN_RIDGE = 1e-10
@@ -126,16 +134,24 @@ class ProximalDirections:
         self._curvature.keep(models)
 
 
+def _quadratic(point: Point, mean: Tensor | None, B: Matrix) -> Quadratic:
+    """Return the quadratic at ``point`` whose curvature by weights of centred features is B."""
+    w, grad = weights_of_centred(point.W, mean), grad_of_centred(point.grad, mean)
+    return Quadratic(w.flatten(1), grad.flatten(1), B)
+
+
 class HessianCurvature:
     """The exact Hessian of each model, as a matrix or by its products with sparse rows."""
 
-    mean = None
     reduction = HESSIAN_REDUCTION
     max_crossing = HESSIAN_CROSSING
 
     def __init__(self, objective: PenalizedNLL, *, by_products: bool = False) -> None:
         self._objective = objective
         self._by_products = by_products
+        # Products would make a sparse X dense.
+        is_centred = objective.fit_intercept and not by_products
+        self.mean = weighted_mean(thinned(objective.rows, MEAN_ROWS)) if is_centred else None
         rounding = torch.finfo(objective.rows.placement.dtype).eps
         self._ridge = max(MIN_RIDGE, ROUNDING_FACTOR * rounding)
 
@@ -146,11 +162,11 @@ class HessianCurvature:
             B = HessianProducts.at(self._objective, point.W, self._ridge)
         else:
             B = self._matrix(point.W)
-        return Quadratic(point.W.flatten(1), point.grad.flatten(1), B)
+        return _quadratic(point, self.mean, B)
 
     def _matrix(self, W: Tensor) -> DenseMatrix:
         """Return the Hessians at ``W`` (M, K, D) as they are."""
-        hessian = self._objective.hessian(W)  # (M, K * D, K * D)
+        hessian = self._objective.hessian(W, self.mean)  # (M, K * D, K * D)
         # Squares of features may overflow, and p * (1 - p) underflow; the gradient alone then
         # has to do.
         is_known = hessian.isfinite().flatten(1).all(1) & hessian.flatten(1).any(1)
@@ -220,11 +236,7 @@ class BFGSCurvature:
             pairs.image = apply_metric(self._metric, pairs.S)
         else:
             pairs.image[:, place] = apply_metric(self._metric, pairs.S[:, place][:, None])[:, 0]
-        return Quadratic(
-            weights_of_centred(point.W, self.mean).flatten(1),
-            grad_of_centred(point.grad, self.mean).flatten(1),
-            self._matrix(),
-        )
+        return _quadratic(point, self.mean, self._matrix())
 
     def forget(self, models: Tensor) -> None:
         """Drop all pairs of ``models`` (M,)."""

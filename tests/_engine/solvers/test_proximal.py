@@ -78,11 +78,14 @@ def test_the_compact_form_is_the_bfgs_recursion(n_points, n_classes, fit_interce
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_where_it_is_cheap_the_curvature_is_the_hessian(n_classes):
-    objective, *data = make_objective(n_classes, l1_ratio=0.5)
+    objective, X, *data = make_objective(n_classes, l1_ratio=0.5)
     (point,) = points(objective, 1)
-    quadratic = HessianCurvature(objective).at(point)
+    curvature = HessianCurvature(objective)
+    quadratic = curvature.at(point)
+    # By the weights of centred features.
+    W, X = weights_of_centred(point.W, X.mean(0))[0], X - X.mean(0)
     expected = oracles.hessian(
-        point.W[0], *data, 0.1, n_classes=n_classes, fit_intercept=True, l1_ratio=0.5
+        W, X, *data, 0.1, n_classes=n_classes, fit_intercept=True, l1_ratio=0.5
     )
     torch.testing.assert_close(matrix_of(quadratic)[0], expected, rtol=1e-6, atol=1e-8)
     torch.testing.assert_close(quadratic.B.diagonal[0], expected.diagonal(), rtol=1e-6, atol=1e-8)
@@ -141,6 +144,18 @@ def test_a_step_is_precise_enough_for_features_far_from_zero(monkeypatch):
     directions = ProximalDirections(objective, start, tol=1e-4)
     *_, last = descend(objective, start, directions, tol=1e-4)
     assert (last.remaining <= 1e-4).all()
+
+
+def test_features_far_from_zero_take_no_more_iterations():
+    n_iterations = {}
+    for offset in (0.0, 50.0):
+        X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + offset
+        objective, *_ = make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0)
+        W = torch.zeros(objective.weights_shape).double()
+        start = Point(W, *objective.value_and_grad(W))
+        directions = ProximalDirections(objective, start, tol=1e-4)
+        n_iterations[offset] = len(list(descend(objective, start, directions, tol=1e-4)))
+    assert n_iterations[50.0] <= n_iterations[0.0] + 3
 
 
 @pytest.mark.usefixtures("curvature")
