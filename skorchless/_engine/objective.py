@@ -82,14 +82,14 @@ class PenalizedNLL:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
         sums = NLLAndGrad(self.nll, W.to(self.rows.placement.dtype))
         loss, grad = self.rows.map_sum(sums, n_outputs=W.shape[0] * W.shape[1])
-        return self._penalized(W, loss, grad)
+        grad = torch.addcmul(grad / self.total_weight[:, None, None], self.shrinkage, W)
+        return loss / self.total_weight + self.penalty(W), grad
 
-    def value_and_grad_by(
-        self, part: PenalizedNLL, W_part: Tensor, W: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return `value_and_grad` of ``W``, whose weights but ``W_part`` of ``part`` are 0.
+    def nll_and_grad_by(self, part: PenalizedNLL, W_part: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean NLL (M,) and its gradient (M, K, D) at weights (M, K, D') of ``part``.
 
-        The scores are those of few features: one product with all of X instead of two.
+        All other weights are 0, and the scores those of few features: one product with all of X
+        instead of two.
         """
         nll, W_block = self.nll, W_part.to(self.rows.placement.dtype)
 
@@ -97,13 +97,8 @@ class PenalizedNLL:
             return nll.sum_and_grad(W_block, X, codes, weights, X_part)
 
         rows = self.rows.beside(part.rows)
-        loss, grad = rows.map_sum(sums, n_outputs=W.shape[0] * W.shape[1])
-        return self._penalized(W, loss, grad)
-
-    def _penalized(self, W: Tensor, loss: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the objective (M,) and its gradient from the sums over all rows."""
-        grad = torch.addcmul(grad / self.total_weight[:, None, None], self.shrinkage, W)
-        return loss / self.total_weight + self.penalty(W), grad
+        loss, grad = rows.map_sum(sums, n_outputs=W_part.shape[0] * W_part.shape[1])
+        return loss / self.total_weight, grad.div_(self.total_weight[:, None, None])
 
     def hessian(self, W: Tensor, mean: Tensor | None = None) -> Tensor:
         """Return the Hessians (M, K * D, K * D), from one pass over the rows.

@@ -90,7 +90,7 @@ def test_blocks_are_made_for_as_many_numbers_as_a_row_takes(monkeypatch):
     W_part = W[..., [1, -1]]
     monkeypatch.setattr(rows.Rows, "map_sum", record)
     objective.value_and_grad(W)
-    objective.value_and_grad_by(part, W_part, W)
+    objective.nll_and_grad_by(part, W_part)
     objective.hessian(W)
     evaluate(W[0], objective.take(torch.tensor([0])).rows)
     n_columns = W.shape[-1]
@@ -278,8 +278,9 @@ def test_features_without_weight_can_be_left_out_of_the_scores(n_classes, fit_in
     W_part = W[..., [1, 4, *range(5, W.shape[2])]]
     value, grad = objective.value_and_grad(W)
     torch.testing.assert_close(part.value_and_grad(W_part)[0], value)
-    found = objective.value_and_grad_by(part, W_part, W)
-    torch.testing.assert_close(found, (value, grad))
+    nll, grad_of_nll = objective.nll_and_grad_by(part, W_part)
+    torch.testing.assert_close(nll + objective.penalty(W), value)
+    torch.testing.assert_close(grad_of_nll + objective.shrinkage * W, grad)
 
 
 def test_the_change_of_an_l1_penalty_keeps_digits_that_its_value_has_not():
