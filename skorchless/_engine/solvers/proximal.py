@@ -168,8 +168,9 @@ class HessianCurvature:
         """Return the Hessians at ``W`` (M, K, D) as they are."""
         hessian = self._objective.hessian(W, self.mean)  # (M, K * D, K * D)
         # Squares of features may overflow, and p * (1 - p) underflow; the gradient alone then
-        # has to do.
-        is_known = hessian.isfinite().flatten(1).all(1) & hessian.flatten(1).any(1)
+        # has to do. No other entry exceeds the diagonal's.
+        diagonal = hessian.diagonal(dim1=1, dim2=2)
+        is_known = diagonal.isfinite().all(1) & diagonal.any(1)
         identity = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
         hessian = torch.where(is_known[:, None, None], hessian, identity)
         diagonal = hessian.diagonal(dim1=1, dim2=2)
