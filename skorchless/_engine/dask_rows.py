@@ -73,7 +73,7 @@ class DaskRows(Rows):
         self.placement = placement
 
     def map_reduce(
-        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
+        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int | None
     ) -> tuple[Tensor, ...]:
         """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
         # One task of its own, not a copy of the weights in each that needs them.

@@ -19,10 +19,9 @@ from skorchless._engine.placement import Placement
 # products of a pass: over the whole of MNIST at once (10 classes, 2 cores) they take 56 ms.
 CPU_PART_BYTES = 3 * 2**19
 # Where few rows fit there, a block takes longer than its products: of 2,000 x 5,000, two classes,
-# a pass takes 5.6 ms with 64 rows a part and 3.4 ms with 512. The bound keeps what a conversion
-# copies small.
+# a pass takes 5.6 ms with 64 rows a part and 3.4 ms with 512. Such a block is a view of X: what
+# is converted, or held by a function of it, stays small.
 WIDE_PART_ROWS = 512
-WIDE_PART_BYTES = 32 * 2**20
 # A GPU wants few large kernels; the bound keeps the logits and a converted block small.
 GPU_BLOCK_BYTES = 256 * 2**20
 MIN_PART_ROWS = 64
@@ -43,21 +42,21 @@ class Rows(ABC):
     n_features: int
     n_stored: int | None = None  # entries that a sparse X stores; None where X is dense
 
-    def map_sum(self, function: BlockFunction, n_outputs: int = 1) -> tuple[Tensor, ...]:
+    def map_sum(self, function: BlockFunction, n_outputs: int | None = None) -> tuple[Tensor, ...]:
         """Return the sums over row blocks of what ``function(X_block, *columns)`` returns.
 
         ``n_outputs`` is the number of values that the function holds for each row (the M * K
-        logits): where it exceeds P, it and not P bounds the block.
+        logits): where it exceeds P, it and not P bounds the block. None: as many as X has there.
         """
         return self.map_reduce(function, torch.add, n_outputs)
 
     def map_max(self, function: BlockFunction) -> tuple[Tensor, ...]:
         """Return the entrywise maximum over row blocks of what ``function`` returns."""
-        return self.map_reduce(function, torch.maximum, 1)
+        return self.map_reduce(function, torch.maximum, None)
 
     @abstractmethod
     def map_reduce(
-        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
+        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int | None
     ) -> tuple[Tensor, ...]:
         """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
 
@@ -96,7 +95,7 @@ class LocalRows(Rows):
         self._max_rows = self.n_rows  # of a block: fewer once one has not fit
 
     def map_reduce(
-        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int
+        self, function: BlockFunction, combine: Callable[..., Tensor], n_outputs: int | None
     ) -> tuple[Tensor, ...]:
         """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
         totals: tuple[Tensor, ...] | None = None
@@ -136,7 +135,7 @@ class LocalRows(Rows):
         columns = tuple(_without_rest(column) for column in self._columns)
         return {**vars(self), "_X": _without_rest(self._X), "_columns": columns}
 
-    def _results(self, function: Callable[..., Any], n_outputs: int) -> Iterator[Any]:
+    def _results(self, function: Callable[..., Any], n_outputs: int | None) -> Iterator[Any]:
         """Yield what ``function`` returns for each block, of half the rows where memory ends."""
         step, start = min(self._block_rows(n_outputs), self._max_rows), 0
         while start < self.n_rows:
@@ -160,16 +159,14 @@ class LocalRows(Rows):
         except torch.OutOfMemoryError:
             return None
 
-    def _block_rows(self, n_outputs: int) -> int:
+    def _block_rows(self, n_outputs: int | None) -> int:
         """Return the number of rows of a block, the same for each core."""
-        itemsize = self.placement.dtype.itemsize
-        # Bytes of a row; a first working set may have no feature.
-        features, outputs = max(1, self.n_features) * itemsize, n_outputs * itemsize
-        if self.placement.device.type == "cpu":
-            wide = min(WIDE_PART_ROWS, WIDE_PART_BYTES // features)
-            part_rows = min(max(CPU_PART_BYTES // features, wide), CPU_PART_BYTES // outputs)
-        else:
-            part_rows = GPU_BLOCK_BYTES // max(features, outputs)
+        on_cpu = self.placement.device.type == "cpu"
+        values = (CPU_PART_BYTES if on_cpu else GPU_BLOCK_BYTES) // self.placement.dtype.itemsize
+        n_outputs = self.n_features if n_outputs is None else n_outputs
+        part_rows = values // max(1, self.n_features, n_outputs)
+        if on_cpu and self._X.dtype == self.placement.dtype:
+            part_rows = max(part_rows, min(WIDE_PART_ROWS, values // max(1, n_outputs)))
         return n_cores(self.placement.device) * max(MIN_PART_ROWS, part_rows)
 
     @abstractmethod

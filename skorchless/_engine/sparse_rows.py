@@ -62,9 +62,9 @@ class SparseRows(LocalRows):
         rows._all = self._all
         return rows
 
-    def _block_rows(self, n_outputs: int) -> int:
+    def _block_rows(self, n_outputs: int | None) -> int:
         """Return the number of rows of a block."""
-        return max(1, BLOCK_VALUES // n_outputs)
+        return max(1, BLOCK_VALUES // (n_outputs or 1))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is sent to another process."""

@@ -47,19 +47,21 @@ def test_values_held_for_each_row_bound_the_block():
 
 
 @pytest.mark.parametrize(
-    ("n_features", "n_outputs", "expected"),
-    [(2, 1, 4), (30, 1, 3), (30, 4, 2), (100, 1, 2)],
-    ids=["fits the cache", "wide", "wide, many values", "too wide"],
+    ("n_features", "n_outputs", "dtype", "expected"),
+    [
+        pytest.param(2, 1, torch.float64, 4, id="many fit the cache"),
+        pytest.param(30, 1, torch.float64, 3, id="wide"),
+        pytest.param(30, 4, torch.float64, 2, id="wide, with many values"),
+        pytest.param(30, None, torch.float64, 1, id="wide, with as many values"),
+        pytest.param(30, 1, torch.float32, 1, id="wide, and converted"),
+    ],
 )
-def test_rows_that_fill_the_cache_alone_still_come_together(
-    n_features, n_outputs, expected, monkeypatch
-):
+def test_wide_rows_come_together_as_a_view(n_features, n_outputs, dtype, expected, monkeypatch):
     monkeypatch.setattr(rows, "WIDE_PART_ROWS", 3)
-    monkeypatch.setattr(rows, "WIDE_PART_BYTES", 2 * 100 * 8)
     lengths = []
-    X = torch.zeros(12, n_features).double()
+    X = torch.zeros(12, n_features, dtype=dtype)
     placed = TensorRows(X, (), place(CPU, torch.float64))
-    placed.map_rows(lambda block: lengths.append(len(block)) or block, n_outputs=n_outputs)
+    placed.map_sum(lambda block: lengths.append(len(block)) or (block.sum(),), n_outputs)
     assert max(lengths) == expected
 
 
