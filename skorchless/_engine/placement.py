@@ -114,7 +114,7 @@ def as_tensor(array: Any) -> torch.Tensor:
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if any(stride < 0 for stride in array.strides):
-        array = np.ascontiguousarray(array)
+        array = array.copy()  # ascontiguousarray keeps the strides of a single row
     return torch.from_numpy(_as_writeable_view(array))
 
 

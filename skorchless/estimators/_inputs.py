@@ -69,7 +69,7 @@ def check_X(
                 "with X.astype(float)."
             )
         options = {"accept_sparse": ("csr", "csc"), "dtype": READABLE_DTYPES, **options}
-        if isinstance(X, np.ndarray) and _has_finite_sum(X):
+        if _is_readable_float(X) and _has_finite_sum(as_tensor(X)):
             options["ensure_all_finite"] = False
         return validate_data(estimator, X, to_numpy(y), reset=reset, **options)
     _check_tensor_values(X, estimator, options.pop("ensure_all_finite", True))
@@ -83,13 +83,17 @@ def check_X(
     return (X, checked[1]) if isinstance(checked, tuple) else X
 
 
-def _has_finite_sum(X: Array) -> bool:
-    """Return whether floats ``X`` have been found finite, by scikit-learn's own quick test."""
-    # On all cores: a quarter of NumPy's time, which was a fifth of an L1 fit of 2,000 x 5,000.
-    is_float = X.dtype in (np.float32, np.float64) and X.flags.forc
-    if not is_float or get_config()["assume_finite"]:
-        return False
-    return bool(torch.isfinite(as_tensor(X).sum()))
+def _is_readable_float(X: Any) -> bool:
+    """Return whether ``X`` is an array of floats of which a tensor can be made without a copy."""
+    is_float = isinstance(X, np.ndarray) and X.dtype in (np.float32, np.float64)
+    # Values that nobody is to look at may be on a disk.
+    return is_float and X.flags.forc and not get_config()["assume_finite"]
+
+
+def _has_finite_sum(X: torch.Tensor) -> bool:
+    """Return whether the sum is finite, and so each value; where it is not, they may be."""
+    # scikit-learn's own quick test, on all cores: of 2,000 x 5,000 it takes 1.5 ms for 6 ms.
+    return bool(torch.isfinite(X.sum()))
 
 
 def _check_tensor_values(
@@ -104,7 +108,7 @@ def _check_tensor_values(
         )
     if X.is_complex():
         raise ValueError(f"Complex data not supported\n{X}\n")
-    if not X.is_floating_point() or not X.numel() or torch.isfinite(X.sum()):
+    if not X.is_floating_point() or not X.numel() or _has_finite_sum(X):
         return
     if ensure_all_finite is True and torch.isnan(X).any():
         raise ValueError(

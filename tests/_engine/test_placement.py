@@ -84,7 +84,11 @@ def test_as_tensor_shares_memory_also_of_read_only_arrays():
     assert not array.flags.writeable
 
 
-@pytest.mark.parametrize("array", [np.arange(6.0)[::-1], np.arange(6.0).astype(">f8")])
+@pytest.mark.parametrize(
+    "array",
+    [np.arange(6.0)[::-1], np.arange(6.0).reshape(3, 2)[::-1][:1], np.arange(6.0).astype(">f8")],
+    ids=["reversed", "a row of what is reversed", "big-endian"],
+)
 def test_what_torch_can_not_share_is_copied(array):
     np.testing.assert_array_equal(as_tensor(array).numpy(), array)
 
