@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import Block, extremes, squares_about, to_dense, weighted_sum
+from skorchless._engine.blocks import (
+    Block,
+    extremes,
+    squares_about,
+    to_dense,
+    weighted_squares,
+    weighted_sum,
+)
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows import Rows
 
@@ -52,7 +59,7 @@ def feature_curvature(objective: PenalizedNLL) -> FeatureCurvature:
     n_features = objective.rows.n_features
     has_matrix = n_features <= MAX_MATRIX_FEATURES
     rows = thinned(objective.rows, max(MIN_GRAM_ROWS, GRAM_ROWS_PER_FEATURE * n_features))
-    mean = weighted_mean(rows) if objective.fit_intercept else None
+    mean = _weighted_mean(rows) if objective.fit_intercept else None
     moments = _second_moments(rows, mean, of_pairs=has_matrix)
     if not torch.isfinite(moments).all():
         # Squares overflow, or no row has weight.
@@ -105,7 +112,7 @@ def _squared_range(rows: Rows) -> Tensor:
     return torch.where(squared > 0, squared, mean if mean > 0 else 1.0)
 
 
-def weighted_mean(rows: Rows) -> Tensor:
+def _weighted_mean(rows: Rows) -> Tensor:
     """Return the weighted mean (P,) of the rows."""
 
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,6 +122,23 @@ def weighted_mean(rows: Rows) -> Tensor:
     total, weight = rows.map_sum(sums)
     # Where no row of a thinned set has weight, or sums overflow, any finite centre will do.
     return (total / weight).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def mean_of_far(rows: Rows) -> Tensor:
+    """Return the weighted mean (P,) of each feature that lies far from zero, else 0.
+
+    The others would gain nothing in centred coordinates, and lose digits where scales differ.
+    """
+
+    def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        weights = weights.mean(1)  # over folds
+        squares = weighted_squares(X, weights[None])[0]
+        return weighted_sum(X, weights[None, None])[0], squares, weights.sum()
+
+    total, squares, weight = rows.map_sum(sums)
+    mean = total / weight
+    # More than a standard deviation.
+    return torch.where(2.0 * mean.square() > squares / weight, mean, 0.0)
 
 
 def _gram(X: Tensor, center: Tensor, weights: Tensor) -> Tensor:
@@ -138,5 +162,5 @@ def _second_moments(rows: Rows, mean: Tensor | None, *, of_pairs: bool) -> Tenso
         return squares_about(X, center, weights), weights.sum()
 
     # A block is made dense for the pairs alone.
-    total, weight = rows.map_sum(sums, n_outputs=rows.n_features if of_pairs else 1)
+    total, weight = rows.map_sum(sums, n_outputs=rows.n_features if of_pairs else None)
     return total / weight

@@ -23,8 +23,8 @@ from torch import Tensor
 
 from skorchless._engine.curvature import (
     grad_of_centred,
+    mean_of_far,
     thinned,
-    weighted_mean,
     weights_of_centred,
     weights_of_raw,
 )
@@ -49,7 +49,7 @@ STEP_PRECISION = 0.3
 HESSIAN_CROSSING = 0.05
 BFGS_CROSSING = 0.01
 MAX_PRODUCTS_WITH_CURVATURE = 100
-# Any centre near the mean will do.
+# The mean of so many rows is near enough to centre by.
 MEAN_ROWS = 2**12
 # Of each entry of the diagonal, added to it: a Hessian without L2 penalty may be singular, and
 # its entries are rounded in the precision of X.
@@ -151,7 +151,7 @@ class HessianCurvature:
         self._by_products = by_products
         # Products would make a sparse X dense.
         is_centred = objective.fit_intercept and not by_products
-        self.mean = weighted_mean(thinned(objective.rows, MEAN_ROWS)) if is_centred else None
+        self.mean = mean_of_far(thinned(objective.rows, MEAN_ROWS)) if is_centred else None
         rounding = torch.finfo(objective.rows.placement.dtype).eps
         self._ridge = max(MIN_RIDGE, ROUNDING_FACTOR * rounding)
 
@@ -165,7 +165,7 @@ class HessianCurvature:
         return _quadratic(point, self.mean, B)
 
     def _matrix(self, W: Tensor) -> DenseMatrix:
-        """Return the Hessians at ``W`` (M, K, D) as they are."""
+        """Return the Hessians at ``W`` (M, K, D) as matrices, with a ridge."""
         hessian = self._objective.hessian(W, self.mean)  # (M, K * D, K * D)
         # Squares of features may overflow, and p * (1 - p) underflow; the gradient alone then
         # has to do. No other entry exceeds the diagonal's.

@@ -78,14 +78,16 @@ def test_the_compact_form_is_the_bfgs_recursion(n_points, n_classes, fit_interce
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_where_it_is_cheap_the_curvature_is_the_hessian(n_classes):
-    objective, X, *data = make_objective(n_classes, l1_ratio=0.5)
+    X = torch.randn(40, 5, generator=torch.Generator().manual_seed(0)).double()
+    X[:, [1, 4]] += 10.0
+    objective, X, *data = make_objective(n_classes, X=X, l1_ratio=0.5)
     (point,) = points(objective, 1)
-    curvature = HessianCurvature(objective)
-    quadratic = curvature.at(point)
-    # By the weights of centred features.
-    W, X = weights_of_centred(point.W, X.mean(0))[0], X - X.mean(0)
+    quadratic = HessianCurvature(objective).at(point)
+    # By the weights of features that are centred where they lie far from zero.
+    mean = X.mean(0) * torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0])
+    W = weights_of_centred(point.W, mean)[0]
     expected = oracles.hessian(
-        W, X, *data, 0.1, n_classes=n_classes, fit_intercept=True, l1_ratio=0.5
+        W, X - mean, *data, 0.1, n_classes=n_classes, fit_intercept=True, l1_ratio=0.5
     )
     torch.testing.assert_close(matrix_of(quadratic)[0], expected, rtol=1e-6, atol=1e-8)
     torch.testing.assert_close(quadratic.B.diagonal[0], expected.diagonal(), rtol=1e-6, atol=1e-8)
@@ -146,7 +148,7 @@ def test_a_step_is_precise_enough_for_features_far_from_zero(monkeypatch):
     assert (last.remaining <= 1e-4).all()
 
 
-def test_features_far_from_zero_take_no_more_iterations():
+def test_features_far_from_zero_take_hardly_more_iterations():
     n_iterations = {}
     for offset in (0.0, 50.0):
         X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + offset
