@@ -27,11 +27,12 @@ from skorchless._engine.objective import smallest_subgradient, soft_threshold
 # A round ends when the free weights' residual, in the metric of the diagonal, is so much smaller.
 CG_REDUCTION = 0.3
 MIN_CURVATURE = 1e-12  # in the metric
-# Where the quadratic does not decrease so many of the signs may still change, and so on to none.
+# Where the quadratic does not decrease, this share of the signs that changed still may; then this
+# share of those, and so on to none.
 CROSSING_LEFT = 0.5
-# The rounds after it change no more of them, but this share may always. Without, 2,000 x 20,000
-# sparse with 1,480 weights left took 100 products in a step for 43: each round ran into the same
-# signs again.
+# The rounds after it let no more change, but this share of the weights that move always. With no
+# such memory 2,000 x 20,000 sparse with 1,480 weights left took 100 products in a step for 43:
+# each round ran into the same signs again.
 MIN_CROSSING = 0.01
 # What a step by the diagonal alone is shortened by, until the quadratic decreases.
 BACKTRACK = 0.25
@@ -115,8 +116,8 @@ class _Round(NamedTuple):
     p: Tensor  # (M, n), the next direction
     rho: Tensor  # (M, 1), the squared norm of the rest
     min_rho: Tensor  # (M, 1)
-    crossing: Tensor  # (M, 1), the share of the signs that may change
-    max_crossing: Tensor  # (M, 1), how many that are
+    crossing_share: Tensor  # (M, 1), of the weights that move: so many may change their sign
+    max_crossing: Tensor  # (M, 1), the number of these
     is_ended: Tensor  # (M, 1), whether the next product is for a look at the trial
     trial: Tensor  # (M, n)
     share: Tensor  # (M, 1), of the step, where the trial is shorter
@@ -161,8 +162,8 @@ class _Search:
     def begin(cls, quadratic: Quadratic, threshold: Tensor, max_crossing: float) -> _Search:
         """Return the search from ``quadratic.w``."""
         search = cls(quadratic.B, threshold)
-        crossing = torch.full_like(threshold[:, :1], max_crossing)
-        search._round = search._begin(quadratic.w, quadratic.grad, crossing)
+        crossing_share = torch.full_like(threshold[:, :1], max_crossing)
+        search._round = search._begin(quadratic.w, quadratic.grad, crossing_share)
         return search
 
     def take(self, models: Tensor) -> _Search:
@@ -195,7 +196,7 @@ class _Search:
             self._round = slid.merge(now.is_ended, self._judge(now, move, product))
         return self._round.z is not now.z
 
-    def _begin(self, z: Tensor, grad: Tensor, crossing: Tensor) -> _Round:
+    def _begin(self, z: Tensor, grad: Tensor, crossing_share: Tensor) -> _Round:
         """Return a new round from ``z``, where the quadratic's gradient is ``grad``."""
         residual = smallest_subgradient(z, grad, self._threshold)
         rest = -residual
@@ -215,8 +216,8 @@ class _Search:
             p=p,
             rho=rho,
             min_rho=CG_REDUCTION**2 * rho,
-            crossing=crossing,
-            max_crossing=crossing * is_free.sum(1, keepdim=True),
+            crossing_share=crossing_share,
+            max_crossing=crossing_share * is_free.sum(1, keepdim=True),
             is_ended=self._not_ended,
             trial=z,
             share=self._no_share,
@@ -250,7 +251,7 @@ class _Search:
 
     def _go_on(self, last: _Round, z: Tensor) -> _Round:
         """Return the round from ``z``, the end of ``last``, on which no sign has changed."""
-        new = self._begin(z, last.grad - last.residual - last.rest, last.crossing)
+        new = self._begin(z, last.grad - last.residual - last.rest, last.crossing_share)
         # While most of the violation lies where the last round's was, its directions still hold.
         rho = _dot(new.rest, new.rest * last.free)
         same = new._replace(
@@ -268,19 +269,19 @@ class _Search:
         by_penalty = _dot(self._threshold, now.trial.abs() - now.z.abs())
         half_way = torch.add(now.grad, product, alpha=0.5)
         is_lower = _dot(move, half_way) + by_penalty < 0
+        grad = now.grad + product
         if is_lower.all():
-            return self._begin(now.trial, now.grad + product, now.crossing)
+            return self._begin(now.trial, grad, now.crossing_share)
         n_left, share, shorter = _let_fewer_cross(now)
         is_last = share.isinf()
         step = torch.where(is_last, BACKTRACK * now.step, now.step)
         shorter = torch.where(is_last, self._by_diagonal(now, step), shorter)
-        fewer = now.crossing * (n_left / now.max_crossing).clamp(max=1.0)
-        again = now._replace(
-            crossing=fewer.clamp(min=MIN_CROSSING), trial=shorter, share=share, step=step
-        )
+        fewer = now.crossing_share * (n_left / now.max_crossing).clamp(max=1.0)
+        fewer = fewer.clamp(min=MIN_CROSSING)
+        again = now._replace(crossing_share=fewer, trial=shorter, share=share, step=step)
         if not is_lower.any():
             return again
-        return again.merge(is_lower, self._begin(now.trial, now.grad + product, now.crossing))
+        return again.merge(is_lower, self._begin(now.trial, grad, now.crossing_share))
 
     def _by_diagonal(self, now: _Round, step: Tensor) -> Tensor:
         """Return the least point (M, n) of the penalty and ``1 / step`` times the diagonal."""

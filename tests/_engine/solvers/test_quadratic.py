@@ -210,7 +210,7 @@ def test_a_step_that_changes_too_many_signs_is_not_tried_again():
     generator = torch.Generator().manual_seed(3)
     factor = torch.randn(300, 320, generator=generator).double()
     B = factor @ factor.T / 320
-    w = torch.randn(1, 300, generator=generator).double()
+    w = 0.3 * torch.randn(1, 300, generator=generator).double()
     w[torch.rand(1, 300, generator=generator) < 0.3] = 0.0
     grad = (B @ torch.randn(300, generator=generator).double())[None]
     matrix = CountedMatrix(B[None])
@@ -219,4 +219,4 @@ def test_a_step_that_changes_too_many_signs_is_not_tried_again():
     start = smallest_subgradient(w, grad, threshold).abs().max()
     end = smallest_subgradient(z, grad + (z - w) @ B, threshold).abs().max()
     assert end <= 0.01 * start
-    assert len(matrix.sizes) < 60
+    assert len(matrix.sizes) <= 50  # 64 without a memory of what was refused

@@ -110,7 +110,7 @@ def test_sets_of_sparse_rows_begin_with_half_as_many_features_as_rows(monkeypatc
 
 
 def test_sets_do_not_double_beyond_the_number_of_rows_that_bounds_an_optimum(monkeypatch):
-    sizes, n_used = sparse_sizes(60, monkeypatch, l1_ratio=1.0, alphas=(0.002,))
+    sizes, n_used = sparse_sizes(60, monkeypatch, l1_ratio=1.0, alphas=(0.005,))
     assert 30 < n_used <= 60
     assert max(sizes) <= 60 * 3 // 2
 
