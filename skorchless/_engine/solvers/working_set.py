@@ -62,14 +62,13 @@ def minimize_by_working_sets(
 ) -> Iterator[Progress]:
     """Yield the progress of each iteration from ``W``; stop as `descend` does, by all features."""
     working_set = WorkingSet(objective, _first_features(objective, W))
-    W_part = working_set.restrict(W)
-    point, violation = working_set.leave(W_part)
+    point, violation = working_set.leave(working_set.restrict(W))
     remaining = violation.amax((1, 2))
     precision = _growth(objective).precision
     models = torch.arange(len(W), device=W.device)
     record = Progress(W, point.value, torch.zeros_like(models), remaining)  # of all models
     while len(models):
-        features, largest = _choose(objective, working_set.used(W_part), violation, tol)
+        features, largest = _choose(objective, working_set.used(point.W), violation, tol)
         working_set = WorkingSet(objective, features)
         iterations = working_set.descend(point, tol=max(MARGIN * tol, precision * largest))
         # The last iteration is reported after all features are looked at.
@@ -85,8 +84,7 @@ def minimize_by_working_sets(
             record = record.put(models, running)
             yield record
             last = progress
-        W_part = last.W
-        point, violation = working_set.leave(W_part)
+        point, violation = working_set.leave(last.W)
         remaining = violation.amax((1, 2))
         is_stalled = (last.status == Status.STALLED) & (remaining <= last.remaining)
         status = as_statuses(remaining <= tol, is_stalled)
@@ -95,7 +93,7 @@ def minimize_by_working_sets(
         left = (status == Status.RUNNING).nonzero()[:, 0]
         if len(left) < len(models):
             models, remaining, violation = models[left], remaining[left], violation[left]
-            point, objective, W_part = point.take(left), objective.take(left), W_part[left]
+            point, objective = point.take(left), objective.take(left)
 
 
 class WorkingSet:
@@ -139,14 +137,14 @@ class WorkingSet:
         violation = grad.abs().sub_(self._whole.threshold)
         violation[..., columns] = torch.where(
             W_part == 0,
-            grad_part.abs() - part.threshold,
+            violation[..., columns],
             part.subgradient(W_part, grad_part).abs(),
         )
         return Point(self.embed(W_part), nll + part.penalty(W_part), grad), violation
 
-    def used(self, W_part: Tensor) -> Indices:
-        """Return the features for which any model of ``W_part`` (M, K, D') has a weight."""
-        return self._features[_any_used(W_part, len(self._features))]
+    def used(self, W: Tensor) -> Indices:
+        """Return which of these features have a weight in any model of ``W`` (M, K, D)."""
+        return self._features[_any_used(self.restrict(W), len(self._features))]
 
 
 def _any_used(W: Tensor, n_features: int) -> Mask:
