@@ -24,7 +24,6 @@ from torch import Tensor
 from skorchless._engine.curvature import (
     grad_of_centred,
     mean_of_far,
-    thinned,
     weights_of_centred,
     weights_of_raw,
 )
@@ -49,8 +48,6 @@ STEP_PRECISION = 0.3
 HESSIAN_CROSSING = 0.05
 BFGS_CROSSING = 0.01
 MAX_PRODUCTS_WITH_CURVATURE = 100
-# The mean of so many rows is near enough to centre by.
-MEAN_ROWS = 2**12
 # Of each entry of the diagonal, added to it: a Hessian without L2 penalty may be singular, and
 # its entries are rounded in the precision of X.
 MIN_RIDGE = 1e-10
@@ -151,7 +148,7 @@ class HessianCurvature:
         self._by_products = by_products
         # Products would make a sparse X dense.
         is_centred = objective.fit_intercept and not by_products
-        self.mean = mean_of_far(thinned(objective.rows, MEAN_ROWS)) if is_centred else None
+        self.mean = mean_of_far(objective.rows) if is_centred else None
         rounding = torch.finfo(objective.rows.placement.dtype).eps
         self._ridge = max(MIN_RIDGE, ROUNDING_FACTOR * rounding)
 
