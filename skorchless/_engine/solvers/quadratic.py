@@ -276,7 +276,8 @@ class _Search:
         is_last = share.isinf()
         step = torch.where(is_last, BACKTRACK * now.step, now.step)
         shorter = torch.where(is_last, self._by_diagonal(now, step), shorter)
-        fewer = now.crossing_share * (n_left / now.max_crossing).clamp(max=1.0)
+        # Where no weight moves there is none to divide by.
+        fewer = now.crossing_share * (n_left / now.max_crossing.clamp(min=1.0)).clamp(max=1.0)
         fewer = fewer.clamp(min=MIN_CROSSING)
         again = now._replace(crossing_share=fewer, trial=shorter, share=share, step=step)
         if not is_lower.any():
