@@ -69,7 +69,9 @@ def check_X(
                 "with X.astype(float)."
             )
         options = {"accept_sparse": ("csr", "csc"), "dtype": READABLE_DTYPES, **options}
-        if _is_readable_float(X) and _has_finite_sum(as_tensor(X)):
+        # What is assumed to be finite may lie on a disk.
+        is_looked_at = _is_readable_float(X) and not get_config()["assume_finite"]
+        if is_looked_at and _has_finite_sum(as_tensor(X)):
             options["ensure_all_finite"] = False
         return validate_data(estimator, X, to_numpy(y), reset=reset, **options)
     _check_tensor_values(X, estimator, options.pop("ensure_all_finite", True))
@@ -86,8 +88,7 @@ def check_X(
 def _is_readable_float(X: Any) -> bool:
     """Return whether ``X`` is an array of floats of which a tensor can be made without a copy."""
     is_float = isinstance(X, np.ndarray) and X.dtype in (np.float32, np.float64)
-    # Values that nobody is to look at may be on a disk.
-    return is_float and X.flags.forc and not get_config()["assume_finite"]
+    return is_float and X.flags.forc
 
 
 def _has_finite_sum(X: torch.Tensor) -> bool:
