@@ -124,9 +124,13 @@ def test_the_matrices_of_some_models_are_those_of_the_batch(kind, n_classes, mon
     torch.testing.assert_close(part.B.diagonal, quadratic.B.diagonal[some])
 
 
-def minimize(objective, tol=1e-9):
+def start_of(objective):
     W = torch.zeros(objective.weights_shape).double()
-    start = Point(W, *objective.value_and_grad(W))
+    return Point(W, *objective.value_and_grad(W))
+
+
+def minimize(objective, tol=1e-9):
+    start = start_of(objective)
     *_, last = descend(objective, start, ProximalDirections(objective, start), tol=tol)
     return last
 
@@ -142,7 +146,7 @@ def test_a_step_is_precise_enough_for_features_far_from_zero(monkeypatch):
     monkeypatch.setattr(newton, "MAX_PRODUCTS", 0)
     X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + 1000.0
     objective, *_ = make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0)
-    start = Point(W := torch.zeros(objective.weights_shape).double(), *objective.value_and_grad(W))
+    start = start_of(objective)
     directions = ProximalDirections(objective, start, tol=1e-4)
     *_, last = descend(objective, start, directions, tol=1e-4)
     assert (last.remaining <= 1e-4).all()
@@ -153,8 +157,7 @@ def test_features_far_from_zero_take_hardly_more_iterations():
     for offset in (0.0, 50.0):
         X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + offset
         objective, *_ = make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0)
-        W = torch.zeros(objective.weights_shape).double()
-        start = Point(W, *objective.value_and_grad(W))
+        start = start_of(objective)
         directions = ProximalDirections(objective, start, tol=1e-4)
         n_iterations[offset] = len(list(descend(objective, start, directions, tol=1e-4)))
     assert n_iterations[50.0] <= n_iterations[0.0] + 3
@@ -230,8 +233,7 @@ def test_looking_at_the_classes_saves_iterations(monkeypatch):
     codes.copy_((X[:, :4] * torch.tensor([1.0, 3.0, 9.0, 27.0])).argmax(1))
 
     def n_iterations():
-        W = torch.zeros(objective.weights_shape).double()
-        start = Point(W, *objective.value_and_grad(W))
+        start = start_of(objective)
         directions = ProximalDirections(objective, start)
         return sum(1 for _ in descend(objective, start, directions, tol=1e-7))
 
