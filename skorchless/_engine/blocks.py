@@ -189,6 +189,11 @@ def _(X: SparseBlock) -> Tensor:
     return torch.from_numpy(np.stack([values.toarray().ravel() for values in of_columns]))
 
 
+def is_sparse(X: Block) -> bool:
+    """Return whether a block stores few of its entries."""
+    return isinstance(X, SparseBlock)
+
+
 @singledispatch
 def to_dense(X: Block) -> Tensor:
     """Return a block as a tensor (B, P)."""

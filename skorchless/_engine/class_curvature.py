@@ -34,6 +34,8 @@ MAX_CANDIDATE_ROWS = 2**16
 # Ten penalties from 1e-4 to 1e4 on five folds of MNIST take 24 iterations each with 2, 3 or 6
 # groups, 32 with one; each group takes as much memory as K Gram matrices.
 MAX_GROUPS = 3
+# Penalties within this factor count as one.
+SAME_PENALTY = 1.05
 # As in `curvature`, and ten times less each time, because what is near the optimum is to be
 # trusted: at a constant damping MNIST takes 25 iterations to tol=1e-4 for 32, but features that
 # are highly correlated take 150 for 58.
@@ -59,9 +61,25 @@ def _n_affordable(objective: PenalizedNLL) -> int:
 
 def groups(objective: PenalizedNLL) -> Tensor:
     """Return the group (M,) of each model, from 0 on: those of similar penalties."""
-    n_models = len(objective.alpha)
-    n_groups = min(n_models, MAX_GROUPS, _n_affordable(objective))
-    return objective.alpha.argsort().argsort() * n_groups // n_models
+    rank = _ranks(objective.alpha)
+    n_ranks = int(rank.max()) + 1
+    n_groups = min(n_ranks, MAX_GROUPS, _n_affordable(objective))
+    return rank * n_groups // n_ranks
+
+
+def _ranks(alpha: Tensor) -> Tensor:
+    """Return the rank (M,) of each penalty, the same for penalties that hardly differ.
+
+    The folds of one C differ as their weights do.
+    """
+    order = alpha.argsort()
+    ranks: list[int] = []
+    rank, smallest = -1, -1.0  # and the smallest penalty of that rank
+    for value in alpha[order].tolist():
+        if smallest < 0.0 or value > SAME_PENALTY * smallest:
+            rank, smallest = rank + 1, value
+        ranks.append(rank)
+    return torch.empty_like(order).scatter_(0, order, torch.tensor(ranks).to(order.device))
 
 
 def apply_by_group(
@@ -85,16 +103,17 @@ def apply_by_group(
 
 
 def class_hessians(
-    objective: PenalizedNLL, W: Tensor, mean: Tensor | None, ridge: Tensor
+    objective: PenalizedNLL, W: Tensor, mean: Tensor | None, ridge: Tensor, group: Tensor
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Yield group, class and Hessian (D, D) at ``W`` (M, K, D), from a sample of rows.
 
+    ``group`` (M,) is that of each model, of `groups`.
     In the coordinates of features centred by ``mean``, with the L2 penalty, and with ``ridge``
     (P,) added for each unit of softmax curvature.
     """
     rows = thinned(objective.rows, MAX_CANDIDATE_ROWS)
     dtype = rows.placement.dtype
-    share = torch.nn.functional.one_hot(groups(objective)).T.to(dtype)  # (groups, M)
+    share = torch.nn.functional.one_hot(group).T.to(dtype)  # (groups, M)
     share /= share.sum(1, keepdim=True)
     penalty = share @ objective.shrinkage[:, 0].to(dtype)  # (groups, D)
     damping = torch.zeros_like(penalty[0])  # (D,)

@@ -93,20 +93,21 @@ class DaskRows(Rows):
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
         """Return the rows ``index`` (B,) of X, dense and converted, and of each column."""
         order = index.argsort(stable=True)
-        ends = torch.tensor(self._lengths).cumsum(0)
-        # How many of the rows, in their order, are before the end of each partition.
-        splits = torch.searchsorted(index[order], ends)
-        chosen = torch.tensor_split(index[order], splits[:-1])
         taken = [
-            part.take(rows - (end - n), append_one=append_one)
-            for part, rows, end, n in zip(
-                self._parts, chosen, ends.tolist(), self._lengths, strict=True
-            )
+            part.take(rows, append_one=append_one)
+            for part, rows in zip(self._parts, self._by_part(index[order]), strict=True)
             if len(rows)
         ]
         back = order.argsort()
         columns = zip(*_computed(taken), strict=True)
         return tuple(torch.cat(column)[back] for column in columns)
+
+    def _by_part(self, index: Tensor) -> list[Tensor]:
+        """Return which of the rows ``index`` (B,), in ascending order, each partition has."""
+        ends = torch.tensor(self._lengths).cumsum(0)
+        chosen = torch.tensor_split(index, torch.searchsorted(index, ends)[:-1])
+        starts = [0, *ends.tolist()]
+        return [rows - start for rows, start in zip(chosen, starts, strict=False)]
 
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
@@ -121,16 +122,19 @@ class DaskRows(Rows):
         ]
         return self._like(parts, self._lengths, self.n_features)
 
-    def thin(self, every: int, first: int = 0) -> Rows:
-        """Return each ``every``-th row from the ``first`` on."""
-        parts, lengths = [], []
-        for part, n in zip(self._parts, self._lengths, strict=True):
-            parts.append(part.thin(every, first))
-            kept = range(first, n, every)
-            lengths.append(len(kept))
-            # How far beyond this partition the next row of all is.
-            first += every * len(kept) - n
-        return self._like(parts, lengths, self.n_features)
+    def subset(self, index: Tensor) -> Rows:
+        """Return the rows ``index`` (n,) alone, in ascending order."""
+        chosen = self._by_part(index)
+        parts = [part.subset(rows) for part, rows in zip(self._parts, chosen, strict=True)]
+        return self._like(parts, [len(rows) for rows in chosen], self.n_features)
+
+    def centered(self, center: Tensor) -> Rows:
+        """Return these rows less ``center`` (P,); X is dense."""
+        rows = self._like(
+            [part.centered(center) for part in self._parts], self._lengths, self.n_features
+        )
+        rows.center = center.to(self.placement.dtype)
+        return rows
 
     def _like(self, parts: Sequence[Delayed], lengths: Sequence[int], n_features: int) -> DaskRows:
         """Return rows of other ``parts``, placed as these."""

@@ -76,7 +76,8 @@ def class_metric(
     n_groups = int(group.max()) + 1
     dtype = objective.rows.placement.dtype
     hessians = W.new_empty(n_groups, *W.shape[1:], W.shape[-1], dtype=dtype)  # (groups, K, D, D)
-    for g, k, hessian in class_hessians(objective, W, shared.mean, damping * shared.squared_range):
+    ridge = damping * shared.squared_range
+    for g, k, hessian in class_hessians(objective, W, shared.mean, ridge, group):
         hessians[g, k] = hessian
     diagonals = hessians.diagonal(dim1=2, dim2=3)  # (groups, K, D)
     if not (diagonals.isfinite() & (diagonals > 0)).all():

@@ -62,6 +62,11 @@ class PenalizedNLL:
         n_columns = self.rows.n_features + int(self.fit_intercept)
         return (len(self.alpha), n_weight_rows(self.n_classes), n_columns)
 
+    @cached_property
+    def folds(self) -> Tensor:
+        """The folds (F',) of these models, in order."""
+        return torch.unique(self.fold)
+
     def take(self, models: Tensor) -> PenalizedNLL:
         """Return the objective of ``models``, an index into all M, on the same rows."""
         return replace(
@@ -71,6 +76,16 @@ class PenalizedNLL:
             total_weight=self.total_weight[models],
             fold=self.fold[models],
         )
+
+    def of_own_rows(self) -> PenalizedNLL:
+        """Return the objective of the rows alone that have a weight in a fold of these models."""
+        folds = self.folds
+
+        def has_weight(_X: Block, _codes: Tensor, weights: Tensor) -> Tensor:
+            return weights[:, folds].any(1)
+
+        index = self.rows.map_rows(has_weight, n_outputs=1).nonzero()[:, 0]
+        return replace(self, rows=self.rows.subset(index))
 
     def select_features(self, features: Tensor) -> PenalizedNLL:
         """Return the objective of ``features`` (P',) alone: all other weights are 0."""
@@ -185,7 +200,18 @@ class PenalizedNLL:
 
     def violation(self, W: Tensor, grad: Tensor) -> Tensor:
         """Return the largest entry (M,) of the `subgradient`, by size: what ``tol`` bounds."""
-        return self.subgradient(W, grad).abs().amax((1, 2))
+        return self.subgradient(W, self.grad_of_raw(grad)).abs().amax((1, 2))
+
+    def grad_of_raw(self, grad: Tensor) -> Tensor:
+        """Return the gradient (..., D) by the weights of features before they are centred.
+
+        What ends a fit is the gradient of the features as they are given, as in scikit-learn.
+        """
+        center = self.rows.center
+        if center is None:
+            return grad
+        by_W, by_b = grad[..., :-1], grad[..., -1:]
+        return torch.cat([by_W + by_b * center, by_b], dim=-1)
 
 
 def smallest_subgradient(W: Tensor, grad: Tensor, threshold: Tensor) -> Tensor:

@@ -76,8 +76,9 @@ def class_preconditioner(
     """
     if shared.squared_range is None:
         return None
-    hessians = class_hessians(objective, W, shared.mean, damping * shared.squared_range)
     group = groups(objective)
+    ridge = damping * shared.squared_range
+    hessians = class_hessians(objective, W, shared.mean, ridge, group)
     n_groups = int(group.max()) + 1
     dtype = objective.rows.placement.dtype
     factors = W.new_empty(n_groups, *W.shape[1:], W.shape[-1], dtype=dtype)  # (groups, K, D, D)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -41,6 +41,7 @@ class Rows(ABC):
     n_rows: int
     n_features: int
     n_stored: int | None = None  # entries that a sparse X stores; None where X is dense
+    center: Tensor | None = None  # (P,), subtracted from each row that is read; None: nothing is
 
     def map_sum(self, function: BlockFunction, n_outputs: int | None = None) -> tuple[Tensor, ...]:
         """Return the sums over row blocks of what ``function(X_block, *columns)`` returns.
@@ -80,8 +81,12 @@ class Rows(ABC):
         """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
 
     @abstractmethod
-    def thin(self, every: int, first: int = 0) -> Rows:
-        """Return each ``every``-th row from the ``first`` on."""
+    def subset(self, index: Tensor) -> Rows:
+        """Return the rows ``index`` (n,) alone, in ascending order."""
+
+    @abstractmethod
+    def centered(self, center: Tensor) -> Rows:
+        """Return these rows less ``center`` (P,); X is dense."""
 
 
 class LocalRows(Rows):
@@ -91,6 +96,7 @@ class LocalRows(Rows):
         self.placement = placement
         self.n_rows, self.n_features = X.shape
         self._X = X
+        self._index: Tensor | None = None  # (n_rows,), which rows of X these are; None: all
         self._columns = tuple(_to_device(column, placement.device) for column in columns)
         self._max_rows = self.n_rows  # of a block: fewer once one has not fit
 
@@ -114,26 +120,59 @@ class LocalRows(Rows):
 
     def beside(self, other: Any) -> Rows:
         """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
-        return type(self)(self._X, (*self._columns, other), self.placement)
+        return self._with(_columns=(*self._columns, _to_device(other, self.placement.device)))
 
-    def thin(self, every: int, first: int = 0) -> Rows:
-        """Return each ``every``-th row from the ``first`` on, of a tensor as a view."""
-        if every == 1 and first == 0:
-            return self
-        kept = slice(first, None, every)
-        columns = tuple(column[kept] for column in self._columns)
-        return type(self)(self._X[kept], columns, self.placement)
+    def subset(self, index: Tensor) -> Rows:
+        """Return the rows ``index`` (n,) alone, in ascending order."""
+        # X itself stays as it is: a copy of nearly all rows could be more than memory holds.
+        index = index.to(self._X.device)
+        return self._with(
+            n_rows=len(index),
+            _index=index if self._index is None else self._index[index],
+            _columns=self._columns_of(index),
+        )
+
+    def centered(self, center: Tensor) -> Rows:
+        """Return these rows less ``center`` (P,); X is dense."""
+        return self._with(center=center.to(self.placement.device, self.placement.dtype))
+
+    def _with(self, **state: Any) -> Self:
+        """Return a copy of these rows, of the same X, with another ``state``."""
+        # Not `copy`, which goes by what is sent to another process: a copy of a subset of X.
+        other = object.__new__(type(self))
+        vars(other).update({**vars(self), **state})
+        return other
+
+    def _columns_of(self, index: Tensor) -> tuple[Tensor, ...]:
+        """Return the rows ``index`` (n,) of each column."""
+        return tuple(column.index_select(0, index.to(column.device)) for column in self._columns)
+
+    def _own_rows(self) -> Any:
+        """Return these rows of X, in its own dtype: X itself where they are all of it."""
+        return self._X if self._index is None else gather_rows(self._X, self._index)
+
+    def _block(self, rows: slice) -> Tensor:
+        """Return some of these rows, in their own dtype."""
+        return self._X[rows] if self._index is None else gather_rows(self._X, self._index[rows])
+
+    @property
+    def _is_read_as_it_is(self) -> bool:
+        """Whether a block is a view of X."""
+        is_converted = self._X.dtype != self.placement.dtype
+        return not is_converted and self._index is None and self.center is None
 
     def __sizeof__(self) -> int:
         """Return the bytes of X and its columns: by them a cluster decides what to move."""
-        return sum(n_bytes(part) for part in (self._X, *self._columns))
+        of_X = n_bytes(self._X) * self.n_rows // max(1, self._X.shape[0])
+        return of_X + sum(n_bytes(column) for column in self._columns)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is sent to another process: of a view its own rows alone."""
         # torch would send all that is behind a view: 200 MB in place of the 200 kB of thinned
         # rows, 1.2 s of a fit of 8 s.
         columns = tuple(_without_rest(column) for column in self._columns)
-        return {**vars(self), "_X": _without_rest(self._X), "_columns": columns}
+        X = _without_rest(self._own_rows())
+        return {**vars(self), "_X": X, "_index": None, "_columns": columns}
 
     def _results(self, function: Callable[..., Any], n_outputs: int | None) -> Iterator[Any]:
         """Yield what ``function`` returns for each block, of half the rows where memory ends."""
@@ -165,7 +204,7 @@ class LocalRows(Rows):
         values = (CPU_PART_BYTES if on_cpu else GPU_BLOCK_BYTES) // self.placement.dtype.itemsize
         n_outputs = self.n_features if n_outputs is None else n_outputs
         part_rows = values // max(1, self.n_features, n_outputs)
-        if on_cpu and self._X.dtype == self.placement.dtype:
+        if on_cpu and self._is_read_as_it_is:
             part_rows = max(part_rows, min(WIDE_PART_ROWS, values // max(1, n_outputs)))
         return n_cores(self.placement.device) * max(MIN_PART_ROWS, part_rows)
 
@@ -189,21 +228,46 @@ class TensorRows(LocalRows):
         X = self._X.new_empty(len(index), self.n_features + int(append_one), dtype=dtype)
         features = X[:, : self.n_features]
         X[:, self.n_features :] = 1.0
+        of_X = index if self._index is None else self._index[index]
         if self._X.dtype is dtype:
-            torch.index_select(self._X, 0, index, out=features)
+            torch.index_select(self._X, 0, of_X, out=features)
         else:
-            features.copy_(self._X.index_select(0, index))
-        return (X, *(column.index_select(0, index) for column in self._columns))
+            features.copy_(gather_rows(self._X, of_X))
+        if self.center is not None:
+            features -= self.center
+        return (X, *self._columns_of(index))
 
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
-        # Not index_select, which takes seven times as long for a hundred of 5,000 columns.
-        X = self._X.gather(1, features.expand(self.n_rows, -1))
-        return TensorRows(X, self._columns, self.placement)
+        X = gather_columns(self._own_rows(), features)
+        rows = TensorRows(X, self._columns, self.placement)
+        return rows if self.center is None else rows.centered(self.center[features])
 
     def __getitem__(self, rows: slice) -> Tensor:
         """Return some rows of X (B, P), converted."""
-        return self._X[rows].to(self.placement.dtype)
+        X = self._block(rows).to(self.placement.dtype)
+        return X if self.center is None else X - self.center
+
+
+# torch has few operations for unsigned integers of more than one byte. Signed ones of the same
+# width hold the same bits.
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+
+
+def gather_rows(X: Tensor, index: Tensor) -> Tensor:
+    """Return the rows ``index`` (n,) of ``X`` (N, P), in its own dtype."""
+    return _signed(X).index_select(0, index).view(X.dtype)
+
+
+def gather_columns(X: Tensor, features: Tensor) -> Tensor:
+    """Return the columns ``features`` (P',) of ``X`` (N, P), in its own dtype."""
+    # Not index_select, which takes seven times as long for a hundred of 5,000 columns.
+    return _signed(X).gather(1, features.expand(len(X), -1)).view(X.dtype)
+
+
+def _signed(X: Tensor) -> Tensor:
+    """Return ``X``, where torch can not gather its dtype as a view of a dtype that it can."""
+    return X.view(SIGNED.get(X.dtype, X.dtype))
 
 
 def _without_rest(array: Any) -> Any:

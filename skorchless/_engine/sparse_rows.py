@@ -62,6 +62,14 @@ class SparseRows(LocalRows):
         rows._all = self._all
         return rows
 
+    def subset(self, index: Tensor) -> Rows:
+        """Return the rows ``index`` (n,) alone, a copy in ascending order."""
+        return SparseRows(self._by_row[index.numpy()], self._columns_of(index), self.placement)
+
+    def centered(self, center: Tensor) -> Rows:
+        """Raise: less a center no row is sparse."""
+        raise NotImplementedError("rows of a sparse X are read as they are")
+
     def _block_rows(self, n_outputs: int | None) -> int:
         """Return the number of rows of a block."""
         return max(1, BLOCK_VALUES // (n_outputs or 1))

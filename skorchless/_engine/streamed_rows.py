@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skorchless._engine.placement import Placement
-from skorchless._engine.rows import LocalRows, Rows, TensorRows
+from skorchless._engine.rows import LocalRows, Rows, TensorRows, gather_columns, gather_rows
 
 # What is left of a GPU's memory is for blocks, their scores, and the curvature.
 MAX_SHARE = 0.7
@@ -44,25 +44,38 @@ class StreamedRows(LocalRows):
 
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
         """Return the rows ``index`` (B,) of X, converted, and of each column."""
-        X = self._to_device(self._X[index.cpu()]).to(self.placement.dtype)
+        X = self._read(gather_rows(self._X, self._of_X(index)))
         if append_one:
             X = torch.cat([X, X.new_ones(len(X), 1)], dim=1)
-        return (X, *(column.index_select(0, index) for column in self._columns))
+        return (X, *self._columns_of(index))
 
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
-        X = self._X.gather(1, features.cpu().expand(self.n_rows, -1))
-        return device_rows(X, self._columns, self.placement)
+        X = gather_columns(self._own_rows(), features.cpu())
+        rows = device_rows(X, self._columns, self.placement)
+        return rows if self.center is None else rows.centered(self.center[features])
 
-    def thin(self, every: int, first: int = 0) -> Rows:
-        """Return each ``every``-th row from the ``first`` on."""
-        kept = slice(first, None, every)
-        columns = tuple(column[kept] for column in self._columns)
-        return device_rows(self._X[kept], columns, self.placement)
+    def subset(self, index: Tensor) -> Rows:
+        """Return the rows ``index`` (n,) alone, in ascending order, on the device if they fit."""
+        index = self._of_X(index)
+        if not fits(self._X[: len(index)], self.placement.device):
+            return super().subset(index)
+        rows = TensorRows(gather_rows(self._X, index), self._columns_of(index), self.placement)
+        return rows if self.center is None else rows.centered(self.center)
 
     def __getitem__(self, rows: slice) -> Tensor:
         """Return some rows of X (B, P), converted."""
-        return self._to_device(self._X[rows]).to(self.placement.dtype)
+        return self._read(self._block(rows))
+
+    def _of_X(self, index: Tensor) -> Tensor:
+        """Return which rows of X the rows ``index`` (n,) are, in host memory as X is."""
+        index = index.cpu()
+        return index if self._index is None else self._index[index]
+
+    def _read(self, X: Tensor) -> Tensor:
+        """Return rows of X on the device, converted."""
+        X = self._to_device(X).to(self.placement.dtype)
+        return X if self.center is None else X - self.center
 
     def _to_device(self, X: Tensor) -> Tensor:
         """Return a copy of rows on the device, in their own dtype."""

@@ -73,13 +73,20 @@ def test_rows_are_taken_in_any_order_and_more_than_once():
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("every", [1, 4, 30])
-@pytest.mark.parametrize("first", [0, 3])
-def test_each_nth_row_is_counted_over_all_partitions(every, first):
-    expected, found = (objective.rows.thin(every, first) for objective in both())
+@pytest.mark.parametrize("chosen", [[0, 9, 10, 40], [12], list(range(41))], ids=len)
+def test_a_subset_is_counted_over_all_partitions(chosen):
+    expected, found = (objective.rows.subset(torch.tensor(chosen)) for objective in both())
     assert found.n_rows == expected.n_rows
     index = torch.arange(found.n_rows)
     torch.testing.assert_close(found.take(index), expected.take(index))
+
+
+def test_partitions_are_centered_each_where_it_is():
+    center = torch.arange(5.0)
+    expected, found = (objective.rows.centered(center) for objective in both())
+    index = torch.arange(found.n_rows)
+    torch.testing.assert_close(found.take(index), expected.take(index))
+    torch.testing.assert_close(found.center, expected.center)
 
 
 def test_the_range_is_that_of_all_partitions():

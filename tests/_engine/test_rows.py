@@ -107,12 +107,41 @@ def test_take_returns_rows_and_columns():
     assert column.tolist() == [30, 2, 2]
 
 
-def test_thin_takes_every_nth_row_as_a_view():
-    thinned = TensorRows(X, (COLUMN,), place(CPU, torch.float64)).thin(10)
-    block, column = thinned.take(torch.arange(thinned.n_rows))
-    torch.testing.assert_close(block, X[::10])
-    assert column.tolist() == [0, 10, 20, 30]
-    assert thinned._X.data_ptr() == X.data_ptr()
+def test_a_subset_has_its_own_rows_alone_without_a_copy_of_X():
+    rows = TensorRows(X, (COLUMN,), place(CPU, torch.float64))
+    subset = rows.subset(torch.arange(1, 35, 2)).subset(torch.tensor([0, 5, 16]))
+    assert subset.n_rows == 3
+    block, column = subset.take(torch.tensor([2, 0]))
+    torch.testing.assert_close(block, X[[33, 1]])
+    assert column.tolist() == [33, 1]
+    torch.testing.assert_close(subset.map_rows(lambda b, _: b, n_outputs=2), X[[1, 11, 33]])
+    assert subset._X.data_ptr() == X.data_ptr()
+
+
+def test_centered_rows_are_read_less_their_center():
+    center = torch.tensor([1.0, 2.0])
+    rows = TensorRows(X.int(), (COLUMN,), place(CPU, torch.float64)).centered(center)
+    (total,) = rows.map_sum(lambda block, _: (block.sum(0),))
+    torch.testing.assert_close(total, (X - center).sum(0))
+    block, _ = rows.subset(torch.tensor([3, 7])).take(torch.tensor([1]), append_one=True)
+    assert block.tolist() == [[14.0 - 1.0, 15.0 - 2.0, 1.0]]
+    (total,) = rows.select_features(torch.tensor([1])).map_sum(lambda b, _: (b.sum(0),))
+    torch.testing.assert_close(total, (X - center).sum(0)[1:])
+
+
+UNSIGNED = [torch.uint8, torch.uint16, torch.uint32, torch.uint64]
+
+
+@pytest.mark.parametrize("dtype", [*UNSIGNED, torch.bool, torch.int64, torch.bfloat16])
+def test_rows_and_features_of_any_dtype_can_be_chosen(dtype):
+    rows = TensorRows(X.to(dtype), (COLUMN,), place(CPU, torch.float64))
+    expected = X.to(dtype).double()
+    chosen, features = torch.tensor([3, 30]), torch.tensor([1])
+    torch.testing.assert_close(rows.take(chosen)[0], expected[chosen])
+    subset = rows.subset(chosen).select_features(features)
+    torch.testing.assert_close(
+        subset.map_rows(lambda block, _: block, n_outputs=1), expected[chosen][:, features]
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.int64])
@@ -157,13 +186,14 @@ def test_a_block_that_does_not_fit_is_halved_until_it_does():
     torch.testing.assert_close(placed.map_rows(lambda b: sums(b)[0][None], n_outputs=2), X)
 
 
-def test_of_a_view_its_own_rows_alone_are_sent():
+def test_of_a_subset_its_own_rows_alone_are_sent():
     whole = torch.zeros(10_000, 2).double()
-    thinned = TensorRows(whole, (whole[:, 0],), place(CPU, torch.float64)).thin(1000)
-    sent = pickle.dumps(thinned)
+    rows = TensorRows(whole, (whole[:, 0],), place(CPU, torch.float64))
+    subset = rows.subset(torch.arange(0, 10_000, 1000))
+    sent = pickle.dumps(subset)
     assert len(sent) < 5_000
     index = torch.arange(10)
-    torch.testing.assert_close(pickle.loads(sent).take(index), thinned.take(index))
+    torch.testing.assert_close(pickle.loads(sent).take(index), subset.take(index))
 
 
 def test_a_single_row_that_does_not_fit_is_an_error():

@@ -46,7 +46,16 @@ def assert_same_rows(values, placement):
     for append_one in (True, False):
         expected = whole.take(index, append_one=append_one)
         torch.testing.assert_close(streamed.take(index, append_one=append_one), expected)
-    torch.testing.assert_close(streamed.thin(3).take(index[1:]), whole.thin(3).take(index[1:]))
+    third, center = torch.arange(0, 40, 3), torch.ones(3)
+    for change in (
+        lambda rows: rows.subset(third),
+        lambda rows: rows.centered(center),
+        lambda rows: rows.centered(center).subset(third).select_features(features),
+    ):
+        expected, found = change(whole), change(streamed)
+        torch.testing.assert_close(found.take(index[1:]), expected.take(index[1:]))
+        of_rows = {"function": lambda block, *_columns: block, "n_outputs": 3}
+        torch.testing.assert_close(found.map_rows(**of_rows), expected.map_rows(**of_rows))
     for part in (streamed, whole):
         selected = part.select_features(features)
         (total,) = part.beside(selected).map_sum(lambda _X, _codes, other: (other.sum(0),))
@@ -67,9 +76,11 @@ def test_what_fits_beside_what_torch_has_left_over_lies_on_the_gpu(
     assert streamed_rows.fits(X, CPU)
 
 
-def test_what_does_not_fit_is_streamed_until_it_is_thin(monkeypatch):
+def test_a_subset_that_does_not_fit_is_streamed_too(monkeypatch):
     monkeypatch.setattr(streamed_rows, "fits", lambda X, _device: len(X) < 20)
     rows = rows_of(X.numpy(), (CODES,), place(CPU, torch.float64))
     assert type(rows) is StreamedRows
-    assert type(rows.thin(2)) is StreamedRows
-    assert type(rows.thin(3)) is TensorRows
+    large, small = rows.subset(torch.arange(20)), rows.subset(torch.arange(19))
+    assert [type(large), type(small)] == [StreamedRows, TensorRows]
+    torch.testing.assert_close(large.map_rows(lambda X, _: X, n_outputs=3), X[:20])
+    torch.testing.assert_close(small.map_rows(lambda X, _: X, n_outputs=3), X[:19])

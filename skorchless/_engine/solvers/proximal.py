@@ -104,8 +104,8 @@ class ProximalDirections:
         else:
             self._curvature = BFGSCurvature(objective, start)
         # Of raw features the intercept's violation counts once more for each unit of their mean.
-        mean = self._curvature.mean
-        largest = 0.0 if mean is None else float(mean.abs().max())
+        of_raw = (objective.rows.center, self._curvature.mean)
+        largest = sum(float(mean.abs().max()) for mean in of_raw if mean is not None)
         self._min_violation = STEP_PRECISION * tol / (1.0 + largest)
 
     def at(self, point: Point) -> Tensor:

@@ -134,11 +134,11 @@ class WorkingSet:
         # Of all weights as little as can be: each look at them costs a fifth of the pass.
         grad_part = torch.addcmul(grad[..., columns], part.shrinkage, W_part)
         grad[..., columns] = grad_part
-        violation = grad.abs().sub_(self._whole.threshold)
+        violation = self._whole.grad_of_raw(grad).abs().sub_(self._whole.threshold)
         violation[..., columns] = torch.where(
             W_part == 0,
             violation[..., columns],
-            part.subgradient(W_part, grad_part).abs(),
+            part.subgradient(W_part, part.grad_of_raw(grad_part)).abs(),
         )
         return Point(self.embed(W_part), nll + part.penalty(W_part), grad), violation
 
