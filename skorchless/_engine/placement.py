@@ -13,6 +13,13 @@ import torch
 from scipy.sparse import issparse
 
 FLOAT_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+# float32 tells whole numbers apart up to 2**24: a Unix time in seconds would be off by a minute.
+WIDE_INTEGERS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
+# What a tensor of X may have; float8, complex, quantised and bit types may not.
+TENSOR_DTYPES = (
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.bool),
+    *(torch.int8, torch.uint8, torch.int16, torch.uint16, *WIDE_INTEGERS),
+)
 
 
 @dataclass(frozen=True)
@@ -74,10 +81,18 @@ def dtype_of(X: Any) -> torch.dtype:
     return dtype
 
 
+def exact_float_dtype(X_dtype: torch.dtype) -> torch.dtype:
+    """Return float32 where it holds each value of ``X_dtype`` exactly, else float64.
+
+    float64 holds 64-bit integers exactly up to 2**53.
+    """
+    return torch.float64 if X_dtype in (torch.float64, *WIDE_INTEGERS) else torch.float32
+
+
 def resolve_dtype(dtype: Any, X_dtype: torch.dtype) -> torch.dtype:
-    """Return float32 or float64: as asked, else as X comes, else float32."""
+    """Return float32 or float64: as asked, else the one that holds X."""
     if dtype is None:
-        return X_dtype if X_dtype in FLOAT_DTYPES.values() else torch.float32
+        return exact_float_dtype(X_dtype)
     name = str(dtype).removeprefix("torch.") if isinstance(dtype, torch.dtype) else _name(dtype)
     if name not in FLOAT_DTYPES:
         raise ValueError(f"dtype={dtype!r} is not supported; use None, 'float32' or 'float64'.")

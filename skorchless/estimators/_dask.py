@@ -244,7 +244,10 @@ class DaskSamples:
         return replace(self, parts=[part.encode(classes, name) for part in self.parts])
 
     def class_totals(self, n_classes: int) -> Array:
-        """Return the weight (n_classes,) of all samples of each class; labels are codes."""
+        """Return weight and number (2, n_classes) of the samples of each class; labels are codes.
+
+        Samples of weight 0 are not counted.
+        """
         return np.sum(dask.compute(*(part.class_totals(n_classes) for part in self.parts)), axis=0)
 
     def split(self, test_size: float, rng: np.random.RandomState) -> NoReturn:  # noqa: ARG002
@@ -265,7 +268,10 @@ class DaskSamples:
             part.rows(placement, by_class, unit, of_part)
             for part, of_part in zip(self.parts, of_parts, strict=True)
         ]
-        return DaskRows(dask.persist(*parts), self._lengths, self.n_features, placement)
+        parts = dask.persist(*parts)
+        # Rows without weight are left out where they are.
+        lengths = dask.compute(*(part.n_rows for part in parts))
+        return DaskRows(parts, lengths, self.n_features, placement)
 
 
 def map_lazily(estimator: Any, method: str, X: Any) -> da.Array:

@@ -78,7 +78,7 @@ def build_problem(
 ) -> Problem:
     """Return what all candidates share, of samples with labels among ``classes``."""
     encoded = samples.encode(classes, "y")
-    by_class = weigh_classes(class_weight, classes, encoded.class_totals(len(classes)))
+    by_class = weigh_classes(class_weight, classes, encoded.class_totals(len(classes))[0])
     codes = encode_known_labels(samples.labels, classes, "y")
     return Problem(encoded, samples.weights * by_class[codes], by_class, placement)
 

@@ -19,7 +19,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from skorchless._engine.placement import as_tensor
+from skorchless._engine.placement import TENSOR_DTYPES, as_tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -109,6 +109,10 @@ def _check_tensor_values(
         )
     if X.is_complex():
         raise ValueError(f"Complex data not supported\n{X}\n")
+    if X.dtype not in TENSOR_DTYPES:
+        raise ValueError(
+            f"X is a tensor of dtype {X.dtype}, which is not supported. Convert it with X.float()."
+        )
     if not X.is_floating_point() or not X.numel() or _has_finite_sum(X):
         return
     if ensure_all_finite is True and torch.isnan(X).any():

@@ -101,9 +101,10 @@ def build_objective(
     ``unit`` divides the weights. With their mean, the default, the objective is per unit of
     weight, and weights of any scale do not overflow.
     """
-    totals = samples.class_totals(len(classes))
+    totals, sizes = samples.class_totals(len(classes))
     by_class = weigh_classes(estimator.class_weight, classes, totals)
-    total, n_samples = float(totals @ by_class), samples.n_samples
+    # Samples of weight 0 do not count: as if they were missing.
+    total, n_samples = float(totals @ by_class), int(sizes[by_class > 0].sum())
     unit = total / n_samples if unit is None else unit
 
     def per_model(value: float) -> Tensor:

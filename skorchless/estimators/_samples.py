@@ -44,18 +44,25 @@ class Samples:
         return replace(self, labels=encode_known_labels(self.labels, classes, name))
 
     def class_totals(self, n_classes: int) -> Array:
-        """Return the weight (n_classes,) of all samples of each class; labels are codes."""
-        return np.bincount(self.labels, self.weights, n_classes)
+        """Return weight and number (2, n_classes) of the samples of each class; labels are codes.
+
+        Samples of weight 0 are not counted.
+        """
+        weights = (self.weights, self.weights > 0)
+        return np.stack([np.bincount(self.labels, each, n_classes) for each in weights])
 
     def take(self, index: Array) -> Samples:
         """Return the samples ``index``."""
         return Samples(self.X[index], self.labels[index], self.weights[index])
 
     def split(self, test_size: float, rng: np.random.RandomState) -> tuple[Samples, Samples]:
-        """Return training and validation samples, every class in both by its share."""
-        index = np.arange(self.n_samples)
+        """Return training and validation samples, every class in both by its share.
+
+        Samples of weight 0 are in neither, as if they were missing.
+        """
+        index = np.flatnonzero(self.weights)
         train, test = train_test_split(
-            index, test_size=test_size, stratify=self.labels, random_state=rng
+            index, test_size=test_size, stratify=self.labels[index], random_state=rng
         )
         return self.take(train), self.take(test)
 
@@ -65,9 +72,12 @@ class Samples:
         """Return the rows for the engine; labels are codes.
 
         A row's weights in folds are its own, times that of its class (n_classes,), times how
-        often it is in each fold, ``counts`` (N, F) or once in one, over the ``unit`` (F,).
+        often it is in each fold, ``counts`` (N, F) or once in one, over the ``unit`` (F,). Rows
+        without weight in any fold are left out: they must not guide a fit.
         """
         weights = (self.weights * by_class[self.labels])[:, None]
         weights = weights / unit if counts is None else counts * weights / unit
         columns = (as_tensor(self.labels), as_tensor(weights).to(placement.dtype))
-        return rows_of(self.X, columns, placement)
+        rows = rows_of(self.X, columns, placement)
+        has_weight = weights.any(1)
+        return rows if has_weight.all() else rows.subset(as_tensor(np.flatnonzero(has_weight)))

@@ -49,10 +49,12 @@ def test_the_machines_devices_are_listed(monkeypatch):
         (torch.float32, torch.float32),
         (torch.float64, torch.float64),
         *((dtype, torch.float32) for dtype in (torch.float16, torch.bfloat16, torch.uint8)),
-        *((dtype, torch.float32) for dtype in (torch.int64, torch.bool)),
+        *((dtype, torch.float32) for dtype in (torch.int8, torch.int16, torch.uint16, torch.bool)),
+        *((dtype, torch.float64) for dtype in (torch.int32, torch.uint32)),
+        *((dtype, torch.float64) for dtype in (torch.int64, torch.uint64)),
     ],
 )
-def test_floats_stay_and_all_else_is_computed_in_float32(X_dtype, expected):
+def test_a_dtype_is_computed_in_the_smallest_float_that_holds_it(X_dtype, expected):
     assert resolve_dtype(None, X_dtype) == expected
 
 

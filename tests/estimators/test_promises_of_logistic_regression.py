@@ -9,11 +9,18 @@ import torch
 from recorder import Recorder
 from scipy import sparse
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import brier_score_loss, get_scorer, log_loss
-from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    PredefinedSplit,
+    StratifiedKFold,
+    cross_val_score,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import l1_min_c
 from sklearn.utils.class_weight import compute_class_weight
@@ -240,21 +247,92 @@ def test_a_class_without_weight_stays_known_and_is_never_predicted(how):
     assert clf.predict_proba(X)[:, 1].max() < 1e-6
 
 
-@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
-@OF_EITHER_SIZE
-@IN_EITHER_FORM
-def test_samples_without_weight_might_as_well_be_missing(form, n_classes, l1_ratio):
-    data, y = PROBLEMS[n_classes]
+def with_rows_of_no_weight(X, y, filled_with=-999_999):
+    """Return X, y and weights with as many rows again of a sentinel, that weigh 0, in between."""
     order = np.random.RandomState(0).permutation(2 * len(y))
-    doubled = np.vstack([data, data])[order]
-    half_wrong = np.concatenate([y, (y + 1) % n_classes])[order]
-    weights = np.repeat([1.0, 0.0], len(y))[order]
-    parameters = {"C": 0.2, "l1_ratio": l1_ratio}
-    weighted = fitted(form(doubled), half_wrong, weights, **parameters)
-    plain = fitted(form(data), y, **parameters)
-    for method in ("predict", "predict_proba", "decision_function"):
-        of_weighted, of_plain = (getattr(m, method)(form(data)) for m in (weighted, plain))
-        np.testing.assert_allclose(of_weighted, of_plain, atol=1e-6)
+    labels = np.concatenate([y, np.roll(y, 1)])
+    weights = np.repeat([1.0, 0.0], len(y))
+    return (
+        np.vstack([X, np.full_like(X, filled_with)])[order],
+        labels[order],
+        weights[order],
+        order,
+    )
+
+
+# n_features and n_samples, and parameters: each method that a fit may take.
+METHODS = {
+    "newton": (6, 150, {}),
+    "lbfgs": (120, 600, {}),
+    "lbfgs from a diagonal": (1600, 60, {}),
+    "proximal": (120, 600, {"l1_ratio": 1.0, "C": 0.3}),
+    "elastic net": (120, 600, {"l1_ratio": 0.5, "C": 0.3}),
+    "working sets": (1600, 60, {"l1_ratio": 1.0, "C": 0.5}),
+    "adam": (20, 300, {"solver": "adam", "max_iter": 3, "random_state": 0}),
+    "sgd": (20, 300, {"solver": "sgd", "max_iter": 3, "random_state": 0}),
+    "early stopping": (20, 300, {"early_stopping": True, "random_state": 0}),
+}
+
+
+@pytest.mark.parametrize("form", [np.asarray, torch.as_tensor, sparse.csr_array, sparse.csc_array])
+@pytest.mark.parametrize("method", METHODS)
+def test_samples_without_weight_might_as_well_be_missing(method, form):
+    n_features, n_samples, parameters = METHODS[method]
+    X, y = make_classification(n_samples, n_features, n_informative=4, n_classes=3, random_state=0)
+    X_all, y_all, weights, order = with_rows_of_no_weight(X, y)
+    kept = order[weights > 0]
+    clf = TorchLogisticClassifier(**parameters)
+    weighted = clone(clf).fit(form(X_all), y_all, sample_weight=weights)
+    plain = clf.fit(form(X[kept]), y[kept])
+    assert weighted.n_iter_ == plain.n_iter_
+    assert_same_model(weighted, plain, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(weighted.loss_curve_, plain.loss_curve_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_a_search_does_not_see_samples_without_weight(l1_ratio):
+    X, y = make_classification(600, 120, n_informative=4, n_classes=3, random_state=0)
+    X_all, y_all, weights, order = with_rows_of_no_weight(X, y)
+    fold = np.full(len(y_all), -1)  # -1: in no test set
+    fold[weights > 0] = np.arange(len(y)) % 3
+    parameters = {"Cs": [0.1, 1.0], "l1_ratios": [l1_ratio]}
+    search = TorchLogisticClassifierCV(cv=PredefinedSplit(fold), **parameters)
+    weighted = search.fit(X_all, y_all, sample_weight=weights)
+    kept = order[weights > 0]
+    of_kept = PredefinedSplit(np.arange(len(y)) % 3)
+    plain = TorchLogisticClassifierCV(cv=of_kept, **parameters).fit(X[kept], y[kept])
+    np.testing.assert_array_equal(weighted.n_iter_, plain.n_iter_)
+    np.testing.assert_allclose(weighted.coefs_paths_, plain.coefs_paths_, atol=1e-9)
+    assert_same_model(weighted, plain, atol=1e-9)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_a_fold_does_not_see_outliers_that_it_leaves_out(l1_ratio):
+    X, y = make_classification(1500, 120, n_informative=4, n_classes=3, random_state=0)
+    X[-3:] *= 1e6
+    folds = list(KFold(3).split(X))
+    search = TorchLogisticClassifierCV(
+        Cs=[0.1], l1_ratios=[l1_ratio], cv=[folds[2], folds[0]], refit=False, max_iter=30
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of the fold with the outliers
+        search.fit(X, y)
+    train, _ = folds[2]
+    alone = TorchLogisticClassifier(C=0.1, l1_ratio=l1_ratio).fit(X[train], y[train])
+    assert search.n_iter_[0, 0, 0] <= alone.n_iter_ + 1
+    np.testing.assert_allclose(search.coefs_paths_[0, 0, 0, :, :-1], alone.coef_, atol=2e-2)
+
+
+def test_validation_samples_are_drawn_from_those_that_weigh_something():
+    # All but 30 samples weigh nothing: a tenth of all would hardly have one of them.
+    weights = np.zeros(len(Y))
+    weights[::5] = 1.0
+    parameters = {"solver": "adam", "early_stopping": True, "random_state": 0, "max_iter": 3}
+    clf = TorchLogisticClassifier(**parameters).fit(X, Y, sample_weight=weights)
+    plain = TorchLogisticClassifier(**parameters).fit(X[::5], Y[::5])
+    assert np.isfinite(clf.validation_loss_curve_).all()
+    np.testing.assert_allclose(clf.validation_loss_curve_, plain.validation_loss_curve_)
+    assert_same_model(clf, plain)
 
 
 @pytest.mark.parametrize("class_weight", [{0: 1.0, 1: 10.0, 2: 1.0}, "balanced"], ids=str)
@@ -296,22 +374,99 @@ def test_one_number_weighs_all_samples():
 # ---- Containers and dtypes
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float16"])
+SMALL_DTYPES = ["bool", "int8", "uint8", "int16", "uint16", "float16"]
+WIDE_DTYPES = ["int32", "uint32", "int64", "uint64"]
+
+
+@pytest.mark.parametrize("dtype", [*SMALL_DTYPES, *WIDE_DTYPES])
 @OF_EITHER_SIZE
 def test_small_and_whole_numbers_are_the_numbers_that_they_are(n_classes, dtype):
     data, y = PROBLEMS[n_classes]
     data = np.round(np.abs(4 * data)).astype(dtype)
     exact = fitted(data.astype(np.float64), y)
-    clf = fitted(data, y, tol=1e-6)
-    assert clf.coef_.dtype == np.float32
+    is_wide = dtype in WIDE_DTYPES  # computed in float64: the same numbers, the same bits
+    clf = fitted(data, y) if is_wide else fitted(data, y, tol=1e-6)
+    assert clf.coef_.dtype == (np.float64 if is_wide else np.float32)
     # The gradient of 1e-6 divided by the curvature of the penalty, for 150 samples and C=1.
-    assert_same_model(clf, exact, atol=2e-4)
+    assert_same_model(clf, exact, atol=1e-12 if is_wide else 2e-4)
 
 
-def test_whole_numbers_beyond_single_precision_are_told_apart_in_double():
-    number = 2**24 + np.arange(200)[:, None] % 100
-    y = number[:, 0] >= 2**24 + 50
-    assert TorchLogisticClassifier(dtype="float64").fit(number, y).score(number, y) == 1.0
+TENSOR_ONLY = {"bfloat16": torch.bfloat16}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", [*SMALL_DTYPES, *WIDE_DTYPES, *TENSOR_ONLY])
+def test_every_dtype_takes_every_method(dtype, method):
+    n_features, _, parameters = METHODS[method]
+    whole = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 9, (60, n_features))
+    y = np.arange(60) % 3
+    data = torch.tensor(whole).to(TENSOR_ONLY[dtype]) if dtype in TENSOR_ONLY else whole
+    data = data if dtype in TENSOR_ONLY else whole.astype(dtype)
+    clf = TorchLogisticClassifier(**parameters, dtype="float64").fit(data, y)
+    exact = clone(clf).fit(whole.astype(np.float64), y)
+    assert_same_model(clf, exact, atol=1e-9)
+    np.testing.assert_allclose(clf.predict_proba(data), exact.predict_proba(whole), atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [*SMALL_DTYPES, *WIDE_DTYPES])
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_matrix])
+def test_every_dtype_may_be_sparse(form, l1_ratio, dtype):
+    if dtype == "float16":
+        pytest.skip("SciPy has no sparse matrices of float16")
+    whole = np.random.default_rng(0).integers(0, 2, (60, 1600)) * (1 if dtype == "bool" else 5)
+    y = np.arange(60) % 3
+    clf = TorchLogisticClassifier(l1_ratio=l1_ratio, C=0.01, dtype="float64")
+    exact = clone(clf).fit(form(whole.astype(np.float64)), y)
+    assert_same_model(clf.fit(form(whole.astype(dtype)), y), exact, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "complex64"])
+def test_a_tensor_that_can_not_be_computed_with_is_an_error_of_one_sentence(dtype):
+    data = torch.tensor(X).to(getattr(torch, dtype))
+    for estimator in (TorchLogisticClassifier(), TorchLogisticClassifierCV()):
+        with pytest.raises(ValueError, match="Complex data|float8_e4m3fn.*X.float"):
+            estimator.fit(data, Y)
+
+
+def test_probabilities_of_lists_of_whole_numbers_sum_to_one_in_double():
+    clf = TorchLogisticClassifier().fit([[-1, 0], [0, 1], [1, 1]], [0, 1, 1])
+    proba = clf.predict_proba([[-1, 0], [0, 1], [1, 1]])
+    assert proba.dtype == clf.coef_.dtype == np.float64
+    np.testing.assert_allclose(proba.sum(1), 1.0, atol=1e-15)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"C": 1e4}, {"l1_ratio": 1.0}], ids=str)
+@pytest.mark.parametrize("start", [2**24, 1_700_000_000])
+def test_whole_numbers_beyond_single_precision_are_told_apart(start, parameters):
+    number = start + np.arange(200)[:, None] % 100
+    y = number[:, 0] >= start + 50
+    # A gradient of 1e-8 leaves room: in units of the feature it is 1e-15 of an intercept.
+    clf = TorchLogisticClassifier(tol=1e-8, max_iter=30, **parameters).fit(number, y)
+    assert clf.score(number, y) == 1.0
+    near = TorchLogisticClassifier(tol=1e-8, **parameters).fit(number - start, y)
+    np.testing.assert_allclose(clf.coef_, near.coef_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("n_features", [5, 300, 1600])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_features_far_from_zero_are_fitted_as_those_near_it(dtype, n_features, l1_ratio):
+    near = np.random.default_rng(0).normal(size=(300, n_features)).astype(dtype)
+    y = (near[:, :3].sum(1) > 0).astype(int)
+    offset = dtype(1e4 if dtype == np.float32 else 1e9)
+    far = near + offset
+    # Under tol the coefficients of both are this near the optimum; a warning is an error.
+    clf = TorchLogisticClassifier(C=0.1, l1_ratio=l1_ratio).fit(far, y)
+    exact = fitted((far - offset).astype(np.float64), y, C=0.1, l1_ratio=l1_ratio, tol=1e-7)
+    np.testing.assert_allclose(clf.coef_, exact.coef_, atol=5e-3)
+
+
+@pytest.mark.parametrize("C", [1.0, np.inf])
+def test_a_constant_far_from_zero_has_no_coefficient(C):
+    far = np.column_stack([X, np.full(len(X), 1e9)])
+    clf = fitted(far, Y, C=C, tol=1e-4)
+    np.testing.assert_allclose(clf.coef_[:, -1], 0.0, atol=1e-20)
 
 
 @IN_EITHER_FORM
