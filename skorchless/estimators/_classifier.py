@@ -9,14 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.callback import CallbackSupportMixin
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -52,6 +49,13 @@ from skorchless.estimators._problem import (
     read_samples,
     resolve_placement,
     set_validation_aside,
+)
+from skorchless.estimators._sklearn_private import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    _check_partial_fit_first_call,
+    _fit_context,
 )
 
 MINIBATCH_SOLVERS = ("adam", "sgd")

@@ -6,24 +6,15 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.callback import CallbackSupportMixin
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils import metadata_routing
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _raise_for_params,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -71,9 +62,20 @@ from skorchless.estimators._scoring import (
     weights_for,
     with_all_classes,
 )
+from skorchless.estimators._sklearn_private import (
+    CallbackSupportMixin,
+    Interval,
+    ScoreRoutedToScorerMixin,
+    StrOptions,
+    _fit_context,
+    _raise_for_params,
+    _routing_enabled,
+)
 
 
-class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, BaseEstimator):
+class TorchLogisticClassifierCV(
+    ScoreRoutedToScorerMixin, CallbackSupportMixin, LinearPredictionMixin, BaseEstimator
+):
     """Logistic regression with its penalty chosen by cross-validation, all fits as one batch.
 
     Every penalty on every fold is one of M candidates, the numbers of ``Cs``, ``l1_ratios``
@@ -206,9 +208,6 @@ class TorchLogisticClassifierCV(CallbackSupportMixin, LinearPredictionMixin, Bas
         "dtype": [None, str, type, np.dtype, torch.dtype],
         "random_state": ["random_state"],
     }
-
-    # The scorer's, not this class's own.
-    __metadata_request__score: ClassVar = {"sample_weight": metadata_routing.UNUSED}
 
     C_: float
     l1_ratio_: float

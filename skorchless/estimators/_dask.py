@@ -19,7 +19,6 @@ import pandas as pd
 from dask.delayed import Delayed, delayed
 from scipy.sparse import issparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -27,6 +26,7 @@ from skorchless._engine.dask_rows import DaskMatrix, DaskRows
 from skorchless._engine.placement import Placement
 from skorchless.estimators._inputs import READABLE_DTYPES, Array, check_sample_weight, is_dask
 from skorchless.estimators._samples import Samples
+from skorchless.estimators._sklearn_private import _get_output_config
 
 
 def read_dask_samples(

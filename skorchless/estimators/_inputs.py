@@ -17,9 +17,10 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from skorchless._engine.placement import TENSOR_DTYPES, as_tensor
+from skorchless.estimators._sklearn_private import _check_sample_weight
 
 Array = np.ndarray[Any, Any]
 

@@ -14,7 +14,6 @@ import torch
 from scipy.sparse import issparse
 from sklearn import config_context, get_config
 from sklearn.base import ClassifierMixin
-from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -25,6 +24,7 @@ from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, 
 from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._inputs import Array, check_X, is_dask, to_numpy
 from skorchless.estimators._lazy import lazy_on_dask
+from skorchless.estimators._sklearn_private import SparseCoefMixin
 
 
 class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):

@@ -19,6 +19,7 @@ from skorchless._engine.rows import Rows
 from skorchless._engine.solvers.base import Patience, Progress, Status
 from skorchless.estimators._inputs import Array
 from skorchless.estimators._linear import linear_attributes
+from skorchless.estimators._sklearn_private import init_callback_context
 
 
 class CallbackTasks:
@@ -74,8 +75,8 @@ def begin_tasks(
     def fitted_attributes(W: Tensor) -> dict[str, Any]:
         return linear_attributes(W.to(dtype), estimator.n_features_in_, classes)
 
-    context = estimator._init_callback_context(
-        max_subtasks=max_subtasks, sequential_subtasks=in_order
+    context = init_callback_context(
+        estimator, max_subtasks=max_subtasks, sequential_subtasks=in_order
     )
     tasks = CallbackTasks(estimator, context, data, fitted_attributes)
     tasks.begin_fit()

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -26,6 +26,7 @@ from skorchless.estimators._inputs import (
     is_dask,
 )
 from skorchless.estimators._lazy import lazy_on_dask
+from skorchless.estimators._sklearn_private import _fit_context
 
 
 class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

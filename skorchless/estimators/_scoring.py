@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import get_scorer, make_scorer
-from sklearn.utils.validation import _check_method_params
+from sklearn.metrics import get_scorer
 from torch import Tensor
 
 from skorchless._engine.placement import place
@@ -19,6 +18,12 @@ from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._grid import Grid
 from skorchless.estimators._inputs import Array
 from skorchless.estimators._linear import linear_attributes, predictions_in_numpy, score_rows
+from skorchless.estimators._sklearn_private import (
+    _check_method_params,
+    metric_options,
+    score_function_of,
+    with_metric_options,
+)
 
 
 class ScoredClassifier(TorchLogisticClassifier):
@@ -55,27 +60,22 @@ def resolve_scorer(scoring: Any) -> Any:
 def with_all_classes(scorer: Any, classes: Array) -> Any:
     """Return ``scorer``, told of all ``classes`` where its metric asks for them."""
     # A test set may lack a class, and log loss then does not know what a column belongs to.
-    score_func = getattr(scorer, "_score_func", None)
-    parameters = {} if score_func is None else signature(score_func).parameters
+    metric = score_function_of(scorer)
+    parameters = {} if metric is None else signature(metric).parameters
     if "labels" not in parameters:
         return scorer
     options = {"labels": classes}
-    average = scorer._kwargs.get("average", "binary")
+    average = metric_options(scorer).get("average", "binary")
     if len(classes) == 2 and "pos_label" in parameters and average == "binary":
         options["pos_label"] = classes[1]
-    return make_scorer(
-        score_func,
-        greater_is_better=scorer._sign > 0,
-        response_method=scorer._response_method,
-        **{**options, **scorer._kwargs},
-    )
+    return with_metric_options(scorer, **options)
 
 
 def weights_for(scorer: Any, sample_weight: Any) -> dict[str, Any]:
     """Return ``sample_weight`` as a parameter of ``scorer``, if there is one and it can weigh."""
     if sample_weight is None:
         return {}
-    parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
+    parameters = signature(score_function_of(scorer) or scorer).parameters
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
     return {"sample_weight": sample_weight} if takes_any or "sample_weight" in parameters else {}
 
