@@ -63,7 +63,7 @@ def candidates_shortfall(candidates: Candidates, tol: float, dtype: torch.dtype)
         return None
     n_short, n_candidates = int(is_short.sum()), len(is_short)
     return full_batch_shortfall(
-        "lbfgs" if n_candidates == 1 else f"lbfgs, for {n_short} of {n_candidates} candidates,",
+        "" if n_candidates == 1 else f" for {n_short} of {n_candidates} candidates",
         # One that has stalled needs another precision, one that was still running iterations.
         Status(int(candidates.status[is_short].min())),
         int(candidates.n_iter[is_short].max()),

@@ -160,7 +160,7 @@ def check_has_two_classes(classes: Array) -> None:
     """Raise where there is nothing to tell apart."""
     if len(classes) < 2:
         raise ValueError(
-            "This classifier needs samples of at least 2 classes in the data, but the data "
+            "This solver needs samples of at least 2 classes in the data, but the data "
             f"contains only one class: {classes[0]!r}"
         )
 

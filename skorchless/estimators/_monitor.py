@@ -183,21 +183,20 @@ def run(
 
 
 def full_batch_shortfall(
-    name: str, status: Status, n_iter: int, remaining: float, tol: float, dtype: torch.dtype
+    of_what: str, status: Status, n_iter: int, remaining: float, tol: float, dtype: torch.dtype
 ) -> str:
-    """Return why a full-batch fit that goes by ``name`` did not converge, and what to do."""
+    """Return why a full-batch fit, or those ``of_what``, did not converge, and what to do."""
+    # The first words are scikit-learn's, which filters of warnings match.
+    failure = f"lbfgs failed to converge{of_what} after {n_iter} iteration(s)"
     violation = f"the largest violation of optimality is {remaining:.2g}, tol={tol:g}"
     if status == Status.STALLED:
         precision = str(dtype).removeprefix("torch.")
         in_double = "" if dtype is torch.float64 else " or pass dtype='float64'"
         return (
-            f"{name} can not lower the objective any further in {precision} after {n_iter} "
-            f"iterations: {violation}. Scale the features{in_double}."
+            f"{failure}: the objective cannot be lowered any further in {precision}; {violation}. "
+            f"Scale the features{in_double}."
         )
-    return (
-        f"{name} did not converge in {n_iter} iterations: {violation}. Increase max_iter or "
-        "scale the features."
-    )
+    return f"{failure}: {violation}. Increase max_iter or scale the features."
 
 
 def shortfall(estimator: Any, history: History, dtype: torch.dtype) -> str | None:
@@ -207,7 +206,7 @@ def shortfall(estimator: Any, history: History, dtype: torch.dtype) -> str | Non
     n_iter = len(history.losses)
     if estimator.solver == "lbfgs":
         return full_batch_shortfall(
-            "lbfgs", history.status, n_iter, history.remaining, estimator.tol, dtype
+            "", history.status, n_iter, history.remaining, estimator.tol, dtype
         )
     if estimator.max_iter <= estimator.n_iter_no_change:
         # So few epochs can not show convergence: they were asked for as they are.
@@ -218,6 +217,6 @@ def shortfall(estimator: Any, history: History, dtype: torch.dtype) -> str | Non
         else ("training loss was still falling")
     )
     return (
-        f"{estimator.solver} did not converge in {n_iter} epochs: the {falling}. Increase "
+        f"{estimator.solver} failed to converge after {n_iter} epochs: the {falling}. Increase "
         "max_iter or learning_rate_init."
     )

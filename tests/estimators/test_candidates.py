@@ -121,8 +121,8 @@ def test_of_stalled_and_unfinished_candidates_more_iterations_are_advised():
         )
         for status in (mixed, stalled)
     ]
-    assert "for 2 of 3 candidates, did not converge in 9 iterations" in messages[0]
-    assert "can not lower the objective any further in float32" in messages[1]
+    assert "failed to converge for 2 of 3 candidates after 9 iteration(s): the" in messages[0]
+    assert "the objective cannot be lowered any further in float32" in messages[1]
     assert "the largest violation of optimality is 0.3, tol=0.0001" in messages[0]
 
 

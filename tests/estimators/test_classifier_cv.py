@@ -400,7 +400,7 @@ def test_what_did_not_converge_is_said_once_for_all_candidates(refit):
         clf.fit(X, Y)
     of_candidates, *of_refit = caught
     assert of_candidates.category is ConvergenceWarning
-    assert "for 3 of 6 candidates, did not converge in 3" in str(of_candidates.message)
+    assert "failed to converge for 3 of 6 candidates after 3 iter" in str(of_candidates.message)
     assert "Increase max_iter" in str(of_candidates.message)
     assert len(of_refit) == int(refit)
     assert {warning.filename for warning in caught} == {__file__}

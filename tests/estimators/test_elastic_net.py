@@ -400,7 +400,7 @@ def test_the_penalty_has_a_name_but_is_no_parameter(l1_ratio, name):
 
 def test_a_fit_that_did_not_converge_says_by_how_much():
     X, y = standardized(load_breast_cancer)
-    with pytest.warns(match=r"did not converge in 2 iterations: the largest violation of opt"):
+    with pytest.warns(match=r"converge after 2 iteration\(s\): the largest violation of opt"):
         clf = TorchLogisticClassifier(l1_ratio=1.0, max_iter=2).fit(X, y)
     assert clf.n_iter_ == 2
 

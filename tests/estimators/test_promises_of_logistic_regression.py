@@ -612,9 +612,13 @@ def test_what_the_labels_are_called_does_not_matter(n_classes, solver):
 
 
 @pytest.mark.parametrize("estimator", [TorchLogisticClassifier, TorchLogisticClassifierCV])
-def test_a_single_class_is_named_in_the_error(estimator):
-    with pytest.raises(ValueError, match="only one class: .*setosa"):
-        estimator().fit(X[:50], np.full(50, "setosa"))
+def test_a_single_class_is_refused_in_the_words_of_logistic_regression(estimator):
+    messages = []
+    for model in (LogisticRegression(), estimator()):
+        with pytest.raises(ValueError, match="only one class: .*setosa") as caught:
+            model.fit(X[:50], np.full(50, "setosa"))
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
 
 
 def test_labels_of_more_than_one_kind_are_refused():
@@ -685,9 +689,19 @@ def test_too_few_iterations_are_all_made_and_warned_of_once(max_iter, l1_ratio):
         warnings.simplefilter("always")
         clf.fit(*DIGITS)
     assert [warning.category for warning in caught] == [ConvergenceWarning]
-    assert f"lbfgs did not converge in {max_iter} iteration" in str(caught[0].message)
+    assert f"lbfgs failed to converge after {max_iter} iteration(s)" in str(caught[0].message)
     assert "Increase max_iter or scale the features" in str(caught[0].message)
     assert clf.n_iter_ == max_iter
+
+
+def test_a_fit_that_did_not_converge_is_told_in_the_same_first_words():
+    messages = []
+    for model in (LogisticRegression, TorchLogisticClassifier):
+        with pytest.warns(ConvergenceWarning) as caught:
+            model(max_iter=2, tol=1e-12).fit(*DIGITS)
+        messages.append(str(caught[0].message))
+    assert messages[0].startswith("lbfgs failed to converge after 2 iteration(s) ")
+    assert messages[1].startswith("lbfgs failed to converge after 2 iteration(s): ")
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

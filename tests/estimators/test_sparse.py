@@ -62,7 +62,7 @@ def test_many_features_too(n_classes, l1_ratio):
     assert_same_fit(clf, *wide(n_classes), atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:.*did not converge")
+@pytest.mark.filterwarnings("ignore:.*failed to converge")
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_minibatches_take_the_same_steps(solver):
     X, y = wide(3)
@@ -90,7 +90,7 @@ def test_every_format_and_type_will_do(container, dtype):
     np.testing.assert_allclose(probabilities, expected.predict_proba(X.toarray()), atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:.*did not converge")
+@pytest.mark.filterwarnings("ignore:.*failed to converge")
 def test_weights_and_validation_samples_are_used():
     X, y = scaled(load_digits)
     weights = np.random.RandomState(0).randint(0, 3, len(y)).astype(float)
