@@ -363,8 +363,8 @@ class TorchLogisticClassifierCV(
         score : float
             The score, accuracy by default.
         """
-        check_is_fitted(self)
         _raise_for_params(score_params, self, "score")
+        check_is_fitted(self)
         scorer = resolve_scorer(self.scoring)
         model = self
         if is_dask(X):

@@ -468,6 +468,15 @@ def test_metadata_without_routing_is_refused(method):
         getattr(clf, method)(X, Y, groups=Y)
 
 
+def test_metadata_is_refused_before_a_search_that_is_not_fitted():
+    messages = []
+    for clf in (theirs(), TorchLogisticClassifierCV()):
+        with pytest.raises(ValueError, match="Passing extra keyword arguments") as caught:
+            clf.score(X, Y, extra_param=1.0)
+        messages.append(str(caught.value).replace(type(clf).__name__, "a search"))
+    assert messages[0] == messages[1]
+
+
 BAD = {
     "no C": ({"Cs": []}, "Cs must be an array-like of numbers above 0"),
     "C of zero": ({"Cs": [0.0, 1.0]}, "Cs must be an array-like of numbers above 0"),
