@@ -11,16 +11,16 @@ from typing import Any
 
 from skorchless.estimators._inputs import is_dask
 
-Method = Callable[[Any, Any], Any]
+Method = Callable[..., Any]
 
 
 def lazy_on_dask(method: Method) -> Method:
     """Return ``method``, of an estimator and X, that gives a Dask array for a Dask collection."""
 
     @wraps(method)
-    def of_X(self: Any, X: Any) -> Any:
+    def of_X(self: Any, X: Any, *args: Any, **options: Any) -> Any:
         if not is_dask(X):
-            return method(self, X)
+            return method(self, X, *args, **options)
         # Imported where it is used: Dask is optional.
         from skorchless.estimators._dask import map_lazily
 

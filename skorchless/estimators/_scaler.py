@@ -26,10 +26,17 @@ from skorchless.estimators._inputs import (
     is_dask,
 )
 from skorchless.estimators._lazy import lazy_on_dask
-from skorchless.estimators._sklearn_private import _fit_context
+from skorchless.estimators._monitor import as_metadata
+from skorchless.estimators._sklearn_private import (
+    CallbackSupportMixin,
+    _fit_context,
+    init_callback_context,
+)
 
 
-class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class GlobalStandardScaler(
+    CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     r"""Standardise all entries of a matrix by one mean and one standard deviation.
 
     The transform of a sample is ``z = (x - mean_) / scale_`` with two numbers for the whole
@@ -41,7 +48,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
     ----------
     copy : bool, default=True
         Whether to leave the input of `transform` and `inverse_transform` untouched. False
-        writes into float32 and float64 arrays in place.
+        writes into float32 and float64 arrays in place, but never into a Dask collection.
     with_mean : bool, default=True
         Whether to subtract the mean. Sparse input needs False.
     with_std : bool, default=True
@@ -49,14 +56,16 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
     Attributes
     ----------
-    mean_ : float
-        The mean of all entries of the training matrix.
+    mean_ : float or None
+        The mean of all entries of the training matrix; None where ``with_mean=False`` and
+        ``with_std=False``.
     var_ : float or None
         Their population variance; None where ``with_std=False``.
     scale_ : float or None
         Its square root, or 1.0 where the entries do not vary; None where ``with_std=False``.
-    n_samples_seen_ : int
-        Samples seen by `fit`, or by all calls of `partial_fit` together.
+    n_samples_seen_ : int or float
+        Samples seen by `fit`, or by all calls of `partial_fit` together: their number, or the
+        sum of their weights, a float, once a call has had a ``sample_weight``.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -95,10 +104,11 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         "with_std": ["boolean"],
     }
 
-    mean_: float
+    mean_: float | None
     var_: float | None
     scale_: float | None
-    n_samples_seen_: int
+    n_samples_seen_: int | float
+    _moments: tuple[float, ...]
 
     def __init__(
         self, *, copy: bool = True, with_mean: bool = True, with_std: bool = True
@@ -109,7 +119,7 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 
     @_fit_context(prefer_skip_nested_validation=True)
     @fork_safe
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Compute the mean and the standard deviation of all entries.
 
         Parameters
@@ -126,11 +136,11 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         self : GlobalStandardScaler
             The fitted scaler.
         """
-        return self._learn(X, sample_weight, EMPTY, 0)
+        return self._learn(X, y, sample_weight, is_first=True)
 
     @_fit_context(prefer_skip_nested_validation=True)
     @fork_safe
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Take more samples into the mean and the standard deviation.
 
         Parameters
@@ -147,19 +157,19 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         self : GlobalStandardScaler
             The fitted scaler.
         """
-        is_first = not hasattr(self, "n_samples_seen_")
-        seen = (EMPTY, 0) if is_first else (Moments(*self._moments), self.n_samples_seen_)
-        return self._learn(X, sample_weight, *seen)
+        return self._learn(X, y, sample_weight, is_first=not hasattr(self, "n_samples_seen_"))
 
     @lazy_on_dask
     @fork_safe
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Any, copy: bool | None = None) -> Any:
         """Standardise ``X``.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             The samples.
+        copy : bool, default=None
+            Whether to leave ``X`` untouched; None means as the parameter ``copy`` says.
 
         Returns
         -------
@@ -167,24 +177,26 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             The standardised samples, float32 or float64, of the kind that ``X`` is; a lazy Dask
             array for a Dask collection.
         """
-        return self._rewritten(X, self._standardise)
+        return self._rewritten(X, self._standardise, copy)
 
     @lazy_on_dask
     @fork_safe
-    def inverse_transform(self, X: Any) -> Any:
+    def inverse_transform(self, X: Any, copy: bool | None = None) -> Any:
         """Undo the standardisation of ``X``.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
             Standardised samples.
+        copy : bool, default=None
+            Whether to leave ``X`` untouched; None means as the parameter ``copy`` says.
 
         Returns
         -------
         X_original : {ndarray, sparse matrix, tensor, Dask array} of shape (n_samples, n_features)
             The samples in their own unit, float32 or float64.
         """
-        return self._rewritten(X, self._restore)
+        return self._rewritten(X, self._restore, copy)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: NaN passes, sparse input where nothing is subtracted."""
@@ -194,40 +206,54 @@ class GlobalStandardScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _learn(self, X: Any, sample_weight: Any, seen: Moments, n_seen: int) -> Self:
-        """Set the fitted attributes to what was ``seen`` and ``X`` together."""
+    def _learn(self, X: Any, y: Any, sample_weight: Any, *, is_first: bool) -> Self:
+        """Set the fitted attributes to ``X`` and, unless it ``is_first``, what was seen before."""
+        given = {"X": X, "y": y, "metadata": as_metadata(sample_weight)}
         with fitted_state_kept_on_error(self):
-            n_samples, of_X = self._measure(X, sample_weight, reset=n_seen == 0)
-            moments = merge(seen, of_X)
-            self.mean_ = moments.mean
-            self.var_ = moments.variance if self.with_std else None
-            self.scale_ = _scale_of(moments) if self.with_std else None
-            self.n_samples_seen_ = n_seen + n_samples
+            context = init_callback_context(self)
+            context.call_on_fit_task_begin(estimator=self, **given)
+            n_samples, moments = self._measure(X, sample_weight, reset=is_first)
+            if not is_first:
+                n_samples += self.n_samples_seen_
+                moments = merge(Moments(*self._moments), moments)
+            self._store(n_samples, moments)
+            context.call_on_fit_task_end(estimator=self, **given, reconstruction_attributes={})
             # As plain numbers: whoever loads the model need not know the engine.
             self._moments = astuple(moments)
         return self
 
-    def _measure(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[int, Moments]:
-        """Return the number of samples in ``X``, and the moments of its entries."""
+    def _store(self, n_samples: float, moments: Moments) -> None:
+        """Set the fitted attributes: those of StandardScaler, None where it has None."""
+        self.mean_ = moments.mean if self.with_mean or self.with_std else None
+        self.var_ = moments.variance if self.with_std else None
+        self.scale_ = _scale_of(moments) if self.with_std else None
+        self.n_samples_seen_ = n_samples
+
+    def _measure(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[float, Moments]:
+        """Return the number of samples in ``X``, or their weight, and the moments of entries."""
         if is_dask(X):
             # Imported where it is used: Dask is optional.
             from skorchless.estimators._dask import map_dask_samples
 
-            of_part = partial(_moments_of_partition, self.with_mean)
-            n_samples, moments = map_dask_samples(
+            of_part = partial(_weight_and_moments, self.with_mean)
+            n_samples, of_parts = map_dask_samples(
                 of_part, self, X, None, sample_weight, reset=reset, **ACCEPTED
             )
-            return n_samples, reduce(merge, moments)
-        X = check_X(self, X, reset=reset, **ACCEPTED)
-        _check_kind(X, self.with_mean)
-        return X.shape[0], _moments_of(X, check_sample_weight(sample_weight, X.shape[0]))
+            totals, moments_of_parts = zip(*of_parts, strict=True)
+            total, moments = sum(totals), reduce(merge, moments_of_parts)
+        else:
+            X = check_X(self, X, reset=reset, **ACCEPTED)
+            n_samples = X.shape[0]
+            weights = check_sample_weight(sample_weight, n_samples)
+            total, moments = _weight_and_moments(self.with_mean, X, None, weights)
+        return n_samples if sample_weight is None else total, moments
 
-    def _rewritten(self, X: Any, rewrite: Callable[[Any], None]) -> Any:
+    def _rewritten(self, X: Any, rewrite: Callable[[Any], None], copy: bool | None) -> Any:
         """Return ``X`` as floats after ``rewrite`` has changed its values in place."""
         check_is_fitted(self)
         X = check_X(self, X, reset=False, **ACCEPTED)
         _check_kind(X, self.with_mean)
-        result = _as_own_floats(X, copy=self.copy)
+        result = _as_own_floats(X, copy=self.copy if copy is None else copy)
         rewrite(result.data if sparse.issparse(result) else result)
         if X.dtype in KEPT_DTYPES or result.dtype in (np.float32, torch.float32):
             return result
@@ -279,10 +305,12 @@ def _check_kind(X: Any, with_mean: bool) -> None:
         )
 
 
-def _moments_of_partition(with_mean: bool, X: Any, _labels: Array, weights: Array) -> Moments:
-    """Return the moments of the entries of a partition."""
+def _weight_and_moments(
+    with_mean: bool, X: Any, _labels: Array | None, weights: Array
+) -> tuple[float, Moments]:
+    """Return the weight of all samples, and the moments of their entries."""
     _check_kind(X, with_mean)
-    return _moments_of(X, weights)
+    return float(weights.sum()), _moments_of(X, weights)
 
 
 def _moments_of(X: Any, weights: Array) -> Moments:

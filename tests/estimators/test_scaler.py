@@ -41,9 +41,17 @@ def test_without_mean_or_std_that_step_is_left_out():
     np.testing.assert_allclose(
         GlobalStandardScaler(with_mean=False).fit_transform(X), X / X.std(), rtol=1e-12
     )
-    scaler = GlobalStandardScaler(with_std=False).fit(X)
-    assert scaler.var_ is None
-    assert scaler.scale_ is None
+
+
+@pytest.mark.parametrize("with_std", [True, False])
+@pytest.mark.parametrize("with_mean", [True, False])
+def test_attributes_are_none_where_those_of_standard_scaler_are(with_mean, with_std):
+    ours, theirs = (
+        Scaler(with_mean=with_mean, with_std=with_std).fit(X)
+        for Scaler in (GlobalStandardScaler, StandardScaler)
+    )
+    for name in ("mean_", "var_", "scale_"):
+        assert (getattr(ours, name) is None) == (getattr(theirs, name) is None), name
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, 0.1, 1e9])
@@ -68,6 +76,7 @@ def test_sample_weights_equal_repetition():
     repeated = GlobalStandardScaler().fit(X.repeat(repeats, axis=0))
     assert weighted.mean_ == pytest.approx(repeated.mean_, rel=1e-12)
     assert weighted.var_ == pytest.approx(repeated.var_, rel=1e-12)
+    assert weighted.n_samples_seen_ == repeated.n_samples_seen_
 
 
 @pytest.mark.parametrize("n_chunks", [2, 13])
@@ -79,7 +88,19 @@ def test_partial_fit_on_chunks_equals_fit(n_chunks):
         chunked.partial_fit(X[rows], sample_weight=weights[rows])
     assert chunked.mean_ == pytest.approx(whole.mean_, rel=1e-12)
     assert chunked.var_ == pytest.approx(whole.var_, rel=1e-12)
-    assert chunked.n_samples_seen_ == 40
+    assert chunked.n_samples_seen_ == pytest.approx(whole.n_samples_seen_, rel=1e-12)
+
+
+# Not (0,): a chunk without weights makes StandardScaler drop the fraction of what came before.
+@pytest.mark.parametrize("weighted", [(), (1,), (0, 1)])
+def test_samples_seen_are_counted_or_weighed_as_by_standard_scaler(weighted):
+    weights = RNG.uniform(size=(2, 20))
+    ours, theirs = GlobalStandardScaler(), StandardScaler()
+    for chunk, rows in enumerate(np.split(X[:, :1], 2)):
+        for scaler in (ours, theirs):
+            scaler.partial_fit(rows, sample_weight=weights[chunk] if chunk in weighted else None)
+    assert ours.n_samples_seen_ == pytest.approx(theirs.n_samples_seen_, rel=1e-12)
+    assert type(ours.n_samples_seen_) is (float if weighted else int)
 
 
 def test_fit_forgets_what_partial_fit_has_seen():
@@ -132,6 +153,72 @@ def test_copy_decides_whether_the_input_is_overwritten():
         np.testing.assert_array_equal(np.asarray(data), X)
         scaled = GlobalStandardScaler(copy=False).fit_transform(data)
         assert np.shares_memory(np.asarray(scaled), np.asarray(data))
+
+
+@pytest.mark.parametrize("of_scaler", [True, False])
+@pytest.mark.parametrize("container", [np.array, torch.tensor, sparse.csr_array])
+def test_copy_of_a_call_comes_before_that_of_the_scaler(container, of_scaler):
+    scaler = GlobalStandardScaler(copy=of_scaler, with_mean=False).fit(X)
+    for method in (scaler.transform, scaler.inverse_transform):
+        data = container(X)
+        values = np.asarray(data.data if sparse.issparse(data) else data)  # a view
+        before = values.copy()
+        method(data, copy=True)
+        np.testing.assert_array_equal(values, before)
+        method(data, copy=False)
+        assert (values != before).all()
+
+
+def test_metadata_is_asked_for_as_by_standard_scaler():
+    requests = [
+        str(Scaler().get_metadata_routing()) for Scaler in (GlobalStandardScaler, StandardScaler)
+    ]
+    assert requests[0] == requests[1]
+
+
+class Listener:
+    """A callback that writes down what it is told."""
+
+    def __init__(self):
+        self.heard = []
+
+    def setup(self, estimator, context):
+        self.heard.append(("setup", context.task_name, context.max_subtasks))
+
+    def teardown(self, estimator, context):
+        self.heard.append(("teardown", context.task_name))
+
+    def on_fit_task_begin(self, estimator, context, *, X, y):
+        self.heard.append(("begin", context.task_name, X.shape, y))
+
+    def on_fit_task_end(self, estimator, context, *, X, y, metadata, fitted_estimator):
+        mean = float(fitted_estimator.transform(X).mean())
+        self.heard.append(("end", context.task_name, metadata["sample_weight"].sum(), round(mean)))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_callbacks_hear_what_they_hear_of_standard_scaler(method):
+    heard = []
+    for Scaler in (GlobalStandardScaler, StandardScaler):
+        listener = Listener()
+        scaler = Scaler().set_callbacks(listener)
+        getattr(scaler, method)(X[:, :1], sample_weight=np.ones(40))
+        heard.append(listener.heard)
+    assert heard[0] == heard[1]
+    assert [event[0] for event in heard[0]] == ["setup", "begin", "end", "teardown"]
+
+
+def test_a_callback_that_fails_leaves_the_scaler_as_it_was():
+    class Fails(Listener):
+        def on_fit_task_end(self, estimator, context):
+            raise RuntimeError("full disk")
+
+    scaler = GlobalStandardScaler().fit(X)
+    before = dict(vars(scaler))
+    scaler.set_callbacks(Fails())
+    with pytest.raises(RuntimeError, match="full disk"):
+        scaler.partial_fit(100 * X)
+    assert vars(scaler.set_callbacks()) == before
 
 
 def test_read_only_input_is_copied_where_it_can_not_be_overwritten():
