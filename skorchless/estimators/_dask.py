@@ -311,6 +311,8 @@ def _frozen(estimator: Any) -> Any:
     for name in list(vars(frozen)):
         if name.startswith("_") or name == "coefs_paths_":
             delattr(frozen, name)
+    if hasattr(frozen, "copy"):
+        frozen.copy = True  # a partition may be a result that Dask keeps for other tasks too
     return frozen
 
 

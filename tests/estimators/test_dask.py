@@ -343,6 +343,18 @@ def test_a_scaler_goes_on_from_partition_to_partition():
     assert scaler.n_samples_seen_ == 150
 
 
+@pytest.mark.parametrize("options", [{}, {"copy": False}])
+@pytest.mark.parametrize("method", ["transform", "inverse_transform"])
+def test_a_scaler_never_writes_into_what_dask_holds(method, options):
+    held = array(X.copy()).persist()
+    scaler = GlobalStandardScaler(copy=False).fit(X)
+    lazy = getattr(scaler, method)(held, **options)
+    expected = getattr(scaler, method)(X.copy(), copy=True)
+    for _ in range(2):
+        np.testing.assert_allclose(lazy.compute(), expected)
+    np.testing.assert_array_equal(held.compute(), X)
+
+
 def test_a_scaler_gives_arrays_alone():
     scaler = GlobalStandardScaler().set_output(transform="pandas").fit(frame(FRAME))
     with pytest.raises(ValueError, match="is transformed to a Dask array"):
