@@ -11,15 +11,13 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from skorchless._engine.placement import Placement
 from skorchless._engine.solvers.base import Progress
-from skorchless.estimators import _convert
+from skorchless.estimators._convert import ConversionMixin
 from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._inputs import (
     Array,
@@ -71,7 +69,9 @@ def _uses_minibatches(estimator: TorchLogisticClassifier) -> bool:
     return True
 
 
-class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseEstimator):
+class TorchLogisticClassifier(
+    CallbackSupportMixin, ConversionMixin, LinearPredictionMixin, BaseEstimator
+):
     r"""Logistic regression on torch: linear scores, log-softmax, negative log-likelihood.
 
     Every solver on every device minimises the objective of scikit-learn's
@@ -422,49 +422,6 @@ class TorchLogisticClassifier(CallbackSupportMixin, LinearPredictionMixin, BaseE
             )
             self._stream = stream.after(progress)
         return self
-
-    def to_module(self) -> nn.Sequential:
-        """Return the fitted model as a torch module, ``Linear`` then ``LogSoftmax``.
-
-        Returns
-        -------
-        module : torch.nn.Sequential
-            On the CPU, in the dtype of ``coef_``; maps samples of shape
-            (n_samples, n_features) to log-probabilities of shape (n_samples, n_classes). Two
-            classes have two rows of weights there, the first one zeros.
-
-        Examples
-        --------
-        >>> import torch
-        >>> from sklearn.datasets import load_iris
-        >>> from skorchless import TorchLogisticClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> module = TorchLogisticClassifier().fit(X, y).to_module()
-        >>> module(torch.tensor(X[:2])).exp().shape
-        torch.Size([2, 3])
-        """
-        check_is_fitted(self)
-        return _convert.to_module(self)
-
-    def to_sklearn(self) -> LogisticRegression:
-        """Return the fitted model as scikit-learn's own ``LogisticRegression``.
-
-        Returns
-        -------
-        model : sklearn.linear_model.LogisticRegression
-            With copies of the fitted attributes and the parameters that both have: it can be
-            saved, exported or served by whatever knows scikit-learn and not this package.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_iris
-        >>> from skorchless import TorchLogisticClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> TorchLogisticClassifier(C=10).fit(X, y).to_sklearn()
-        LogisticRegression(C=10)
-        """
-        check_is_fitted(self)
-        return _convert.to_sklearn(self)
 
     def _check_partial_fit_parameters(self) -> None:
         """Raise for parameters that need all samples at once."""

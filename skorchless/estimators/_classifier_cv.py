@@ -26,6 +26,7 @@ from skorchless.estimators._candidates import (
     candidates_shortfall,
     run_candidates,
 )
+from skorchless.estimators._convert import ConversionMixin
 from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._grid import (
     Choice,
@@ -74,7 +75,11 @@ from skorchless.estimators._sklearn_private import (
 
 
 class TorchLogisticClassifierCV(
-    ScoreRoutedToScorerMixin, CallbackSupportMixin, LinearPredictionMixin, BaseEstimator
+    ScoreRoutedToScorerMixin,
+    CallbackSupportMixin,
+    ConversionMixin,
+    LinearPredictionMixin,
+    BaseEstimator,
 ):
     """Logistic regression with its penalty chosen by cross-validation, all fits as one batch.
 

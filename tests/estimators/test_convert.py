@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 from torch import nn
 
-from skorchless import TorchLogisticClassifier
+from skorchless import TorchLogisticClassifier, TorchLogisticClassifierCV
 
 
 @pytest.fixture(params=[load_iris, load_breast_cancer], ids=["three", "two"])
@@ -56,6 +56,26 @@ def test_sklearn_model_predicts_the_same(data):
     assert model.n_iter_.tolist() == [clf.n_iter_]
 
 
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_search_gives_the_model_with_the_penalty_that_it_chose(data, refit):
+    X, y = data
+    X = scale(X)
+    search = TorchLogisticClassifierCV(
+        Cs=[1e-3, 0.1], l1_ratios=[0.5, 1.0], cv=3, refit=refit, fit_intercept=False, tol=1e-3
+    ).fit(X, y)
+    model = search.to_sklearn()
+    assert type(model) is LogisticRegression
+    assert (model.C, model.l1_ratio) == (search.C_, search.l1_ratio_)
+    assert (model.fit_intercept, model.tol) == (False, 1e-3)
+    assert model.n_iter_.tolist() == [search.n_iter_.max()]
+    expected = search.predict_proba(X)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-7, atol=1e-12)
+    np.testing.assert_array_equal(model.predict(X), search.predict(X))
+    with torch.no_grad():
+        log_proba = search.to_module()(torch.tensor(X)).numpy()
+    np.testing.assert_allclose(log_proba, np.log(expected), rtol=1e-7, atol=1e-12)
+
+
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 def test_sklearn_model_can_be_fitted_again(data, l1_ratio):
     X, y = data
@@ -73,7 +93,8 @@ def test_sklearn_model_keeps_feature_names():
     assert model.feature_names_in_.tolist() == frame.columns.tolist()
 
 
+@pytest.mark.parametrize("estimator", [TorchLogisticClassifier, TorchLogisticClassifierCV])
 @pytest.mark.parametrize("method", ["to_module", "to_sklearn"])
-def test_an_unfitted_classifier_has_nothing_to_convert(method):
+def test_an_unfitted_classifier_has_nothing_to_convert(method, estimator):
     with pytest.raises(NotFittedError):
-        getattr(TorchLogisticClassifier(), method)()
+        getattr(estimator(), method)()
