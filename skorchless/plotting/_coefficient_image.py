@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from skorchless.plotting._axes import axes_in_rows
-from skorchless.plotting._fitted import class_weights_of, final_step_with
+from skorchless.plotting._fitted import class_weights_of, fitted_model_with
 from skorchless.plotting._images import as_image
 
 
@@ -67,9 +67,10 @@ class CoefficientImageDisplay:
 
         Parameters
         ----------
-        estimator : TorchLogisticClassifier, any linear classifier or Pipeline that ends in one
+        estimator : TorchLogisticClassifier, any linear classifier, Pipeline or search with one
             A fitted estimator with ``coef_`` and ``classes_``. Two classes have one row of
-            weights, and so one picture: that of the second class.
+            weights, and so one picture: that of the second class. Of a search such as
+            GridSearchCV, the ``best_estimator_``.
         image_shape : tuple of int, default=None
             Height and width of the samples. None means a square.
         ax : matplotlib.axes.Axes, default=None
@@ -89,7 +90,7 @@ class CoefficientImageDisplay:
         ValueError
             If the features do not fill an image, or classes have no row of their own.
         """
-        fitted = final_step_with("coef_", estimator)
+        fitted = fitted_model_with("coef_", estimator)
         weights = class_weights_of(fitted)
         if weights is None:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What the displays ask of what they are given: a fitted estimator, or a pipeline with one."""
+"""What the displays ask of what they are given: a fitted estimator, a pipeline or a search."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ def final_step(estimator: Any) -> Any:
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
-def final_step_with(attribute: str, estimator: Any) -> Any:
-    """Return the `final_step` of ``estimator``; raise where it lacks ``attribute``."""
+def fitted_model_with(attribute: str, estimator: Any) -> Any:
+    """Return the model with ``attribute`` at the end of a pipeline, or that a search chose.
+
+    Raise where there is none.
+    """
     last = final_step(estimator)
+    while not hasattr(last, attribute) and hasattr(last, "best_estimator_"):
+        last = final_step(last.best_estimator_)
     if not hasattr(last, attribute):
         text = f"This {type(last).__name__} has no {attribute}; pass a fitted estimator that has."
         # scikit-learn's naming rule: what a fit has set ends in an underscore.

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from skorchless.plotting._axes import new_axes
-from skorchless.plotting._fitted import final_step_with
+from skorchless.plotting._fitted import fitted_model_with
 
 # So few points are marked one by one; a single one would be no line at all.
 FEW = 30
@@ -68,9 +68,9 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        estimator : TorchLogisticClassifier, MLPClassifier or Pipeline that ends in one
+        estimator : TorchLogisticClassifier, MLPClassifier, or a Pipeline or search with one
             A fitted estimator with ``loss_curve_``. Its ``validation_loss_curve_`` is drawn
-            too, if it has one.
+            too, if it has one. Of a search such as GridSearchCV, that of ``best_estimator_``.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a figure.
         **plot_params : dict
@@ -86,7 +86,7 @@ class LossCurveDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator has no ``loss_curve_``.
         """
-        fitted = final_step_with("loss_curve_", estimator)
+        fitted = fitted_model_with("loss_curve_", estimator)
         display = cls(fitted.loss_curve_, getattr(fitted, "validation_loss_curve_", None))
         return display.plot(ax=ax, **plot_params)
 

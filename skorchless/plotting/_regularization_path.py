@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from sklearn.exceptions import NotFittedError
 
 from skorchless.plotting._axes import new_axes
+from skorchless.plotting._fitted import fitted_model_with
 
 # Where a fit without a penalty is drawn: so many times the largest finite C.
 BEYOND = 10.0
@@ -72,8 +72,10 @@ class RegularizationPathDisplay:
 
         Parameters
         ----------
-        estimator : TorchLogisticClassifierCV or LogisticRegressionCV
-            A fitted estimator; scikit-learn's with ``use_legacy_attributes=False``.
+        estimator : TorchLogisticClassifierCV, LogisticRegressionCV, Pipeline or search with one
+            A fitted estimator with ``scores_``; scikit-learn's with
+            ``use_legacy_attributes=False``. Of a search such as GridSearchCV, the
+            ``best_estimator_``.
         l1_ratio : float, default=None
             Which of the estimator's ``l1_ratios_`` to draw; None is the one nearest to the
             chosen one.
@@ -92,30 +94,26 @@ class RegularizationPathDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         ValueError
-            If ``l1_ratio`` is not one of the estimator's.
+            If the estimator has no ``scores_``, or ``l1_ratio`` is not one of its own.
         """
-        name = type(estimator).__name__
-        if not hasattr(estimator, "scores_"):
-            raise NotFittedError(
-                f"This {name} has no scores_; fit a TorchLogisticClassifierCV and pass it."
-            )
-        if isinstance(estimator.scores_, dict):
+        fitted = fitted_model_with("scores_", estimator)
+        if isinstance(fitted.scores_, dict):
             raise ValueError(
-                f"This {name} was fitted with use_legacy_attributes=True; only the new "
-                "attributes can be drawn."
+                f"This {type(fitted).__name__} was fitted with use_legacy_attributes=True; only "
+                "the new attributes can be drawn."
             )
-        ratios = np.asarray(estimator.l1_ratios_, dtype=np.float64)
+        ratios = np.asarray(fitted.l1_ratios_, dtype=np.float64)
         if l1_ratio is not None and l1_ratio not in ratios:
             raise ValueError(
                 f"l1_ratio={l1_ratio!r} is not among those of the fit: {ratios.tolist()}."
             )
-        wanted = estimator.l1_ratio_ if l1_ratio is None else l1_ratio
+        wanted = fitted.l1_ratio_ if l1_ratio is None else l1_ratio
         nearest = int(np.abs(ratios - wanted).argmin())
         display = cls(
-            estimator.Cs_,
-            estimator.scores_[:, nearest],
-            estimator.C_,
-            score_name=_readable(estimator.scoring),
+            fitted.Cs_,
+            fitted.scores_[:, nearest],
+            fitted.C_,
+            score_name=_readable(fitted.scoring),
         )
         return display.plot(ax=ax, **plot_params)
 

@@ -97,8 +97,9 @@ def test_the_name_of_a_scorer():
 def test_what_can_not_be_drawn_is_said(clf):
     with pytest.raises(NotFittedError, match="TorchLogisticClassifierCV has no scores_"):
         RegularizationPathDisplay.from_estimator(TorchLogisticClassifierCV())
-    with pytest.raises(NotFittedError, match="LogisticRegression has no scores_"):
+    with pytest.raises(ValueError, match="LogisticRegression has no scores_") as error:
         RegularizationPathDisplay.from_estimator(LogisticRegression().fit(X / 10, Y))
+    assert not isinstance(error.value, NotFittedError)
     with pytest.raises(ValueError, match=r"l1_ratio=0.5 is not among those of the fit: \[0.0\]"):
         RegularizationPathDisplay.from_estimator(clf, l1_ratio=0.5)
     legacy = fitted_by_scikit_learn(use_legacy_attributes=True)
