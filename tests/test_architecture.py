@@ -35,7 +35,7 @@ LAYERS = [
     ["_engine.solvers.proximal"],
     ["_engine.solvers.working_set"],
     ["_engine.solvers"],
-    ["estimators._sklearn_private"],
+    ["estimators._sklearn_private", "estimators._array_api"],
     ["estimators._inputs"],
     ["estimators"],
     ["plotting"],

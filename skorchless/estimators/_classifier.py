@@ -23,6 +23,7 @@ from skorchless.estimators._inputs import (
     Array,
     check_has_two_classes,
     fitted_state_kept_on_error,
+    to_numpy,
 )
 from skorchless.estimators._linear import (
     LinearPredictionMixin,
@@ -407,7 +408,7 @@ class TorchLogisticClassifier(
         """
         self._check_partial_fit_parameters()
         with fitted_state_kept_on_error(self):
-            is_first = _check_partial_fit_first_call(self, classes)
+            is_first = _check_partial_fit_first_call(self, to_numpy(classes))
             check_has_two_classes(self.classes_)
             chunk = read_samples(self, X, y, sample_weight, reset=is_first)
             placement = resolve_placement(self, chunk.X)

@@ -20,6 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skorchless._engine.placement import TENSOR_DTYPES, as_tensor
+from skorchless.estimators._array_api import as_known
 from skorchless.estimators._sklearn_private import _check_sample_weight
 
 Array = np.ndarray[Any, Any]
@@ -63,6 +64,7 @@ def check_X(
 
     ``options`` are those of scikit-learn's ``check_array``.
     """
+    X = as_known(X)
     if not isinstance(X, torch.Tensor):
         if isinstance(X, np.ndarray) and X.dtype.kind in "US":
             raise ValueError(
@@ -132,7 +134,8 @@ def is_dask(array: Any) -> bool:
 
 
 def to_numpy(array: Any) -> Any:
-    """Return a tensor as NumPy, anything else as it is."""
+    """Return a tensor or an array of another namespace as NumPy, anything else as it is."""
+    array = as_known(array)
     return array.detach().cpu().numpy() if isinstance(array, torch.Tensor) else array
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
 from skorchless._engine.placement import as_tensor, place
 from skorchless._engine.rows import TensorRows
+from skorchless.estimators._array_api import is_foreign
 from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._inputs import (
     Array,
@@ -251,9 +252,11 @@ class GlobalStandardScaler(
     def _rewritten(self, X: Any, rewrite: Callable[[Any], None], copy: bool | None) -> Any:
         """Return ``X`` as floats after ``rewrite`` has changed its values in place."""
         check_is_fitted(self)
+        # The arrays of another namespace may be immutable, which a tensor does not show.
+        copy = is_foreign(X) or (self.copy if copy is None else copy)
         X = check_X(self, X, reset=False, **ACCEPTED)
         _check_kind(X, self.with_mean)
-        result = _as_own_floats(X, copy=self.copy if copy is None else copy)
+        result = _as_own_floats(X, copy=copy)
         rewrite(result.data if sparse.issparse(result) else result)
         if X.dtype in KEPT_DTYPES or result.dtype in (np.float32, torch.float32):
             return result
