@@ -81,7 +81,8 @@ class GlobalStandardScaler(
     -----
     Moments are summed in float64 over blocks of rows, in two passes, without a copy of the
     matrix. NaN entries are left out of them, and stay NaN. float32 and float64 keep their
-    type; everything else becomes float32. Tensors stay tensors on their device.
+    type; everything else becomes float32. Tensors stay tensors on their device; arrays of other
+    namespaces become NumPy or, where NumPy cannot read them, tensors.
 
     References
     ----------
