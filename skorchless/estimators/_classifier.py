@@ -152,9 +152,10 @@ class TorchLogisticClassifier(
         ``X`` is a tensor, else the first CUDA device, else the CPU. A sparse ``X`` is fitted
         on the CPU. Predictions are made where the samples are.
     dtype : {'float32', 'float64'} or None, default=None
-        The precision of products with ``X``. None keeps float32 and float64 as they come
-        and computes all else (integers, float16, bfloat16) in float32, a block of rows at a
-        time, without a converted copy of ``X``.
+        The precision of products with ``X``. None keeps float32 and float64 as they come,
+        computes 32- and 64-bit integers in float64 and all else (smaller integers, bools,
+        float16, bfloat16) in float32, which holds them exactly: a block of rows at a time,
+        without a converted copy of ``X``.
 
     Attributes
     ----------

@@ -8,14 +8,13 @@ from functools import partial, reduce
 from typing import Any, Self
 
 import numpy as np
-import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
-from skorchless._engine.placement import as_tensor, place
+from skorchless._engine.placement import as_tensor, dtype_of, exact_float_dtype, place
 from skorchless._engine.rows import TensorRows
 from skorchless.estimators._array_api import is_foreign
 from skorchless.estimators._forked import fork_safe
@@ -259,10 +258,7 @@ class GlobalStandardScaler(
         _check_kind(X, self.with_mean)
         result = _as_own_floats(X, copy=copy)
         rewrite(result.data if sparse.issparse(result) else result)
-        if X.dtype in KEPT_DTYPES or result.dtype in (np.float32, torch.float32):
-            return result
-        is_tensor = isinstance(result, Tensor)
-        return result.to(torch.float32) if is_tensor else result.astype(np.float32)
+        return result
 
     def _standardise(self, values: Any) -> None:
         """Subtract the mean and divide by the scale, in place."""
@@ -280,24 +276,15 @@ class GlobalStandardScaler(
 
 
 ACCEPTED = {"accept_sparse": ("csr", "csc"), "ensure_all_finite": "allow-nan"}
-KEPT_DTYPES = (np.float32, np.float64, torch.float32, torch.float64)
-# float32 has no room for these: a Unix time in seconds would be rounded to two minutes.
-WIDE_INTEGERS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
-
-
-def _exact_float_dtype(tensor: Tensor) -> torch.dtype:
-    """Return the float dtype that holds the values of ``tensor`` exactly."""
-    is_wide = tensor.dtype in (torch.float64, *WIDE_INTEGERS)
-    return torch.float64 if is_wide else torch.float32
 
 
 def _as_own_floats(X: Any, *, copy: bool) -> Any:
     """Return ``X`` with float entries that may be overwritten: a copy if asked or needed."""
+    dtype = exact_float_dtype(dtype_of(X))
     if isinstance(X, Tensor):
-        return X.detach().to(_exact_float_dtype(X), copy=copy)
-    dtype = X.dtype if X.dtype in KEPT_DTYPES else np.result_type(X.dtype, np.float32)
+        return X.detach().to(dtype, copy=copy)
     is_locked = not sparse.issparse(X) and not X.flags.writeable
-    return X.astype(dtype, copy=copy or is_locked)
+    return X.astype(str(dtype).removeprefix("torch."), copy=copy or is_locked)
 
 
 def _check_kind(X: Any, with_mean: bool) -> None:
@@ -325,11 +312,13 @@ def _moments_of(X: Any, weights: Array) -> Moments:
         n_entries = float(weights.sum()) * X.shape[1]
         n_stored = float(weights @ np.diff(X.indptr))
         return merge(stored, Moments(n_entries - n_stored, 0.0, 0.0))
-    tensor = as_tensor(X)
-    if not len(tensor):
+    tensor, kept = as_tensor(X), np.flatnonzero(weights)
+    if not len(kept):
         return EMPTY
-    placement = place(tensor.device, _exact_float_dtype(tensor))
-    return entry_moments(TensorRows(tensor, (as_tensor(weights),), placement))
+    placement = place(tensor.device, exact_float_dtype(tensor.dtype))
+    rows = TensorRows(tensor, (as_tensor(weights),), placement)
+    # The squares of a sentinel may overflow, and are no numbers when they weigh 0.
+    return entry_moments(rows if len(kept) == len(weights) else rows.subset(as_tensor(kept)))
 
 
 def _scale_of(moments: Moments) -> float:

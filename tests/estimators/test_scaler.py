@@ -121,11 +121,11 @@ def test_partial_fit_on_other_features_is_an_error():
     [
         ("float64", "float64"),
         *((name, "float32") for name in ("float32", "float16", "uint8", "int16", "bool")),
-        *((name, "float32") for name in ("int32", "int64", "uint32", "uint64")),
+        *((name, "float64") for name in ("int32", "int64", "uint32", "uint64")),
     ],
 )
 @pytest.mark.parametrize("make", [np.asarray, torch.tensor, sparse.csr_array])
-def test_floats_keep_their_type_and_all_else_becomes_float32(given, expected, make):
+def test_floats_keep_their_type_and_all_else_becomes_the_float_that_holds_it(given, expected, make):
     if make is sparse.csr_array and given == "float16":
         pytest.skip("scipy has no sparse float16")
     data = make(np.abs(X).astype(given))
@@ -139,7 +139,17 @@ def test_wide_integers_are_not_rounded_before_they_are_centred():
     expected = (seconds - seconds.mean()) / seconds.std()
     for data in (seconds, torch.tensor(seconds)):
         scaled = np.asarray(GlobalStandardScaler().fit_transform(data))
-        np.testing.assert_allclose(scaled, expected, atol=1e-6)
+        np.testing.assert_allclose(scaled, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("filled_with", [-999_999.0, 1e200])
+@pytest.mark.parametrize("make", [np.asarray, torch.tensor, sparse.csr_array])
+def test_samples_without_weight_might_as_well_be_missing(make, filled_with):
+    doubled = np.vstack([X, np.full_like(X, filled_with)])
+    weights = np.repeat([1.0, 0.0], len(X))
+    scaler = GlobalStandardScaler(with_mean=False).fit(make(doubled), sample_weight=weights)
+    assert scaler.mean_ == pytest.approx(X.mean(), rel=1e-12)
+    assert scaler.scale_ == pytest.approx(X.std(), rel=1e-12)
 
 
 def test_a_large_mean_does_not_drown_the_variance():
