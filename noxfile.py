@@ -42,6 +42,56 @@ def slow(session: nox.Session) -> None:
     run_tests(session, "-m", "slow")
 
 
+# The instructions that the libraries below may use, by the oldest processor that has them, and
+# threads. Sums come out with other last bits, and no test may depend on those.
+KERNELS = {
+    "nehalem": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "OMP_NUM_THREADS": "1",
+    },
+    "haswell": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "OMP_NUM_THREADS": "4",
+    },
+    "zen": {"OPENBLAS_CORETYPE": "Zen", "OMP_NUM_THREADS": "1"},
+    "skylakex": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+        "OPENBLAS_CORETYPE": "SkylakeX",
+        "OMP_NUM_THREADS": "4",
+    },
+}
+SOLVER_TESTS = (
+    "tests/_engine",
+    "tests/estimators/test_promises_of_logistic_regression.py",
+    "tests/estimators/test_elastic_net.py",
+)
+
+
+@nox.session
+def kernels(session: nox.Session) -> None:
+    """Run the fast tests of the solvers by the instructions of other processors."""
+    install(session, "test")
+    ask = "import torch; print(torch.backends.cpu.get_cpu_capability())"
+    has_avx512 = "AVX512" in session.run("python", "-c", ask, silent=True)
+    for name, kernel in KERNELS.items():
+        if name == "skylakex" and not has_avx512:
+            session.log("skylakex is left out: this processor has no AVX-512")
+            continue
+        session.log(f"by the instructions of {name}:")
+        session.run(
+            *("pytest", *(session.posargs or SOLVER_TESTS), "-m", "not slow", "-q"),
+            env={**SHORT_SPIN, **kernel},
+        )
+
+
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Draw thousands of new cases for each property; `-- -k scaler` some of them."""

@@ -35,7 +35,7 @@ MIN_GRAM_ROWS = 2**12
 # Which rows a thinned set has: any number would do, the same each time.
 THINNING_SEED = 0
 # A hundredth of the default ``tol``: the largest error of a gradient, in units of a feature's
-# range, that is left to features far from zero. float32 features are centred beyond 4 times half
+# range, that is left to features far from zero. float32 features are centred beyond 3 times half
 # their range, float64 ones beyond 70,000 times.
 MAX_GRADIENT_ROUNDING = 1e-6
 # By how much a feature's range may differ between folds that share a curvature.

@@ -144,6 +144,20 @@ def test_all_hessians_together_are_no_larger_than_X():
     assert n_groups == 2
 
 
+@pytest.mark.parametrize("n_folds", [1, 5])
+def test_folds_of_one_penalty_are_one_group(n_folds):
+    # 33 of 50 samples in one fold, 34 in another: the same C, and penalties 3 % apart.
+    of_folds = torch.linspace(1.0, 1.03, n_folds)
+    penalties = torch.tensor([1e-3, 1e-1, 1e1])
+    alphas = (of_folds[:, None] * penalties).flatten().tolist()
+    objective, *_ = make_objective(n_rows=1000, n_features=5, alphas=tuple(alphas))
+    assert module.groups(objective).view(n_folds, 3).unique(dim=0).tolist() == [[0, 1, 2]]
+    one, *_ = make_objective(n_rows=1000, n_features=5, alphas=tuple(alphas[::3]))
+    assert module.groups(one).tolist() == [0] * n_folds
+    none, *_ = make_objective(n_rows=1000, n_features=5, alphas=(0.0, 0.0, 1.0))
+    assert module.groups(none).tolist() == [0, 0, 1]
+
+
 def test_a_part_of_the_models_is_scaled_as_in_the_batch(monkeypatch):
     monkeypatch.setattr(module, "_n_affordable", lambda _: 3)
     objective, *_ = grid_objective(3)

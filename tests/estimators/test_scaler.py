@@ -125,7 +125,9 @@ def test_partial_fit_on_other_features_is_an_error():
     ],
 )
 @pytest.mark.parametrize("make", [np.asarray, torch.tensor, sparse.csr_array])
-def test_floats_keep_their_type_and_all_else_becomes_the_float_that_holds_it(given, expected, make):
+def test_floats_keep_their_type_and_all_else_becomes_the_float_that_holds_it(
+    given, expected, make
+):
     if make is sparse.csr_array and given == "float16":
         pytest.skip("scipy has no sparse float16")
     data = make(np.abs(X).astype(given))
