@@ -1,13 +1,14 @@
 """The code of README.md, CONTRIBUTING.md and the pages of docs/ runs as it stands there.
 
-Python is executed, and the numbers that it shows in comments are compared. Commands of this
-package are run; those of pip and nox must name what there is.
+Python is executed, and the values that it shows in comments are compared. Commands of this package
+are run; those of pip and nox must name what there is. Tables are compared with what is printed.
 """
 
 import ast
 import re
 import shlex
 import tomllib
+from itertools import zip_longest
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -23,9 +24,14 @@ DOCS = ROOT / "docs"
 NO_PAGES = {"_build", "generated", "lecture", "examples"}  # scripts, and what a build writes
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 PAGES = [page for page in PAGES if NO_PAGES.isdisjoint(page.relative_to(ROOT).parts)]
-MARKS = {"scaling.md": (pytest.mark.dask, pytest.mark.slow)}  # a cluster of two processes
+NOT_PRINTED = {"data.md", "devices.md"}  # the text is of scripts that take long, and of an error
+MARKS = {
+    ("scaling.md", False): [pytest.mark.dask, pytest.mark.slow],  # a cluster of two processes
+    ("README.md", True): [pytest.mark.slow],  # a random forest
+}
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the tests are away from their checkout")
+LITERAL = r'True|False|None|"[^"]*"'
 
 
 def blocks_of(page):
@@ -35,14 +41,24 @@ def blocks_of(page):
 
 
 def code_of(page, mnist):
-    """Return the blocks of code that read MNIST, or those that do not."""
-    return [b for b in blocks_of(page) if b.info != "text" and ("mnist" in b.content) == mnist]
+    """Return the blocks of code that read MNIST, or those that do not, and what they print."""
+    chosen, is_chosen = [], False
+    for block in blocks_of(page):
+        is_printed = block.info == "text"
+        is_chosen = is_chosen if is_printed else ("mnist" in block.content) == mnist
+        if is_chosen and not (is_printed and page.name in NOT_PRINTED):
+            chosen.append(block)
+    return chosen
 
 
 PARTS = [
-    pytest.param(page, with_mnist, id=page.name + "-mnist" * with_mnist, marks=marks)
+    pytest.param(
+        *(page, with_mnist),
+        id=page.name + "-mnist" * with_mnist,
+        marks=MARKS.get((page.name, with_mnist), []) + [pytest.mark.mnist] * with_mnist,
+    )
     for page in PAGES
-    for with_mnist, marks in [(False, MARKS.get(page.name, ())), (True, pytest.mark.mnist)]
+    for with_mnist in (False, True)
     if code_of(page, with_mnist)
 ]
 
@@ -61,13 +77,46 @@ def run_python(block, page, namespace):
 
 
 def agrees(value, comment):
-    """Return whether a value is what a comment that begins with numbers shows, to its digits."""
+    """Return whether a value is what a comment shows, numbers to their digits; words show none."""
+    if re.match(LITERAL, comment):
+        value = value.item() if isinstance(value, np.generic) else value
+        shown = map(ast.literal_eval, re.findall(LITERAL, comment))
+        return any(type(value) is type(each) and value == each for each in shown)
     if not re.match(r"[(\[]*-?\d", comment):
         return True
     values = np.ravel(value).tolist()
     shown = re.findall(r"-?\d+(?:\.\d+)?", comment)[: len(values)]
     decimals = [len(text.partition(".")[2]) for text in shown]
     return len(shown) == len(values) and [*map(round, values, decimals)] == [*map(float, shown)]
+
+
+def cells_of(text):
+    """Return the cells of each line of a table; two blanks are between them."""
+    return [re.split(r" {2,}", line.strip()) for line in text.strip().splitlines()]
+
+
+def same_table(shown, printed):
+    """Return whether two tables have the same names, shape and, near enough, the same cells."""
+    (names, *shown), (names_printed, *printed) = cells_of(shown), cells_of(printed)
+    if names != names_printed or [*map(len, shown)] != [*map(len, printed)]:
+        return False
+    # Aligned by the last column: the names of rows have no name themselves.
+    return all(
+        same_cell(name or "", *cells)
+        for rows in zip(shown, printed, strict=True)
+        for name, *cells in zip_longest(*(line[::-1] for line in (names, *rows)))
+    )
+
+
+def same_cell(name, shown, printed):
+    """Return whether two cells are the same: seconds to any number, bytes to 5 percent."""
+    (number, unit), (number_printed, unit_printed) = (
+        re.fullmatch(r"([\d.]*) ?(.*)", cell).groups() for cell in (shown, printed)
+    )
+    if unit != unit_printed or bool(number) != bool(number_printed):
+        return False
+    tolerance = {"abs": np.inf if "seconds" in name else 0.005, "rel": 0.05 if unit else 0.0}
+    return not number or float(number_printed) == pytest.approx(float(number), **tolerance)
 
 
 def run_commands(text):
@@ -124,11 +173,18 @@ def scheduler(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(("page", "with_mnist"), PARTS)
-def test_the_code_of_a_page_runs_and_shows_what_it_gives(page, with_mnist, folder, request):
+def test_the_code_of_a_page_runs_and_shows_what_it_gives(
+    page, with_mnist, folder, request, capsys
+):
     for fixture in ["mnist"] * with_mnist + ["scheduler"] * (page.name == "scaling.md"):
         request.getfixturevalue(fixture)
     namespace = {"__name__": "__main__"}
     for block in code_of(page, with_mnist):
+        if block.info == "text":
+            printed = capsys.readouterr().out
+            assert same_table(block.content, printed), f"not\n{block.content}, but\n{printed}"
+            continue
+        capsys.readouterr()
         if block.info == "python":
             run_python(block, page, namespace)
         else:
@@ -142,8 +198,26 @@ def test_every_block_of_a_page_is_found_and_is_code_or_output(page):
     assert {*in_text} <= {"python", "sh", "text"}
 
 
-def test_numbers_in_a_comment_are_compared_to_their_digits():
-    right = [(0.04642, "0.0464, of ten"), ((569, 8), "(569, 8)"), ("text", "no number")]
-    wrong = [(0.0466, "0.0464"), (-1.0, "1.0"), ((0.1, 5), "0.1"), (np.ones(2), "[1.0, 2.0]")]
+def test_what_a_comment_shows_is_compared_numbers_to_their_digits():
+    right = [
+        *((0.04642, "0.0464, of ten"), ((569, 8), "(569, 8)"), ("text", "no value")),
+        *((np.bool_(True), "True"), (None, "None, not there"), ("cpu", '"cuda" or "cpu"')),
+    ]
+    wrong = [
+        *((0.0466, "0.0464"), (-1.0, "1.0"), ((0.1, 5), "0.1"), (np.ones(2), "[1.0, 2.0]")),
+        *((False, "True"), (1, "True"), ("mps", '"cuda" or "cpu"'), (0, "None")),
+    ]
     assert all(agrees(*pair) for pair in right)
     assert not any(agrees(*pair) for pair in wrong)
+
+
+def test_tables_are_compared_but_for_seconds():
+    shown = "      log loss  fit seconds   size\nadam    1.9679         0.01  6.6 kB"
+    other = "      log loss  fit seconds  size\nadam    1.9681       17.123  6.7 kB"
+    assert same_table(shown, other)
+    for old, new in [
+        *(("log", "logarithmic"), ("adam", "sgd"), ("1.9681", "1.98"), ("kB", "MB")),
+        *(("1.9681", "nan"), ("6.7", "7.7"), (" kB", " kB  1"), ("17.123", "soon")),
+    ]:
+        assert not same_table(shown, other.replace(old, new))
+    assert not same_table(shown, f"{other}\nlbfgs   1.9681       17.123  6.7 kB")
