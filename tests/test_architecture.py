@@ -17,6 +17,7 @@ import skorchless
 ROOT = Path(skorchless.__file__).parent
 
 LAYERS = [
+    ["_forked"],
     ["_engine.placement"],
     ["_engine.blocks"],
     ["_engine.rows", "_engine.nll"],
@@ -55,7 +56,10 @@ ENGINE_MAY_IMPORT = {
 } | {*("abc", "enum", "functools", "itertools", "math", "typing")}
 # What single modules know beside: Dask, and how to keep a notice of torch's from being shown.
 ALSO_IMPORTED = {"_engine.dask_rows": {"dask"}, "_engine.blocks": {"warnings"}}
-WITH_OWN_GENERATOR = {"estimators._problem", "_engine.curvature"}
+ALSO_CALLED = {
+    **dict.fromkeys(("estimators._problem", "_engine.curvature"), {"manual_seed"}),
+    "_forked": {"set_num_threads"},
+}
 GLOBAL_SETTINGS = {
     *("manual_seed", "set_num_threads", "set_num_interop_threads", "set_default_dtype"),
     *("set_default_device", "set_float32_matmul_precision", "use_deterministic_algorithms"),
@@ -165,9 +169,9 @@ def test_no_global_setting_is_touched(name):
         for node in ast.walk(MODULES[name])
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    # A Generator of one's own is seeded by a method of the same name.
-    own_generator = {"manual_seed"} if name in WITH_OWN_GENERATOR else set()
-    assert not called & GLOBAL_SETTINGS - own_generator
+    # A Generator of one's own is seeded by a method of the same name; a forked process gets the
+    # number of its threads back.
+    assert not called & GLOBAL_SETTINGS - ALSO_CALLED.get(name, set())
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -18,6 +18,7 @@ from torch import Tensor
 from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import Placement
 from skorchless._engine.rows import BlockFunction, Rows
+from skorchless._forked import fork_safe
 
 # Results are added up by so many at once, on the workers: one of them comes to the driver.
 FAN_IN = 8
@@ -78,7 +79,7 @@ class DaskRows(Rows):
         """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
         # One task of its own, not a copy of the weights in each that needs them.
         function = delayed(function, pure=False, traverse=False)
-        results = [part.map_reduce(function, combine, n_outputs) for part in self._parts]
+        results = [_call(part, "map_reduce", function, combine, n_outputs) for part in self._parts]
         while len(results) > 1:
             results = [
                 _combined(results[i : i + FAN_IN], combine) for i in range(0, len(results), FAN_IN)
@@ -88,13 +89,14 @@ class DaskRows(Rows):
     def map_rows(self, function: Callable[..., Tensor], n_outputs: int) -> Tensor:
         """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
         function = delayed(function, pure=False, traverse=False)
-        return torch.cat(_computed([part.map_rows(function, n_outputs) for part in self._parts]))
+        parts = [_call(part, "map_rows", function, n_outputs) for part in self._parts]
+        return torch.cat(_computed(parts))
 
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
         """Return the rows ``index`` (B,) of X, dense and converted, and of each column."""
         order = index.argsort(stable=True)
         taken = [
-            part.take(rows, append_one=append_one)
+            _call(part, "take", rows, append_one=append_one)
             for part, rows in zip(self._parts, self._by_part(index[order]), strict=True)
             if len(rows)
         ]
@@ -112,7 +114,7 @@ class DaskRows(Rows):
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         chosen = delayed(features, pure=False, traverse=False)
-        parts = dask.persist(*(part.select_features(chosen) for part in self._parts))
+        parts = dask.persist(*(_call(part, "select_features", chosen) for part in self._parts))
         return self._like(parts, self._lengths, len(features))
 
     def beside(self, other: Any) -> Rows:
@@ -125,14 +127,13 @@ class DaskRows(Rows):
     def subset(self, index: Tensor) -> Rows:
         """Return the rows ``index`` (n,) alone, in ascending order."""
         chosen = self._by_part(index)
-        parts = [part.subset(rows) for part, rows in zip(self._parts, chosen, strict=True)]
+        parts = [_call(part, "subset", rows) for part, rows in zip(self._parts, chosen, strict=True)]
         return self._like(parts, [len(rows) for rows in chosen], self.n_features)
 
     def centered(self, center: Tensor) -> Rows:
         """Return these rows less ``center`` (P,); X is dense."""
-        rows = self._like(
-            [part.centered(center) for part in self._parts], self._lengths, self.n_features
-        )
+        parts = [_call(part, "centered", center) for part in self._parts]
+        rows = self._like(parts, self._lengths, self.n_features)
         rows.center = center.to(self.placement.dtype)
         return rows
 
@@ -148,6 +149,14 @@ def _computed(tasks: Sequence[Delayed]) -> tuple[Any, ...]:
 
 
 @delayed(pure=False)
+@fork_safe
+def _call(part: Rows, method: str, *args: Any, **options: Any) -> Any:
+    """Return what ``method`` of a part of the rows returns."""
+    return getattr(part, method)(*args, **options)
+
+
+@delayed(pure=False)
+@fork_safe
 def _combined(
     results: list[tuple[Tensor, ...]], combine: Callable[..., Tensor]
 ) -> tuple[Tensor, ...]:

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from skorchless._engine.placement import Placement
 from skorchless._engine.solvers.base import Progress
+from skorchless._forked import fork_safe
 from skorchless.estimators._convert import ConversionMixin
-from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._inputs import (
     Array,
     check_has_two_classes,

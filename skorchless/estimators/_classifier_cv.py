@@ -21,13 +21,13 @@ from torch import Tensor
 from skorchless._engine.objective import constant_model
 from skorchless._engine.placement import Placement, place
 from skorchless._engine.solvers.full_batch import minimize_full_batch
+from skorchless._forked import fork_safe
 from skorchless.estimators._candidates import (
     Candidates,
     candidates_shortfall,
     run_candidates,
 )
 from skorchless.estimators._convert import ConversionMixin
-from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._grid import (
     Choice,
     Grid,
@@ -348,6 +348,7 @@ class TorchLogisticClassifierCV(
             warnings.warn(message, category, stacklevel=4)
         return self
 
+    @fork_safe
     def score(self, X: Any, y: Any, sample_weight: Any = None, **score_params: Any) -> float:
         """Return the score that ``scoring`` means on the given samples and labels.
 

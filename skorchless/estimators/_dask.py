@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skorchless._engine.dask_rows import DaskMatrix, DaskRows
 from skorchless._engine.placement import Placement
+from skorchless._forked import fork_safe
 from skorchless.estimators._inputs import READABLE_DTYPES, Array, check_sample_weight, is_dask
 from skorchless.estimators._samples import Samples
 from skorchless.estimators._sklearn_private import _get_output_config
@@ -194,6 +195,7 @@ class Facts:
 
 
 @delayed(pure=False)
+@fork_safe
 def _describe_and_map(function: Callable[..., Any], part: Samples) -> tuple[Facts, Any]:
     """Return the facts of a partition, and what ``function`` returns for it."""
     result = function(part.X, part.labels, part.weights) if part.n_samples else None

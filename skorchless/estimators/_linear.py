@@ -21,7 +21,7 @@ from skorchless._engine.blocks import Block, scores
 from skorchless._engine.containers import rows_of
 from skorchless._engine.nll import log_proba
 from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, resolve_dtype
-from skorchless.estimators._forked import fork_safe
+from skorchless._forked import fork_safe
 from skorchless.estimators._inputs import Array, check_X, is_dask, to_numpy
 from skorchless.estimators._lazy import lazy_on_dask
 from skorchless.estimators._sklearn_private import SparseCoefMixin
@@ -122,6 +122,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         """
         return _to_output(log_proba(self._scores(X).T).exp().T, X)
 
+    @fork_safe
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on the given samples and labels.
 

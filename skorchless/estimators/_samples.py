@@ -15,6 +15,7 @@ from skorchless._engine.blocks import n_bytes
 from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import Placement, as_tensor
 from skorchless._engine.rows import Rows
+from skorchless._forked import fork_safe
 from skorchless.estimators._inputs import Array, encode_known_labels
 
 
@@ -66,6 +67,7 @@ class Samples:
         )
         return self.take(train), self.take(test)
 
+    @fork_safe
     def rows(
         self, placement: Placement, by_class: Array, unit: Array, counts: Array | None = None
     ) -> Rows:

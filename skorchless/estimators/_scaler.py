@@ -16,8 +16,8 @@ from torch import Tensor
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
 from skorchless._engine.placement import as_tensor, dtype_of, exact_float_dtype, place
 from skorchless._engine.rows import TensorRows
+from skorchless._forked import fork_safe
 from skorchless.estimators._array_api import is_foreign
-from skorchless.estimators._forked import fork_safe
 from skorchless.estimators._inputs import (
     Array,
     check_sample_weight,

@@ -1,17 +1,13 @@
-"""What goes wrong around a fit costs nothing that was there, and no fit waits for ever.
-
-The scripts run in processes of their own, with a time limit: a deadlock fails, it does not hang.
-"""
+"""What goes wrong around a fit costs nothing that was there, and no fit waits forever."""
 
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
 import pytest
 import torch
+from scripts import run_script
 from sklearn.datasets import load_digits, load_iris
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
@@ -19,7 +15,7 @@ from skorchless._engine.rows import LocalRows
 
 X, Y = load_iris(return_X_y=True)
 DIGITS, DIGIT_LABELS = load_digits(return_X_y=True)
-# Fits and predicts enough rows for torch to share them among threads, in the parent first.
+# Fits and predicts enough rows for torch to share them among two threads, in the parent first.
 IN_PROCESSES = """
 import multiprocessing, sys
 import numpy as np
@@ -40,12 +36,12 @@ def work(i):
     return [model.fit(scaled, y).predict_proba(scaled).sum(axis=0) for model in MODELS]
 
 if __name__ == "__main__":
+    torch.set_num_threads(2)
     here = work(0)
-    n_threads = torch.get_num_threads()
     with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
         for there in pool.map_async(work, range(2)).get(timeout=90):
             np.testing.assert_allclose(there, here, rtol=1e-4)
-    assert torch.get_num_threads() == n_threads
+    assert torch.get_num_threads() == 2
     work(0)
 """
 IN_LOKY = """
@@ -63,15 +59,6 @@ def work(i):
 n_threads = joblib.Parallel(n_jobs=2)(joblib.delayed(work)(i) for i in range(4))
 print(max(n_threads))
 """
-
-
-def run_script(folder, text, *arguments):
-    script = folder / "script.py"
-    script.write_text(text)
-    command = [sys.executable, str(script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.slow  # starts processes that import torch
