@@ -43,21 +43,16 @@ def available_devices() -> list[str]:
 
 def resolve_device(device: str | torch.device, X: Any) -> torch.device:
     """Return the device that a fit on ``X`` uses; raise if it is asked for and not there."""
-    if isinstance(device, str) and device == "auto":
+    if isinstance(device, str) and device.lower() == "auto":
         if isinstance(X, torch.Tensor):
             return X.device
         if _cpu_kind(X):
             return torch.device("cpu")
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     available = available_devices()
-    try:
-        resolved = torch.device(device)
-    except RuntimeError:
-        resolved = None
+    resolved = _named(device)
     # "cuda" without a number is the current CUDA device, so "cuda:0" must be there.
-    name = None if resolved is None else str(resolved)
-    if name == "cuda":
-        name = "cuda:0"
+    name = "cuda:0" if str(resolved) == "cuda" else str(resolved)
     if resolved is None or name not in available:
         raise ValueError(
             f"device={str(device)!r} is not available; this machine has: {', '.join(available)}. "
@@ -68,6 +63,16 @@ def resolve_device(device: str | torch.device, X: Any) -> torch.device:
             f"A {kind} X is computed on the CPU, not on device={str(device)!r}. Use device='auto'."
         )
     return resolved
+
+
+def _named(device: str | torch.device) -> torch.device | None:
+    """Return the device of a name in any case; "cpu:0" is the CPU, None is no device."""
+    try:
+        named = torch.device(device.lower() if isinstance(device, str) else device)
+    except RuntimeError:
+        return None
+    is_only_one = named.type in ("cpu", "mps") and named.index == 0
+    return torch.device(named.type) if is_only_one else named
 
 
 def _cpu_kind(X: Any) -> str | None:

@@ -36,6 +36,21 @@ def test_a_device_by_name_is_taken_if_it_is_there(monkeypatch):
             resolve_device(name, None)
 
 
+@pytest.mark.parametrize("device", ["cpu:0", "CPU", "Cpu:0", torch.device("cpu", 0)])
+def test_the_cpu_has_other_names(device):
+    assert resolve_device(device, None) == CPU
+
+
+def test_a_device_may_be_spelt_in_any_case_and_with_its_only_number(monkeypatch):
+    monkeypatch.setattr(placement, "available_devices", lambda: ["cpu", "cuda:0", "mps"])
+    for name, device in {"CUDA:0": "cuda:0", "CUDA": "cuda", "mps:0": "mps"}.items():
+        assert resolve_device(name, None) == torch.device(device)
+    assert resolve_device("AUTO", torch.zeros(1)) == CPU
+    for name in ("cpu:1", "mps:1", "CUDA:1"):
+        with pytest.raises(ValueError, match=f"device='{name}' is not available"):
+            resolve_device(name, None)
+
+
 def test_the_machines_devices_are_listed(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

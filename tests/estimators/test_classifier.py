@@ -330,8 +330,9 @@ def test_tensors_that_require_gradients_go_in():
     np.testing.assert_array_equal(clf.predict(data), clf.predict(X))
 
 
-def test_device_may_be_a_torch_device():
-    assert fit(device=torch.device("cpu")).device_ == "cpu"
+@pytest.mark.parametrize("device", [torch.device("cpu"), torch.device("cpu", 0), "cpu:0", "CPU"])
+def test_device_may_be_any_name_of_the_cpu(device):
+    assert fit(device=device).device_ == "cpu"
 
 
 @pytest.mark.gpu
