@@ -133,7 +133,7 @@ class TorchLogisticClassifier(
         Whether to stop when the validation loss has not fallen by ``tol`` for
         ``n_iter_no_change`` iterations, and to keep the weights with the lowest one. The
         validation samples are ``X_val`` of `fit`, or else set aside from the training
-        samples, stratified.
+        samples, stratified: at least two of each class.
     validation_fraction : float, default=0.1
         The fraction of training samples to set aside for ``early_stopping``.
     n_iter_no_change : int, default=5

@@ -25,7 +25,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skorchless._engine.dask_rows import DaskMatrix, DaskRows
 from skorchless._engine.placement import Placement
 from skorchless._forked import fork_safe
-from skorchless.estimators._inputs import READABLE_DTYPES, Array, check_sample_weight, is_dask
+from skorchless.estimators._inputs import (
+    READABLE_DTYPES,
+    Array,
+    check_sample_weight,
+    is_dask,
+    to_numpy,
+)
 from skorchless.estimators._samples import Samples
 from skorchless.estimators._sklearn_private import _get_output_config
 
@@ -159,7 +165,7 @@ def _read_partition(
     """Return a partition as samples, checked; it may have no row."""
     options = {"accept_sparse": "csr", "dtype": READABLE_DTYPES, **options}
     X = check_array(X, ensure_min_samples=0, input_name="X", **options)
-    y = np.zeros(X.shape[0]) if y is None else column_or_1d(y)
+    y = np.zeros(X.shape[0]) if y is None else column_or_1d(to_numpy(y))
     if pd.isna(y).any():
         raise ValueError("Input y contains NaN.")
     n_rows = {"X": X.shape[0], "y": len(y)}
@@ -252,7 +258,12 @@ class DaskSamples:
         """
         return np.sum(dask.compute(*(part.class_totals(n_classes) for part in self.parts)), axis=0)
 
-    def split(self, test_size: float, rng: np.random.RandomState) -> NoReturn:  # noqa: ARG002
+    def split(
+        self,
+        test_size: float,  # noqa: ARG002
+        classes: Array,  # noqa: ARG002
+        rng: np.random.RandomState,  # noqa: ARG002
+    ) -> NoReturn:
         """Raise: rows stay where they are."""
         raise ValueError(
             "early_stopping=True sets random samples aside, which it does not for a Dask "

@@ -134,9 +134,24 @@ def is_dask(array: Any) -> bool:
 
 
 def to_numpy(array: Any) -> Any:
-    """Return a tensor or an array of another namespace as NumPy, anything else as it is."""
+    """Return a tensor, a foreign array, or pandas' nullable integers or bools as NumPy.
+
+    All else is returned as it is.
+    """
     array = as_known(array)
-    return array.detach().cpu().numpy() if isinstance(array, torch.Tensor) else array
+    if isinstance(array, torch.Tensor):
+        return array.detach().cpu().numpy()
+    # scikit-learn makes float64 of them, in which labels beyond 2**53 merge.
+    dtype = _numpy_dtype(array)
+    is_exact = dtype is not None and dtype.kind in "iub" and not np.any(np.asarray(array.isna()))
+    return array.to_numpy(dtype=dtype) if is_exact else array
+
+
+def _numpy_dtype(array: Any) -> np.dtype[Any] | None:
+    """Return NumPy's counterpart of a nullable dtype of pandas: of a column, or a frame of one."""
+    dtypes: Any = getattr(array, "dtypes", getattr(array, "dtype", None))
+    dtype = dtypes.iloc[0] if hasattr(dtypes, "iloc") and len(dtypes) == 1 else dtypes
+    return getattr(dtype, "numpy_dtype", None)
 
 
 def check_X_y(estimator: BaseEstimator, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
@@ -164,18 +179,37 @@ def check_has_two_classes(classes: Array) -> None:
     if len(classes) < 2:
         raise ValueError(
             "This solver needs samples of at least 2 classes in the data, but the data "
-            f"contains only one class: {classes[0]!r}"
+            f"contains only one class: {as_shown(classes)[0]!r}"
         )
+
+
+def check_can_be_split(codes: Array, classes: Array) -> None:
+    """Raise where a class has a single one of the samples, by their ``codes``."""
+    single = classes[np.bincount(codes, minlength=len(classes)) == 1]
+    if len(single):
+        raise ValueError(
+            "early_stopping=True sets samples of each class aside. Pass others as X_val and "
+            f"y_val, or leave out classes of a single sample: {as_shown(single)}."
+        )
+
+
+def as_shown(labels: Array) -> list[Any]:
+    """Return labels as a message shows them, dates as dates."""
+    shown: list[Any] = (labels.astype(str) if labels.dtype.kind in "mM" else labels).tolist()
+    return shown
 
 
 def encode_known_labels(y: Array, classes: Array, name: str) -> Array:
     """Return the code (N,) of each label among ``classes``; raise for any other label."""
+    if {y.dtype.kind, classes.dtype.kind} == {"i", "u"}:
+        # NumPy searches them as float64, in which labels beyond 2**53 merge.
+        y, classes = y.astype(object), classes.astype(object)
     codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
     is_unknown = classes[codes] != y
     if is_unknown.any():
         raise ValueError(
-            f"{name} has labels that are not among the classes {classes.tolist()}: "
-            f"{np.unique(y[is_unknown]).tolist()}."
+            f"{name} has labels that are not among the classes {as_shown(classes)}: "
+            f"{as_shown(np.unique(y[is_unknown]))}."
         )
     return codes
 

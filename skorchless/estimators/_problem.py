@@ -29,6 +29,7 @@ from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
 from skorchless.estimators._inputs import (
     Array,
+    as_shown,
     check_sample_weight,
     check_X_y,
     is_dask,
@@ -78,7 +79,7 @@ def set_validation_aside(
     if X_val is not None:
         validation = read_samples(estimator, X_val, y_val, reset=False).encode(classes, "y_val")
     elif estimator.early_stopping:
-        train, validation = train.split(estimator.validation_fraction, rng)
+        train, validation = train.split(estimator.validation_fraction, classes, rng)
     else:
         return train, None
     stops = estimator.early_stopping
@@ -129,7 +130,7 @@ def first_weights(estimator: Any, objective: PenalizedNLL, classes: Array) -> Te
     if not np.array_equal(classes, estimator.classes_):
         raise ValueError(
             "warm_start=True continues a fit on the same classes: it had "
-            f"{estimator.classes_.tolist()}, y has {classes.tolist()}."
+            f"{as_shown(estimator.classes_)}, y has {as_shown(classes)}."
         )
     n_features = estimator.coef_.shape[1]
     if n_features != objective.rows.n_features:

@@ -16,7 +16,7 @@ from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import Placement, as_tensor
 from skorchless._engine.rows import Rows
 from skorchless._forked import fork_safe
-from skorchless.estimators._inputs import Array, encode_known_labels
+from skorchless.estimators._inputs import Array, check_can_be_split, encode_known_labels
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,15 @@ class Samples:
         """Return the samples ``index``."""
         return Samples(self.X[index], self.labels[index], self.weights[index])
 
-    def split(self, test_size: float, rng: np.random.RandomState) -> tuple[Samples, Samples]:
+    def split(
+        self, test_size: float, classes: Array, rng: np.random.RandomState
+    ) -> tuple[Samples, Samples]:
         """Return training and validation samples, every class in both by its share.
 
         Samples of weight 0 are in neither, as if they were missing.
         """
         index = np.flatnonzero(self.weights)
+        check_can_be_split(self.labels[index], classes)
         train, test = train_test_split(
             index, test_size=test_size, stratify=self.labels[index], random_state=rng
         )

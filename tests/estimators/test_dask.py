@@ -88,6 +88,16 @@ def test_sample_and_class_weights_count(class_weight, l1_ratio):
     assert_same_model(found, clf.fit(X, Y, sample_weight=WEIGHTS), atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "int64[pyarrow]"])
+@pytest.mark.parametrize("Estimator", [TorchLogisticClassifier, TorchLogisticClassifierCV])
+def test_nullable_labels_are_exact(Estimator, dtype):
+    ids = 2**60 + Y  # float64 has one value for all three
+    labels = frame(pd.Series(ids, dtype=dtype))
+    clf = Estimator().fit(frame(FRAME), labels)
+    assert clf.classes_.tolist() == np.unique(ids).tolist()
+    assert clf.score(frame(FRAME), labels) == Estimator().fit(FRAME, ids).score(FRAME, ids) < 1
+
+
 def test_labels_may_be_names_and_small_types_stay():
     pixels, digits = load_digits(return_X_y=True)
     images = array(pixels.astype(np.uint8), (1000, 797))

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skorchless import (
@@ -241,6 +242,113 @@ def test_labels_of_any_kind_come_back_as_they_are(labels):
     predicted = clf.predict(X)
     assert set(predicted) <= set(expected)
     assert np.mean(predicted == expected) > 0.95
+
+
+IDS = 2**60 + Y  # float64 has one value for all three
+NULLABLE = {
+    "Int64": pd.Series(IDS, dtype="Int64"),
+    "UInt64": pd.Series(IDS, dtype="UInt64"),
+    "array": pd.array(IDS, dtype="Int64"),
+    "Index": pd.Index(IDS, dtype="Int64"),
+    "int64[pyarrow]": pd.Series(IDS, dtype="int64[pyarrow]"),
+    "boolean": pd.Series(Y > 1, dtype="boolean"),
+    "bool[pyarrow]": pd.Series(Y > 1, dtype="bool[pyarrow]"),
+}
+OF_NULLABLE = pytest.mark.parametrize("name", NULLABLE)
+
+
+def exact(name):
+    """Return the labels as NumPy's integers or bools, which hold them exactly."""
+    return Y > 1 if name.startswith("bool") else IDS.astype("u8" if name == "UInt64" else "i8")
+
+
+@OF_NULLABLE
+def test_nullable_labels_are_the_integers_that_they_are(name):
+    labels, expected = NULLABLE[name], TorchLogisticClassifier().fit(X, exact(name))
+    clf = TorchLogisticClassifier().fit(X, labels)
+    assert clf.classes_.dtype == exact(name).dtype
+    np.testing.assert_array_equal(clf.classes_, np.unique(exact(name)))
+    np.testing.assert_array_equal(clf.predict(X), expected.predict(X))
+    assert clf.score(X, labels) == expected.score(X, exact(name)) < 1
+
+
+@OF_NULLABLE
+def test_nullable_labels_of_validation_samples_and_chunks_are_exact(name):
+    clf = TorchLogisticClassifier(solver="adam", max_iter=3, random_state=0)
+    clf.fit(X, NULLABLE[name], X_val=X, y_val=NULLABLE[name])
+    expected = clone(clf).fit(X, exact(name), X_val=X, y_val=exact(name))
+    np.testing.assert_array_equal(clf.validation_scores_, expected.validation_scores_)
+    chunks = clone(clf).partial_fit(X, NULLABLE[name], classes=NULLABLE[name])
+    np.testing.assert_array_equal(chunks.classes_, np.unique(exact(name)))
+    np.testing.assert_array_equal(
+        chunks.coef_, clone(clf).partial_fit(X, exact(name), np.unique(exact(name))).coef_
+    )
+
+
+@OF_NULLABLE
+def test_nullable_labels_of_a_search_are_exact(name):
+    weights = {label: 1 + label % 3 for label in np.unique(exact(name)).tolist()}
+    parameters = {"Cs": 2, "cv": 3, "class_weight": weights}
+    clf = TorchLogisticClassifierCV(**parameters).fit(X, NULLABLE[name])
+    expected = TorchLogisticClassifierCV(**parameters).fit(X, exact(name))
+    np.testing.assert_array_equal(clf.coef_, expected.coef_)
+    np.testing.assert_array_equal(clf.scores_, expected.scores_)
+    assert clf.score(X, NULLABLE[name]) == expected.score(X, exact(name)) < 1
+
+
+def test_a_column_of_nullable_labels_is_flattened_with_a_warning():
+    with pytest.warns(DataConversionWarning, match="column-vector y"):
+        clf = TorchLogisticClassifier().fit(X, NULLABLE["Int64"].to_frame())
+    assert clf.classes_.tolist() == np.unique(IDS).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "int64[pyarrow]", "boolean"])
+def test_a_missing_nullable_label_is_an_error(dtype):
+    labels = pd.Series([None, *(Y[1:] > 0)], dtype=dtype)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        TorchLogisticClassifier().fit(X, labels)
+
+
+def test_signed_and_unsigned_labels_are_compared_exactly():
+    adam = TorchLogisticClassifier(solver="adam", max_iter=1, random_state=0)
+    clf = adam.fit(X, IDS, X_val=X, y_val=IDS.astype(np.uint64))
+    expected = clone(adam).fit(X, Y, X_val=X, y_val=Y)
+    np.testing.assert_array_equal(clf.validation_scores_, expected.validation_scores_)
+
+
+DATES = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[ns]")
+DATE = "2020-01-0{}T00:00:00.000000000"
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (np.array(["setosa", "versicolor", "virginica", "odd"]), "'odd'"),
+        (np.array([10.5, 20.5, 30.5, 40.5]).astype(object).astype(str), "'40.5'"),
+        (np.append(DATES, DATES[2:] + 1), "'2020-01-03T00:00:00.000000001'"),
+    ],
+    ids=["text", "text of numbers", "dates"],
+)
+def test_a_class_too_small_to_be_split_is_named(labels, shown):
+    clf = TorchLogisticClassifier(early_stopping=True)
+    with pytest.raises(ValueError, match=r"early_stopping=True.*single sample: \[") as refused:
+        clf.fit(np.vstack([X, X[:1]]), labels[np.append(Y, 3)])
+    assert shown in str(refused.value)
+
+
+def test_dates_are_named_as_dates():
+    clf = TorchLogisticClassifier(warm_start=True).fit(X, DATES[Y])
+    one, two = [DATE.format(1)], [DATE.format(1), DATE.format(2)]
+    for arguments, message in [
+        ((X[Y == 0], DATES[Y[Y == 0]]), f"only one class: {one[0]!r}"),
+        ((X[Y < 2], DATES[Y[Y < 2]]), f"y has {two}"),
+    ]:
+        with pytest.raises(ValueError) as refused:  # noqa: PT011, compared whole below
+            clf.fit(*arguments)
+        assert message in str(refused.value)
+    with pytest.raises(ValueError) as refused:  # noqa: PT011
+        clf.fit(X[Y < 2], DATES[Y[Y < 2]], X_val=X, y_val=DATES[Y])
+    assert f"not among the classes {two}: {[DATE.format(3)]}" in str(refused.value)
 
 
 @pytest.mark.parametrize(
