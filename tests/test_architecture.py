@@ -57,7 +57,8 @@ ENGINE_MAY_IMPORT = {
 # What single modules know beside: Dask, and how to keep a notice of torch's from being shown.
 ALSO_IMPORTED = {"_engine.dask_rows": {"dask"}, "_engine.blocks": {"warnings"}}
 ALSO_CALLED = {
-    **dict.fromkeys(("estimators._problem", "_engine.curvature"), {"manual_seed"}),
+    "estimators._problem": {"manual_seed"},
+    "_engine.curvature": {"manual_seed"},
     "_forked": {"set_num_threads"},
 }
 GLOBAL_SETTINGS = {

@@ -127,7 +127,9 @@ class DaskRows(Rows):
     def subset(self, index: Tensor) -> Rows:
         """Return the rows ``index`` (n,) alone, in ascending order."""
         chosen = self._by_part(index)
-        parts = [_call(part, "subset", rows) for part, rows in zip(self._parts, chosen, strict=True)]
+        parts = [
+            _call(part, "subset", rows) for part, rows in zip(self._parts, chosen, strict=True)
+        ]
         return self._like(parts, [len(rows) for rows in chosen], self.n_features)
 
     def centered(self, center: Tensor) -> Rows:

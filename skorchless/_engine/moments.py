@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Moments:
 EMPTY = Moments(0.0, 0.0, 0.0)
 
 
-def entry_moments(rows: TensorRows) -> Moments:
+def entry_moments(rows: Rows) -> Moments:
     """Return the moments of the entries of ``rows``, whose one column is the row weights."""
     sum_dtype = rows.placement.sum_dtype
 

@@ -358,7 +358,8 @@ def test_dates_are_named_as_dates():
 def test_any_real_dtype_goes_in(dtype, solver):
     data = (X * 2).astype(dtype)
     clf = TorchLogisticClassifier(solver=solver, max_iter=500 if solver == "lbfgs" else 3)
-    expected = np.float64 if dtype == "longdouble" else np.float32
+    is_wide = dtype in ("longdouble", "int64", "uint64")
+    expected = np.float64 if is_wide else np.float32
     assert clf.fit(data, Y).coef_.dtype == expected
     assert clf.predict_proba(data).dtype == expected
 
