@@ -181,13 +181,14 @@ def minimize_minibatch(
     One model only, ``W`` (1, K, D): a grid of models shares passes over all rows, not steps.
     ``buffers`` of an earlier `Progress` continue its optimiser.
     """
-    (W,) = W.to(objective.rows.placement.dtype, copy=True)  # (K, D)
+    (W,) = W.to(objective.rows.placement.dtype)  # (K, D)
     if buffers is None:
         buffers = {"n_steps": torch.zeros((), dtype=torch.int64), **optimizer.init(W)}
-    else:
-        buffers = _copy_buffers(buffers, W)
     status = torch.tensor([Status.RUNNING])
     while status == Status.RUNNING:
+        # Steps move weights in place: on copies, so that neither the caller's nor those of the
+        # epoch before change.
+        W, buffers = W.clone(), _copy_buffers(buffers, W)
         value = _run_epoch(objective, W, optimizer, buffers, sampling)
         if patience.is_exhausted(value):
             status = torch.tensor([Status.CONVERGED])

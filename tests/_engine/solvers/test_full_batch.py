@@ -50,3 +50,20 @@ def test_with_and_without_an_l1_penalty_each_model_is_fitted_as_if_alone():
         assert (history[-1].W[m] == 0).any() == (l1_ratio > 0)
     assert len(history) == max(lengths)
     assert history[-1].status.tolist() == [Status.CONVERGED] * 4
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("max_products", [newton.MAX_PRODUCTS, 0])
+@pytest.mark.parametrize("max_features", [full_batch.MAX_MATRIX_FEATURES, 0])
+def test_the_record_of_an_iteration_does_not_change_with_the_next(
+    l1_ratio, max_products, max_features, monkeypatch
+):
+    monkeypatch.setattr(newton, "MAX_PRODUCTS", max_products)
+    monkeypatch.setattr(full_batch, "MAX_MATRIX_FEATURES", max_features)
+    objective, *_ = make_objective(alphas=(0.01, 0.1), l1_ratio=l1_ratio)
+    solver = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-9)
+    records = [(record, record.W.clone(), record.value.clone()) for record in solver]
+    assert len(records) > 2
+    for record, W, value in records:
+        assert torch.equal(record.W, W)
+        assert torch.equal(record.value, value)

@@ -146,6 +146,16 @@ def test_the_callers_tensors_are_not_changed():
     assert all(torch.equal(half.buffers[name], buffer) for name, buffer in before.items())
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=str)
+def test_the_record_of_an_epoch_does_not_change_with_the_next(optimizer):
+    objective, *_ = make_objective()
+    at_once = solve(objective, optimizer, 3)
+    for n_epochs, record in enumerate(at_once, start=1):
+        alone = solve(objective, optimizer, n_epochs)[-1]
+        torch.testing.assert_close(record.W, alone.W, rtol=0, atol=0)
+        torch.testing.assert_close(record.buffers, alone.buffers, rtol=0, atol=0)
+
+
 def test_it_ends_when_patience_with_the_loss_runs_out():
     # Under so large a penalty the loss soon stands still.
     objective, *_ = make_objective(alphas=(1e3,))
