@@ -9,6 +9,7 @@ class Recorder:
         self.events = []
         self.max_subtasks = {}
         self.coefs = {}
+        self.first_coefs = {}
 
     def setup(self, estimator, context):
         self.events.append("setup")
@@ -16,10 +17,13 @@ class Recorder:
     def teardown(self, estimator, context):
         self.events.append("teardown")
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator, context, *, X, y, fitted_estimator):
         task = (context.task_name, context.task_id)
         self.events.append(("begin", *task))
         self.max_subtasks[task] = context.max_subtasks
+        if fitted_estimator is not None:
+            self.first_coefs[task] = fitted_estimator.coef_
+            assert fitted_estimator.predict(X).shape == y.shape
 
     def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
         task = (context.task_name, context.task_id)

@@ -27,11 +27,17 @@ class Candidates:
 
 
 def run_candidates(
-    solver: Iterator[Progress], *, max_iter: int, tasks: CallbackTasks | None, verbose: int
+    solver: Iterator[Progress],
+    W: Tensor,
+    *,
+    max_iter: int,
+    tasks: CallbackTasks | None,
+    verbose: int,
 ) -> Candidates:
-    """Drive ``solver`` until it, a callback or ``max_iter`` ends it.
+    """Drive ``solver`` from the weights ``W`` (M, K, D) until it, a callback or ``max_iter`` ends.
 
-    Each candidate is a task, which begins and ends when it has finished.
+    Each candidate is a task, from its first weights to its last; both ends are announced when it
+    has finished.
     """
     table = ProgressTable("iter", "finished", "of", "violation")
     is_stopped = False
@@ -44,7 +50,7 @@ def run_candidates(
         goes_on = (progress.status == Status.RUNNING) & (number < max_iter)
         for m in (is_running & ~goes_on).nonzero()[:, 0].tolist():
             if tasks is not None:
-                tasks.begin("candidate", m)
+                tasks.begin(W[m : m + 1], "candidate", m)
                 is_stopped |= tasks.end(progress.W[m : m + 1])
         is_running = goes_on
         if verbose:

@@ -36,6 +36,7 @@ from skorchless.estimators._monitor import (
     Validation,
     as_metadata,
     begin_tasks,
+    finite_weights,
     run,
     shortfall,
 )
@@ -366,7 +367,7 @@ class TorchLogisticClassifier(
             del train  # so that a cluster does not hold it beside the rows made of it
             W = first_weights(self, objective, classes)
             solver = build_solver(self, objective, W, rng)
-            history = self._drive(solver, classes, placement.dtype, validation, given)
+            history = self._drive(solver, W, classes, placement.dtype, validation, given)
             self._store(history.W, classes, placement, history.losses, validation)
             # Where partial_fit would go on belongs to the weights that are now replaced.
             self._stream = None
@@ -439,21 +440,23 @@ class TorchLogisticClassifier(
     def _drive(
         self,
         solver: Iterator[Progress],
+        W: Tensor,
         classes: Array,
         dtype: torch.dtype,
         validation: Validation | None,
         given: dict[str, Any],
     ) -> History:
-        """Run ``solver`` under the eyes of callbacks and of the validation samples."""
+        """Run ``solver`` from ``W`` under the eyes of callbacks and of the validation samples."""
         tasks = begin_tasks(self, given, classes, dtype, max_subtasks=self.max_iter)
         history = run(
             solver,
+            W,
             max_iter=self.max_iter,
             tasks=tasks,
             validation=validation,
             verbose=self.verbose,
         )
-        tasks.end_fit(history.W)
+        tasks.end_fit(finite_weights(history.W, self.solver, dtype))
         return history
 
     def _store(
@@ -465,12 +468,7 @@ class TorchLogisticClassifier(
         validation: Validation | None,
     ) -> None:
         """Set the fitted attributes, all at once and last of all."""
-        if not torch.isfinite(W).all():
-            raise ValueError(
-                f"solver={self.solver!r} ran into infinite or NaN weights. Scale the features, or "
-                "lower learning_rate_init."
-            )
-        W = W.to(placement.dtype)
+        W = finite_weights(W, self.solver, placement.dtype)
         self.__dict__.update(linear_attributes(W, self.n_features_in_, classes))
         self.n_iter_ = len(losses)
         self.loss_curve_ = np.array(losses)

@@ -54,7 +54,12 @@ from skorchless.estimators._linear import (
     predictions_in_numpy,
     score_rows,
 )
-from skorchless.estimators._monitor import CallbackTasks, as_metadata, begin_tasks
+from skorchless.estimators._monitor import (
+    CallbackTasks,
+    as_metadata,
+    begin_tasks,
+    finite_weights,
+)
 from skorchless.estimators._problem import read_samples, resolve_placement
 from skorchless.estimators._scoring import (
     resolve_scorer,
@@ -337,7 +342,7 @@ class TorchLogisticClassifierCV(
             if self.refit and not candidates.is_stopped_early:
                 fits.append(self._solve(grid.to_all_samples(chosen), problem, W=chosen.W))
                 chosen = replace(chosen, W=fits[-1].W)
-            W = chosen.W.to(placement.dtype)
+            W = finite_weights(chosen.W, "lbfgs", placement.dtype)
             self.__dict__.update(
                 linear_attributes(W, self.n_features_in_, classes),
                 **search_attributes(grid, candidates, chosen, scores, placement),
@@ -429,7 +434,7 @@ class TorchLogisticClassifierCV(
         objective = build_grid_objective(grid, problem, fit_intercept=self.fit_intercept)
         W = constant_model(objective) if W is None else W
         solver = minimize_full_batch(objective, W, tol=self.tol)
-        return run_candidates(solver, max_iter=self.max_iter, tasks=tasks, verbose=verbose)
+        return run_candidates(solver, W, max_iter=self.max_iter, tasks=tasks, verbose=verbose)
 
     def _shared_parameters(self) -> dict[str, Any]:
         """Return the parameters that TorchLogisticClassifier has too."""

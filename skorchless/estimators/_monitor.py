@@ -45,10 +45,15 @@ class CallbackTasks:
         """Report the weights (1, K, D) after the fit."""
         self._end(self._context, W)
 
-    def begin(self, name: str = "iteration", number: int | None = None) -> None:
-        """Announce a part of the fit, by its number where they end in any order."""
+    def begin(self, W: Tensor, name: str = "iteration", number: int | None = None) -> None:
+        """Announce a part of the fit, with the weights (1, K, D) before it.
+
+        It has a number where parts end in any order.
+        """
         self._task = self._context.subcontext(task_name=name, task_id=number)
-        self._task.call_on_fit_task_begin(**self._arguments)
+        self._task.call_on_fit_task_begin(
+            **self._arguments, reconstruction_attributes=lambda: self._fitted_attributes(W)
+        )
 
     def end(self, W: Tensor) -> bool:
         """Report the weights (1, K, D) after it; return whether a callback asks to stop."""
@@ -150,35 +155,54 @@ class History:
 
 def run(
     solver: Iterator[Progress],
+    W: Tensor,
     *,
     max_iter: int,
     tasks: CallbackTasks,
     validation: Validation | None,
     verbose: int,
 ) -> History:
-    """Drive ``solver`` until it, a callback, the validation loss or ``max_iter`` ends it."""
+    """Drive ``solver`` from the weights ``W`` (1, K, D) to its end.
+
+    That is its own, or set by a callback, the validation loss or ``max_iter``.
+    """
     losses: list[float] = []
     # Not "train loss": it has the penalty in it, which the validation loss has not.
     of_validation = () if validation is None else ("valid loss", "valid acc")
     table = ProgressTable("iter", "objective", *of_validation)
     for n_iter in range(1, max_iter + 1):
-        tasks.begin()
+        tasks.begin(W)
         progress = next(solver)
+        W = progress.W
         losses.append(float(progress.value))
-        scores = () if validation is None else validation.score(progress.W)
+        scores = () if validation is None else validation.score(W)
         if verbose:
             table.add_row(n_iter, losses[-1], *scores)
-        is_stopped = tasks.end(progress.W)
+        is_stopped = tasks.end(W)
         is_stopped |= validation is not None and validation.is_exhausted
         if is_stopped or progress.status != Status.RUNNING:
             break
     best_W = None if validation is None else validation.best_W
     return History(
-        W=progress.W if best_W is None else best_W,
+        W=W if best_W is None else best_W,
         losses=losses,
         status=Status(int(progress.status)),
         remaining=float(progress.remaining),
         is_stopped_early=is_stopped,
+    )
+
+
+def finite_weights(W: Tensor, solver: str, dtype: torch.dtype) -> Tensor:
+    """Return the weights (1, K, D) in ``dtype``; raise where they are not finite in it."""
+    W = W.to(dtype)
+    if torch.isfinite(W).all():
+        return W
+    if solver != "lbfgs":
+        remedy = ", or lower learning_rate_init"
+    else:
+        remedy = "" if dtype is torch.float64 else ", or pass dtype='float64'"
+    raise ValueError(
+        f"solver={solver!r} ran into infinite or NaN weights. Scale the features{remedy}."
     )
 
 

@@ -36,6 +36,7 @@ def test_each_candidate_is_a_task_that_ends_when_it_has_finished():
     for m in range(6):
         path = clf.coefs_paths_.reshape(6, 3, 5)[m]
         np.testing.assert_array_equal(recorder.coefs["candidate", m], path[:, :-1])
+        np.testing.assert_array_equal(recorder.first_coefs["candidate", m], np.zeros((3, 4)))
     np.testing.assert_array_equal(recorder.coefs["fit", 0], clf.coef_)
 
 

@@ -1,10 +1,13 @@
 """Between two iterations: the table of `verbose`, callbacks, stopping on request."""
 
+import warnings
+
 import numpy as np
 import pytest
 from recorder import Recorder
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -18,7 +21,8 @@ SOLVERS = ["lbfgs", "adam", "sgd"]
 
 def classifier(solver, **parameters):
     max_iter = 100 if solver == "lbfgs" else 4
-    return TorchLogisticClassifier(solver=solver, max_iter=max_iter, **parameters)
+    parameters = {"max_iter": max_iter, "random_state": 0, **parameters}
+    return TorchLogisticClassifier(solver=solver, **parameters)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -34,6 +38,52 @@ def test_callbacks_are_told_of_every_iteration(solver):
         *(("end", "fit", 0), "teardown"),
     ]
     np.testing.assert_array_equal(recorder.coefs["fit", 0], clf.coef_)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_an_iteration_begins_with_the_model_that_the_one_before_left(solver):
+    recorder = Recorder()
+    clf = classifier(solver).set_callbacks(recorder).fit(X, Y)
+    assert len(recorder.first_coefs) == clf.n_iter_ > 2
+    np.testing.assert_array_equal(recorder.first_coefs["iteration", 0], np.zeros((3, 4)))
+    for i in range(1, clf.n_iter_):
+        before = recorder.coefs["iteration", i - 1]
+        np.testing.assert_array_equal(recorder.first_coefs["iteration", i], before)
+        np.testing.assert_array_equal(before, quiet_fit(solver, max_iter=i).coef_)
+
+
+def quiet_fit(solver, **parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return classifier(solver, **parameters).fit(X, Y)
+
+
+def test_a_warm_start_begins_with_the_model_of_the_fit_before():
+    clf = TorchLogisticClassifier(warm_start=True).fit(X, Y)
+    before, recorder = clf.coef_, Recorder()
+    clf.set_params(C=0.1).set_callbacks(recorder).fit(X, Y)
+    np.testing.assert_array_equal(recorder.first_coefs["iteration", 0], before)
+
+
+@pytest.mark.parametrize("solver", SOLVERS[1:])
+def test_callbacks_are_told_of_the_end_of_no_fit_whose_weights_are_infinite(solver):
+    recorder = Recorder()
+    clf = classifier(solver, learning_rate_init=1e308).set_callbacks(recorder)
+    with pytest.raises(ValueError, match="Scale the features, or lower learning_rate"):
+        clf.fit(X, Y)
+    assert ("end", "iteration", 3) in recorder.events
+    assert ("end", "fit", 0) not in recorder.events
+    assert recorder.events[-1] == "teardown"
+
+
+def test_weights_beyond_single_precision_are_told_without_a_learning_rate():
+    clf = TorchLogisticClassifier(warm_start=True, C=np.inf, tol=1e3).fit(X, Y)
+    clf.coef_[0] = 1e39  # as features of 1e-39 may have them
+    before, recorder = clf.coef_.copy(), Recorder()
+    with pytest.raises(ValueError, match=r"Scale the features, or pass dtype='float64'\.$"):
+        clf.set_callbacks(recorder).fit((1e-40 * X).astype(np.float32), Y)
+    np.testing.assert_array_equal(clf.coef_, before)
+    assert ("end", "fit", 0) not in recorder.events
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
