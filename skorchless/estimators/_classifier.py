@@ -142,8 +142,8 @@ class TorchLogisticClassifier(
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the fit before instead of from none.
     random_state : int, RandomState instance or None, default=None
-        Seeds the order of the samples and the validation split. torch's global generator is
-        neither read nor changed.
+        Seeds the order of the samples and the validation split. A fit that fails draws nothing
+        from an instance. torch's global generator is neither read nor changed.
     verbose : int, default=0
         1 prints one row for each iteration: its number, the objective (training loss plus
         penalty, as in ``loss_curve_``), validation loss and accuracy where there are
@@ -383,7 +383,9 @@ class TorchLogisticClassifier(
         """Go on fitting for one epoch over the given samples.
 
         Exists for ``solver='adam'`` and ``'sgd'``. The objective of a call is that of its own
-        samples, ``C`` included; the optimiser's state is kept from call to call.
+        samples, ``C`` included; the optimiser's state is kept from call to call. After a change
+        of ``solver`` or ``fit_intercept`` the optimiser starts anew, from the coefficients so far.
+        A call that fails changes nothing: the next one goes on as if it had not been made.
 
         Parameters
         ----------

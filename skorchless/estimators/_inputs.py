@@ -33,27 +33,37 @@ READABLE_DTYPES = [
     for order in ("=", "S")
 ]
 
+# What partial_fit goes on from, beside the fitted attributes: the classifier's and the scaler's.
+UNSEEN_STATE = ("_stream", "_moments")
+
 
 @contextmanager
 def fitted_state_kept_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Give ``estimator`` its fitted attributes back if the block raises."""
+    """Undo what the block has done to ``estimator`` if it raises.
+
+    That is its fitted attributes, and what it drew from a ``random_state`` that is an instance.
+    """
     # validate_data writes n_features_in_ and feature_names_in_ before it has seen the values.
     before = _fitted_attributes(estimator)
+    rng = getattr(estimator, "random_state", None)
+    rng_before = rng.get_state() if isinstance(rng, np.random.RandomState) else None
     try:
         yield
     except BaseException:
         for name in _fitted_attributes(estimator):
             delattr(estimator, name)
         vars(estimator).update(before)
+        if rng_before is not None:
+            rng.set_state(rng_before)
         raise
 
 
 def _fitted_attributes(estimator: BaseEstimator) -> dict[str, Any]:
-    """Return the attributes that a fit has set, by scikit-learn's naming rule."""
+    """Return what a fit has set: by scikit-learn's naming rule, or what it goes on from."""
     return {
         name: value
         for name, value in vars(estimator).items()
-        if name.endswith("_") and not name.startswith("_")
+        if (name.endswith("_") and not name.startswith("_")) or name in UNSEEN_STATE
     }
 
 

@@ -6,7 +6,7 @@ The classifiers call it; it checks only what depends on several arguments at onc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -174,22 +174,38 @@ def build_optimizer(estimator: Any) -> Adam | SGD:
 
 @dataclass(frozen=True)
 class Stream:
-    """Where the next `partial_fit` goes on, in plain NumPy, and the solver it belongs to."""
+    """Where the next `partial_fit` goes on, in plain NumPy.
 
-    solver: str
-    rng: np.random.RandomState
-    buffers: dict[str, Array] | None
+    Random numbers come from a seed and the number of calls, not from a generator that lives on:
+    a call that fails moves nothing, nor does one of a copy.
+    """
+
+    optimizer: tuple[str, bool]  # solver and fit_intercept, to which the buffers belong
+    seed: int
+    n_calls: int = 0
+    buffers: dict[str, Array] | None = None
+
+    @property
+    def rng(self) -> np.random.RandomState:
+        """The random numbers of the next call."""
+        return np.random.RandomState([self.seed, self.n_calls])
 
     def after(self, progress: Progress) -> Stream:
         """Return the stream after one more epoch."""
         buffers = {name: buffer.cpu().numpy() for name, buffer in progress.buffers.items()}
-        return Stream(self.solver, self.rng, buffers)
+        return replace(self, n_calls=self.n_calls + 1, buffers=buffers)
 
 
 def continued_stream(estimator: Any) -> Stream:
-    """Return the stream that ``estimator`` goes on with, a new one where its solver changed."""
+    """Return the stream that ``estimator`` goes on with, its optimiser a new one where it changed.
+
+    Without an intercept the buffers have a column less, and those of an intercept that comes later
+    would be out of step.
+    """
+    optimizer = (estimator.solver, bool(estimator.fit_intercept))
     stream: Stream | None = getattr(estimator, "_stream", None)
-    if stream is not None and stream.solver == estimator.solver:
-        return stream
-    seed = check_random_state(estimator.random_state).randint(2**31 - 1)
-    return Stream(estimator.solver, np.random.RandomState(seed), None)
+    if stream is None:
+        return Stream(optimizer, check_random_state(estimator.random_state).randint(2**31 - 1))
+    if stream.optimizer != optimizer:
+        return replace(stream, optimizer=optimizer, buffers=None)
+    return stream

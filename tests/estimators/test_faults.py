@@ -123,3 +123,18 @@ def test_a_scaler_that_fails_keeps_what_it_has_learnt():
         with pytest.raises(ValueError):  # noqa: PT011, each in scikit-learn's words
             scaler.partial_fit(bad)
         assert vars(scaler) == before
+
+
+def test_a_scaler_that_is_interrupted_at_the_end_keeps_what_it_has_learnt(monkeypatch):
+    scaler = GlobalStandardScaler().fit(X)
+    before = vars(scaler).copy()
+
+    def store(estimator, name, value):
+        object.__setattr__(estimator, name, value)
+        if name == "_moments":  # what is set last
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(GlobalStandardScaler, "__setattr__", store)
+    with pytest.raises(KeyboardInterrupt):
+        scaler.partial_fit(10 * X)
+    assert vars(scaler) == before
