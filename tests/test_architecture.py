@@ -28,7 +28,7 @@ LAYERS = [
     ["_engine.curvature"],
     ["_engine.class_curvature"],
     ["_engine.preconditioner", "_engine.metric"],
-    ["_engine.solvers.base", "_engine.solvers.quadratic"],
+    ["_engine.solvers.base", "_engine.solvers.quadratic", "_engine.solvers.sparse_minibatch"],
     ["_engine.solvers.descent", "_engine.solvers.minibatch"],
     ["_engine.solvers.pairs", "_engine.solvers.refresh"],
     ["_engine.solvers.lbfgs", "_engine.solvers.newton"],

@@ -79,10 +79,15 @@ class SparseBlock:
 def _as_csr_tensor(X: csr_array | csc_array, shape: tuple[int, int]) -> Tensor:
     """Return what a compressed array holds as a CSR tensor of ``shape``, in the same memory."""
     indptr, indices, data = (as_tensor(part) for part in (X.indptr, X.indices, X.data))
+    return csr_tensor(indptr, indices, data, shape)
+
+
+def csr_tensor(indptr: Tensor, indices: Tensor, data: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return a CSR tensor of ``shape`` from its parts."""
     return torch.sparse_csr_tensor(indptr, indices, data, shape, check_invariants=False)
 
 
-def _product(X: Tensor, vectors: Tensor) -> Tensor:
+def csr_product(X: Tensor, vectors: Tensor) -> Tensor:
     """Return the products (K', n) of a CSR tensor (n, m) with ``vectors`` (K', m)."""
     if len(vectors) == 1:
         # Half the time of a matrix that has one column.
@@ -125,7 +130,7 @@ def _in_parts(X: Tensor) -> Tensor:
 @scores.register
 def _(X: SparseBlock, W: Tensor) -> Tensor:
     n_features = X.shape[1]
-    products = _product(X.by_row, W[:, :n_features])  # (K', B)
+    products = csr_product(X.by_row, W[:, :n_features])  # (K', B)
     if W.shape[1] > n_features:
         products = products + W[:, n_features:]
     return products.unsqueeze(0)
@@ -140,7 +145,7 @@ def weighted_sum(X: Block, weights: Tensor) -> Tensor:
 @weighted_sum.register
 def _(X: SparseBlock, weights: Tensor) -> Tensor:
     if X.has_columns:
-        return _product(X.by_column, weights.squeeze(0))
+        return csr_product(X.by_column, weights.squeeze(0))
     # SciPy's, for want of columns: torch takes forty times as long.
     return torch.from_numpy(X.csr.T @ weights[0].T.contiguous().numpy()).T
 
@@ -157,7 +162,7 @@ def weighted_squares(X: Block, weights: Tensor) -> Tensor:
 @weighted_squares.register
 def _(X: SparseBlock, weights: Tensor) -> Tensor:
     if X.has_columns:
-        return _product(X.squares_by_column, weights)
+        return csr_product(X.squares_by_column, weights)
     return weighted_sum(SparseBlock(X.csr.power(2)), weights[None])
 
 

@@ -93,7 +93,7 @@ class NLL:
         each = (n_parts, n_models, 1, n_rows)  # one number for each model and row
         codes = codes.view(n_parts, 1, 1, n_rows).expand(each)
         weights = self._of_models(weights).view(-1, n_parts, n_rows).transpose(0, 1)[:, :, None]
-        nll, residual = self._each_and_residual(by_part, codes, weights)
+        nll, residual = self.each_and_residual(by_part, codes, weights)
         residual = residual.view(n_parts, n_models * n_rows_of_W, n_rows)
         grad = weighted_sum(X, residual)
         if self.fit_intercept:
@@ -110,7 +110,7 @@ class NLL:
         that have a one for the intercept; ``codes`` and ``weights`` are (parts, 1, B). With half
         the operations of `sum_and_grad`, each of which costs what a product does here.
         """
-        nll, residual = self._each_and_residual(torch.bmm(W, X.mT), codes, weights)
+        nll, residual = self.each_and_residual(torch.bmm(W, X.mT), codes, weights)
         grad, *others = torch.bmm(residual, X).unbind()
         for other in others:
             grad += other  # half the time of a sum over the first axis
@@ -120,7 +120,7 @@ class NLL:
         """Return the weights (M, B) of each model's rows from those of folds (B, F)."""
         return weights.T.index_select(0, self.fold)
 
-    def _each_and_residual(
+    def each_and_residual(
         self, scores: Tensor, codes: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the weighted NLL (..., 1, B) and its derivative by ``scores`` (..., K, B).

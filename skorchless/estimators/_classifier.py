@@ -198,6 +198,11 @@ class TorchLogisticClassifier(
     'lbfgs' is not: only when a minibatch holds all samples are integer sample weights the
     same as repetitions.
 
+    Minibatches of a sparse ``X`` of 1,500 features and more stay sparse; the steps are those of
+    the same samples, dense. 'sgd' moves the features of a minibatch, and the others when they are
+    next used. 'adam', and 'sgd' with an L1 penalty, move in each step all features that have had
+    an entry so far.
+
     ``max_iter`` epochs of 'adam' or 'sgd' that are too few for ``n_iter_no_change`` to tell
     convergence are taken as wanted: no ConvergenceWarning is given.
 

@@ -45,8 +45,8 @@ def fitted_state_kept_on_error(estimator: BaseEstimator) -> Iterator[None]:
     """
     # validate_data writes n_features_in_ and feature_names_in_ before it has seen the values.
     before = _fitted_attributes(estimator)
-    rng = getattr(estimator, "random_state", None)
-    rng_before = rng.get_state() if isinstance(rng, np.random.RandomState) else None
+    rng: Any = getattr(estimator, "random_state", None)
+    rng_before: Any = rng.get_state() if isinstance(rng, np.random.RandomState) else None
     try:
         yield
     except BaseException:

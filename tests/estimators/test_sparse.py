@@ -64,9 +64,10 @@ def test_many_features_too(n_classes, l1_ratio):
 
 @pytest.mark.filterwarnings("ignore:.*failed to converge")
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_minibatches_take_the_same_steps(solver):
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_minibatches_take_the_same_steps(solver, l1_ratio):
     X, y = wide(3)
-    clf = TorchLogisticClassifier(solver=solver, max_iter=7, random_state=0, l1_ratio=0.5)
+    clf = TorchLogisticClassifier(solver=solver, max_iter=7, random_state=0, l1_ratio=l1_ratio)
     assert_same_fit(clf, X, y, atol=1e-12)
     stream = clone(clf).partial_fit(X[:150], y[:150], classes=[0, 1, 2])
     dense = clone(clf).partial_fit(X[:150].toarray(), y[:150], classes=[0, 1, 2])
@@ -75,6 +76,34 @@ def test_minibatches_take_the_same_steps(solver):
         dense.partial_fit(X[150:].toarray(), y[150:]).coef_,
         atol=1e-12,
     )
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int64, np.bool_])
+def test_minibatches_of_every_format_and_type_leave_it_as_it_was(container, dtype, solver):
+    X, y = wide(2)
+    X = (10 * X).ceil().astype(dtype)
+    given = container(X)
+    parts = [vars(given)[name] for name in ("data", "indices", "indptr") if name in vars(given)]
+    before = [part.copy() for part in parts]
+    for part in parts:
+        part.flags.writeable = False
+    weights = np.arange(len(y)) % 3.0
+    clf = TorchLogisticClassifier(solver=solver, max_iter=2, random_state=0)
+    dense = clone(clf).fit(X.toarray(), y, weights).partial_fit(X.toarray(), y, [0, 1], weights)
+    clf.fit(given, y, weights).partial_fit(given, y, [0, 1], weights)
+    rounding = {"rtol": 1e-3, "atol": 1e-6} if clf.coef_.dtype == np.float32 else {"rtol": 1e-9}
+    np.testing.assert_allclose(clf.coef_, dense.coef_, **rounding)
+    assert all(np.array_equal(*pair) for pair in zip(parts, before, strict=True))
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_rate_too_large_for_sparse_samples_is_an_error(solver):
+    X, y = wide(2)
+    clf = TorchLogisticClassifier(solver=solver, max_iter=2, learning_rate_init=1e300, C=1e-3)
+    with pytest.raises(ValueError, match="lower learning_rate_init"):
+        clf.fit(X, y)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

@@ -13,7 +13,7 @@ stochastic proximal gradient methods for deep learning, 2020, https://arxiv.org/
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +22,15 @@ from torch import Tensor
 from skorchless._engine.blocks import n_cores
 from skorchless._engine.objective import PenalizedNLL, soft_threshold
 from skorchless._engine.solvers.base import Patience, Progress, Status
+from skorchless._engine.solvers.sparse_minibatch import (
+    active_columns,
+    are_wide_sparse,
+    of_columns,
+    run_sparse_epoch,
+    sparse_batches,
+    to_all_columns,
+    to_columns,
+)
 
 Buffers = dict[str, Tensor]
 
@@ -52,6 +61,9 @@ class Adam:
         """Return the moments before the first step."""
         return {"first": torch.zeros_like(W), "second": torch.zeros_like(W)}
 
+    def idle_matrix(self, shrinkage: float) -> None:
+        """Return None: a step without a gradient is not linear."""
+
     def step(
         self, W: Tensor, grad: Tensor, buffers: Buffers, n_steps: int, threshold: Tensor | None
     ) -> None:
@@ -79,6 +91,12 @@ class SGD:
         """Return the velocity before the first step."""
         return {"velocity": torch.zeros_like(W)}
 
+    def idle_matrix(self, shrinkage: float) -> Tensor:
+        """Return what a step without a gradient multiplies (weight, velocity) by, (2, 2)."""
+        rate, momentum = self.learning_rate, self.momentum
+        of_weight = [1.0 - rate * shrinkage, -rate * momentum]
+        return torch.tensor([of_weight, [shrinkage, momentum]], dtype=torch.float64)
+
     def step(
         self,
         W: Tensor,
@@ -105,14 +123,17 @@ class Sampling:
     shuffle: bool
     generator: torch.Generator
 
+    def order(self, n_rows: int) -> Tensor:
+        """Return the rows in the order of an epoch."""
+        # Drawn on the CPU, so that a seed gives the same order on every device.
+        if self.shuffle:
+            return torch.randperm(n_rows, generator=self.generator)
+        return torch.arange(n_rows)
+
     def groups(self, objective: PenalizedNLL) -> Iterator[Group]:
         """Yield some minibatches of one size at a time, until an epoch is over."""
         rows = objective.rows
-        # Drawn on the CPU, so that a seed gives the same order on every device.
-        if self.shuffle:
-            order = torch.randperm(rows.n_rows, generator=self.generator)
-        else:
-            order = torch.arange(rows.n_rows)
+        order = self.order(rows.n_rows)
         n_whole = rows.n_rows - rows.n_rows % self.batch_size
         whole, rest = order[:n_whole], order[n_whole:]
         # Rows are dense here: a minibatch of 100,000 one-hot columns is enough at once.
@@ -158,12 +179,68 @@ def _run_epoch(
     return loss / objective.total_weight + objective.penalty(W)
 
 
+def _first_buffers(optimizer: Adam | SGD, W: Tensor) -> Buffers:
+    """Return the buffers before the first step from ``W``."""
+    return {"n_steps": torch.zeros((), dtype=torch.int64), **optimizer.init(W)}
+
+
+def _map_buffers(function: Callable[[Tensor], Tensor], buffers: Buffers) -> Buffers:
+    """Return buffers with what ``function`` makes of those that have two axes, as weights do."""
+    return {name: function(b) if b.ndim == 2 else b for name, b in buffers.items()}
+
+
 def _copy_buffers(buffers: Buffers, W: Tensor) -> Buffers:
     """Return copies beside ``W``; a step count stays on the CPU, where it is read."""
     return {
         name: buffer.clone() if buffer.ndim == 0 else buffer.to(W, copy=True)
         for name, buffer in buffers.items()
     }
+
+
+def _dense_epochs(
+    objective: PenalizedNLL,
+    W: Tensor,
+    buffers: Buffers | None,
+    optimizer: Adam | SGD,
+    sampling: Sampling,
+) -> Iterator[tuple[Tensor, Tensor, Buffers]]:
+    """Yield the objective (1,), the weights (K, D) and the buffers after each epoch."""
+    W = W.to(objective.rows.placement.dtype)
+    buffers = _first_buffers(optimizer, W) if buffers is None else dict(buffers)
+    columns = buffers.pop("columns", None)
+    if columns is not None:  # of sparse rows before
+        buffers = _map_buffers(lambda b: to_all_columns(b, columns, W.shape[1]), buffers)
+    while True:
+        # Steps move weights in place: on copies, so that neither the caller's nor those of the
+        # epoch before change.
+        W, buffers = W.clone(), _copy_buffers(buffers, W)
+        yield _run_epoch(objective, W, optimizer, buffers, sampling), W, buffers
+
+
+def _sparse_epochs(
+    objective: PenalizedNLL,
+    W: Tensor,
+    buffers: Buffers | None,
+    optimizer: Adam | SGD,
+    sampling: Sampling,
+) -> Iterator[tuple[Tensor, Tensor, Buffers]]:
+    """Yield what `_dense_epochs` does; the buffers (n, K) are those of some ``columns``."""
+    n_columns = W.shape[1]
+    columns = active_columns(objective, W, buffers)
+    objective = of_columns(objective, columns)
+    W = to_columns(W, columns).to(objective.rows.placement.dtype)
+    if buffers is None:
+        buffers = _first_buffers(optimizer, W)
+    else:
+        buffers = dict(buffers)
+        given = buffers.pop("columns", None)
+        buffers = _map_buffers(lambda b: to_columns(b, columns, given), buffers)
+    while True:
+        W, buffers = W.clone(), _copy_buffers(buffers, W)
+        order = sampling.order(objective.rows.n_rows)
+        batches = sparse_batches(objective, order, sampling.batch_size)
+        value = run_sparse_epoch(objective, W, optimizer, buffers, batches)
+        yield value, to_all_columns(W, columns, n_columns), {**buffers, "columns": columns}
 
 
 @torch.inference_mode()
@@ -181,15 +258,10 @@ def minimize_minibatch(
     One model only, ``W`` (1, K, D): a grid of models shares passes over all rows, not steps.
     ``buffers`` of an earlier `Progress` continue its optimiser.
     """
-    (W,) = W.to(objective.rows.placement.dtype)  # (K, D)
-    if buffers is None:
-        buffers = {"n_steps": torch.zeros((), dtype=torch.int64), **optimizer.init(W)}
-    status = torch.tensor([Status.RUNNING])
-    while status == Status.RUNNING:
-        # Steps move weights in place: on copies, so that neither the caller's nor those of the
-        # epoch before change.
-        W, buffers = W.clone(), _copy_buffers(buffers, W)
-        value = _run_epoch(objective, W, optimizer, buffers, sampling)
-        if patience.is_exhausted(value):
-            status = torch.tensor([Status.CONVERGED])
-        yield Progress(W[None], value, status, value, buffers)
+    epochs = _sparse_epochs if are_wide_sparse(objective.rows) else _dense_epochs
+    for value, latest, state in epochs(objective, W[0], buffers, optimizer, sampling):
+        is_exhausted = bool(patience.is_exhausted(value))
+        status = torch.tensor([Status.CONVERGED if is_exhausted else Status.RUNNING])
+        yield Progress(latest[None], value, status, value, state)
+        if is_exhausted:
+            return
