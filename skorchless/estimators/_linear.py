@@ -183,7 +183,9 @@ def pack_weights(estimator: Any) -> Tensor:
 def unpack_weights(W: Tensor, n_features: int) -> tuple[Array, Array]:
     """Return ``coef`` (K, P) and ``intercept`` (K,) of the weights (1, K, D)."""
     weights = W[0].cpu().numpy()
-    coef = np.ascontiguousarray(weights[:, :n_features])
+    coef = weights[:, :n_features]
+    if not coef.flags.forc:
+        coef = coef.copy()
     has_intercept = weights.shape[1] > n_features
     intercept = weights[:, -1].copy() if has_intercept else np.zeros_like(coef[:, 0])
     return coef, intercept

@@ -84,10 +84,11 @@ def to_columns(values: Tensor, columns: Tensor, source: Tensor | None = None) ->
 
 def to_all_columns(values: Tensor, columns: Tensor, n_columns: int) -> Tensor:
     """Return values (n, K) of ``columns`` as (K, D), zeros elsewhere."""
-    # NumPy asks for huge pages: 4 x 2**20 of its zeros take 16 ms, of torch's 64.
+    # NumPy asks for huge pages: 4 x 2**20 of its zeros take 16 ms, of torch's 64. A row for each
+    # column here too, so that coefficients are a view.
     dtype = str(values.dtype).removeprefix("torch.")
-    spread = torch.from_numpy(np.zeros((values.shape[1], n_columns), dtype))
-    return spread.index_copy_(1, columns, values.T)
+    spread = torch.from_numpy(np.zeros((n_columns, values.shape[1]), dtype))
+    return spread.index_copy_(0, columns, values).T
 
 
 @dataclass(frozen=True)
