@@ -214,14 +214,16 @@ def full_batch_shortfall(
     # The first words are scikit-learn's, which filters of warnings match.
     failure = f"lbfgs failed to converge{of_what} after {n_iter} iteration(s)"
     violation = f"the largest violation of optimality is {remaining:.2g}, tol={tol:g}"
+    is_single = dtype is torch.float32
     if status == Status.STALLED:
         precision = str(dtype).removeprefix("torch.")
-        in_double = "" if dtype is torch.float64 else " or pass dtype='float64'"
+        in_double = "Pass dtype='float64' or scale" if is_single else "Scale"
         return (
             f"{failure}: the objective cannot be lowered any further in {precision}; {violation}. "
-            f"Scale the features{in_double}."
+            f"{in_double} the features."
         )
-    return f"{failure}: {violation}. Increase max_iter or scale the features."
+    needs_double = "; this tol may need dtype='float64'" if is_single and tol < 1e-4 else ""
+    return f"{failure}: {violation}. Increase max_iter or scale the features{needs_double}."
 
 
 def shortfall(estimator: Any, history: History, dtype: torch.dtype) -> str | None:

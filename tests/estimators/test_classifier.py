@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
+from small_tables import standardized
 
 from skorchless import TorchLogisticClassifier
 
@@ -127,6 +128,44 @@ def test_max_iter_too_small_for_lbfgs_warns_with_the_gradient_that_is_left():
 def test_float32_at_its_limit_says_so():
     with pytest.warns(ConvergenceWarning, match="any further in float32; .* dtype='float64'"):
         TorchLogisticClassifier(tol=0.0, max_iter=1000).fit(X.astype(np.float32), Y)
+
+
+WINE, WINE_LABELS = standardized(load_wine)
+# Each took the noise of its objective for progress, and went on for more than 300 iterations.
+AT_THE_LIMIT = {
+    "newton": ((WINE, WINE_LABELS), {"C": 100}),
+    "newton, unscaled": (load_breast_cancer(return_X_y=True), {"C": 100}),
+    "l-bfgs": ((DIGITS, DIGIT_LABELS), {"C": 100}),
+    "proximal": ((WINE, WINE_LABELS), {"C": 100, "l1_ratio": 1}),
+    "proximal, unscaled": ((X, Y), {"C": 1e4, "l1_ratio": 0.5}),
+}
+
+
+@pytest.mark.parametrize("name", AT_THE_LIMIT)
+def test_float32_ends_soon_after_it_has_reached_the_optimum(name):
+    (data, labels), parameters = AT_THE_LIMIT[name]
+    clf = TorchLogisticClassifier(tol=0.0, max_iter=300, **parameters)
+    with pytest.warns(ConvergenceWarning, match="any further in float32"):
+        clf.fit(data.astype(np.float32), labels)
+    exact = clone(clf).set_params(tol=1e-8).fit(data, labels)
+    assert clf.loss_curve_[-1] == pytest.approx(exact.loss_curve_[-1], rel=1e-4)
+    reached = np.flatnonzero(clf.loss_curve_ <= (1 + 1e-4) * exact.loss_curve_[-1])[0]
+    assert clf.n_iter_ - reached < 60
+
+
+def test_float32_goes_on_while_the_gradient_falls_and_the_objective_can_not_tell():
+    # The violation is 3e-6 where the objective has not moved for ten iterations.
+    clf = TorchLogisticClassifier(l1_ratio=0.5, C=0.01, tol=1e-6)
+    assert clf.fit(DIGITS.astype(np.float32), DIGIT_LABELS).n_iter_ < 100
+
+
+def test_a_tol_that_float32_may_not_reach_is_told_where_max_iter_ends_the_fit():
+    single, short = X.astype(np.float32), TorchLogisticClassifier(max_iter=2)
+    with pytest.warns(ConvergenceWarning, match="scale the features; .* dtype='float64'"):
+        clone(short).set_params(tol=1e-8).fit(single, Y)
+    for clf, data in ((short, single), (clone(short).set_params(tol=1e-8), X)):
+        with pytest.warns(ConvergenceWarning, match="max_iter or scale the features.$"):
+            clf.fit(data, Y)
 
 
 def test_epochs_too_few_to_tell_convergence_are_taken_as_wanted():

@@ -32,9 +32,14 @@ MAX_BACKTRACKS = 30
 # A sum over rows is off by some roundings. With one alone, Newton's last step on breast cancer is
 # refused for being 1e-16 uphill, and the fit is left at a gradient of 1e-10.
 LEVEL_ROUNDINGS = 10.0
-# A float32 gradient of unscaled features may never fall below `tol`. So many iterations in which
-# the objective moves by less than its own rounding end a fit that would only shuffle noise.
+# A float32 gradient of unscaled features may never fall below `tol`. After 10 iterations without
+# progress a fit would only shuffle noise: with 15, the violation is 5 percent lower on average.
 MAX_IDLE_ITERATIONS = 10
+# Progress is a new lowest value, by more than its rounding, or a violation below half the lowest.
+# Measured from the last value instead of the lowest, noise looks like progress: what it has raised
+# once, it lowers again. Of 156 float32 fits with a `tol` of 0 (13 data sets, L1 and L2 penalties,
+# C from 0.01 to 10,000) 14 went on for 600 iterations; now 4 do, which still get better.
+VIOLATION_DROP = 0.5
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,29 @@ def _backtrack(
         trial, accepted = _try_step(objective, ray, step)
 
 
+@dataclass(frozen=True)
+class Lowest:
+    """The lowest value and violation (M,) so far, and for how many iterations there was none."""
+
+    value: Tensor
+    violation: Tensor
+    n_idle: Tensor
+
+    def after(self, value: Tensor, violation: Tensor, rounding: float) -> Lowest:
+        """Return the lowest after one more iteration; values differ by more than ``rounding``."""
+        is_lower = self.value - value > rounding * value.abs()
+        is_nearer = violation < VIOLATION_DROP * self.violation
+        return Lowest(
+            torch.where(is_lower, value, self.value),
+            torch.where(is_nearer, violation, self.violation),
+            torch.where(is_lower | is_nearer, 0, self.n_idle + 1),
+        )
+
+    def take(self, models: Tensor) -> Lowest:
+        """Return what is known of ``models``, an index into all M."""
+        return Lowest(self.value[models], self.violation[models], self.n_idle[models])
+
+
 def as_statuses(is_converged: Tensor, is_stalled: Tensor) -> Tensor:
     """Return a `Status` for each model (M,)."""
     is_stalled = is_stalled & ~is_converged
@@ -185,20 +213,20 @@ def descend(
     point = start
     rounding = _relative_rounding(objective)
     running = torch.arange(len(start.value), device=start.value.device)
-    n_idle = torch.zeros_like(point.value)
-    failed = n_idle > 0
-    record = Progress(point.W, point.value, failed.long(), point.value)  # of all models
+    none = torch.zeros_like(running)
+    lowest = Lowest(point.value, objective.violation(point.W, point.grad), none)
+    failed = none > 0
+    record = Progress(point.W, point.value, none, point.value)  # of all models
     while True:
         direction = objective.without_shift(directions.at(point))
         new_point, not_found = _line_search(objective, point, direction)
         # A search that fails along the learnt direction may succeed along the plain one.
         directions.forget(not_found)
-        is_idle = point.value - new_point.value <= rounding * new_point.value.abs()
-        n_idle = (n_idle + 1) * is_idle
-        is_stalled = (not_found & failed) | (n_idle >= MAX_IDLE_ITERATIONS)
-        failed = not_found
         point = new_point
         remaining = objective.violation(point.W, point.grad)
+        lowest = lowest.after(point.value, remaining, rounding)
+        is_stalled = (not_found & failed) | (lowest.n_idle >= MAX_IDLE_ITERATIONS)
+        failed = not_found
         status = as_statuses(remaining <= tol, is_stalled)
         latest = Progress(point.W, point.value, status, remaining)
         record = record.put(running, latest)
@@ -207,11 +235,7 @@ def descend(
         if not len(left):
             return
         if len(left) < len(running):
-            running, point, n_idle, failed = (
-                running[left],
-                point.take(left),
-                n_idle[left],
-                failed[left],
-            )
+            running, failed = running[left], failed[left]
+            point, lowest = point.take(left), lowest.take(left)
             objective = objective.take(left)
             directions.keep(left)

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers import descent
 from skorchless._engine.solvers.base import Status
-from skorchless._engine.solvers.descent import MAX_IDLE_ITERATIONS, Point, descend
+from skorchless._engine.solvers.descent import MAX_IDLE_ITERATIONS, Lowest, Point, descend
 from skorchless._engine.solvers.lbfgs import LBFGSDirections
 from skorchless._engine.solvers.newton import NewtonDirections
 
@@ -223,6 +223,19 @@ def test_an_unreachable_tol_ends_when_only_rounding_is_left(solve):
     optimum = float(solve(exact)[-1].value)
     assert float(history[-1].value) == pytest.approx(optimum, rel=1e-5)
     assert len(history) > MAX_IDLE_ITERATIONS
+
+
+def test_progress_is_a_new_lowest_value_or_half_the_violation():
+    lowest = Lowest(*torch.tensor([[1.0, 1.0, 1.0], [0.1, 0.1, 0.1]]).double(), torch.zeros(3))
+    # Noise that rises and falls; a value that falls; a violation that does, to half in two steps.
+    for value, violation, n_idle in [
+        ([1.3, 0.9, 1.0], [0.1, 0.1, 0.07], [1, 0, 1]),
+        ([1.0, 0.8, 1.0], [0.08, 0.1, 0.04], [2, 0, 0]),
+        ([1.2, 0.8, 1.0], [0.1, 0.1, 0.03], [3, 1, 1]),
+        ([1.0, 0.8 - 1e-9, 1.0], [0.06, 0.1, 0.01], [4, 2, 0]),
+    ]:
+        lowest = lowest.after(*torch.tensor([value, violation]).double(), rounding=1e-7)
+        assert lowest.n_idle.tolist() == n_idle
 
 
 def test_separable_classes_without_a_penalty_go_on_lowering_the_objective(solve):
