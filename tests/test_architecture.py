@@ -130,7 +130,7 @@ def test_the_engine_knows_only_torch_and_numpy(name):
     assert imported <= ENGINE_MAY_IMPORT | ALSO_IMPORTED.get(name, set())
 
 
-def speech_of(tree):
+def output_calls(tree):
     """Return the calls and imports by which a module prints, warns, or reads files."""
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     of_warnings = {name for name in {*called, *imported_by(tree)} if name.startswith("warnings.")}
@@ -140,14 +140,14 @@ def speech_of(tree):
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("_engine")])
 def test_the_engine_neither_prints_nor_warns(name):
-    assert not speech_of(MODULES[name])
+    assert not output_calls(MODULES[name])
 
 
 @pytest.mark.parametrize(
     "line", ["print(1)", "import warnings\nwarnings.warn('x')", "from warnings import warn"]
 )
 def test_a_module_that_prints_or_warns_would_be_noticed(line):
-    assert speech_of(ast.parse(line))
+    assert output_calls(ast.parse(line))
 
 
 @pytest.mark.parametrize(
