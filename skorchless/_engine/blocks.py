@@ -28,6 +28,8 @@ with warnings.catch_warnings():
 class SparseBlock:
     """A block of sparse rows, in CSR or CSC format; the other one is made when it is asked for.
 
+    The memory may be the caller's: nothing is sorted or added up in place.
+
     Products are torch's, with `by_row` and `by_column`: they take all cores, and a half to a
     quarter of the time of SciPy's.
     """
@@ -43,12 +45,12 @@ class SparseBlock:
     @cached_property
     def csr(self) -> csr_array:
         """The block (B, P) in CSR format."""
-        return self._given.tocsr()
+        return in_format(self._given, "csr")
 
     @cached_property
     def csc(self) -> csc_array:
         """The block (B, P) in CSC format."""
-        return self._given.tocsc()
+        return in_format(self._given, "csc")
 
     @cached_property
     def by_row(self) -> Tensor:
@@ -60,20 +62,36 @@ class SparseBlock:
         """The transpose (P, B) as a CSR tensor."""
         return _as_csr_tensor(self.csc, self.shape[::-1])
 
-    @cached_property
-    def squares_by_column(self) -> Tensor:
-        """The transpose (P, B) of the squares as a CSR tensor."""
-        X = self.by_column
-        return torch.sparse_csr_tensor(
-            *(X.crow_indices(), X.col_indices(), X.values().square()),
-            size=X.shape,
-            check_invariants=False,
-        )
+    @property
+    def summed(self) -> csr_array | csc_array:
+        """The block (B, P) with each entry stored once, in the format that is at hand."""
+        return summed(self.csc if self.has_columns else self.csr)
 
     @property
     def has_columns(self) -> bool:
         """Whether columns are at hand: given, or made because features were selected."""
         return self._given.format == "csc" or "csc" in vars(self)
+
+
+def in_format(X: csr_array | csc_array, name: str) -> csr_array | csc_array:
+    """Return ``X`` in the format ``name``: itself, or a copy with each entry stored once."""
+    other = X.asformat(name)
+    if other is not X:
+        other.sum_duplicates()  # its indices are sorted already
+    return other
+
+
+def summed(X: csr_array | csc_array, dtype: Any = None) -> csr_array | csc_array:
+    """Return ``X`` with each entry stored once: itself, or a copy in the other format.
+
+    The copy is in ``dtype``, None for that of X.
+    """
+    # SciPy notes this on X. Where it is not so, methods of X that need it would sort in place.
+    if X.has_canonical_format:
+        return X
+    # Not sort_indices of a copy, which takes four times as long for 200 entries a row.
+    X = X.astype(dtype or X.dtype, copy=False)
+    return in_format(X, "csr" if X.format == "csc" else "csc")
 
 
 def _as_csr_tensor(X: csr_array | csc_array, shape: tuple[int, int]) -> Tensor:
@@ -85,6 +103,13 @@ def _as_csr_tensor(X: csr_array | csc_array, shape: tuple[int, int]) -> Tensor:
 def csr_tensor(indptr: Tensor, indices: Tensor, data: Tensor, shape: tuple[int, int]) -> Tensor:
     """Return a CSR tensor of ``shape`` from its parts."""
     return torch.sparse_csr_tensor(indptr, indices, data, shape, check_invariants=False)
+
+
+def _with_data(X: csr_array | csc_array, data: np.ndarray[Any, Any]) -> SparseBlock:
+    """Return a block with other ``data`` for the same entries as ``X``."""
+    entries = type(X)(X)  # 8 us; of the three arrays 20
+    entries.data = data
+    return SparseBlock(entries)
 
 
 def csr_product(X: Tensor, vectors: Tensor) -> Tensor:
@@ -152,18 +177,14 @@ def _(X: SparseBlock, weights: Tensor) -> Tensor:
 
 @singledispatch
 def weighted_squares(X: Block, weights: Tensor) -> Tensor:
-    """Return the sums (K', P) of the squares of a block's rows by ``weights`` (K', B).
-
-    Of entries that a sparse block stores twice, the sum of their squares.
-    """
+    """Return the sums (K', P) of the squares of a block's rows by ``weights`` (K', B)."""
     return weights @ X.square()
 
 
 @weighted_squares.register
 def _(X: SparseBlock, weights: Tensor) -> Tensor:
-    if X.has_columns:
-        return csr_product(X.squares_by_column, weights)
-    return weighted_sum(SparseBlock(X.csr.power(2)), weights[None])
+    entries = X.summed
+    return weighted_sum(_with_data(entries, entries.data**2), weights[None])
 
 
 @singledispatch
@@ -175,9 +196,12 @@ def squares_about(X: Block, center: Tensor, weights: Tensor) -> Tensor:
 @squares_about.register
 def _(X: SparseBlock, center: Tensor, weights: Tensor) -> Tensor:
     # Of a zero the square about the center is the center's; the entries have the rest.
-    csr = X.csr
-    data = csr.data * (csr.data - 2.0 * center.numpy()[csr.indices])
-    rest = SparseBlock(csr_array((data, csr.indices, csr.indptr), shape=csr.shape))
+    entries, of_feature = X.summed, center.numpy()
+    if entries.format == "csr":
+        centers = of_feature[entries.indices]
+    else:
+        centers = np.repeat(of_feature, np.diff(entries.indptr))
+    rest = _with_data(entries, entries.data * (entries.data - 2.0 * centers))
     return weighted_sum(rest, weights[None, None])[0] + center.square() * weights.sum()
 
 

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skorchless._engine.blocks import summed
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
 from skorchless._engine.placement import as_tensor, dtype_of, exact_float_dtype, place
 from skorchless._engine.rows import TensorRows
@@ -307,7 +308,8 @@ def _weight_and_moments(
 def _moments_of(X: Any, weights: Array) -> Moments:
     """Return the moments of all entries of ``X``, the zeros of a sparse matrix among them."""
     if sparse.issparse(X):
-        X = X.tocsr()
+        # float64: the sum of two int8 may be none.
+        X = summed(sparse.csr_array(X), np.float64).tocsr()
         stored = _moments_of(X.data[:, None], np.repeat(weights, np.diff(X.indptr)))
         n_entries = float(weights.sum()) * X.shape[1]
         n_stored = float(weights @ np.diff(X.indptr))

@@ -67,6 +67,35 @@ def test_products_and_squares_are_those_of_the_dense_rows(dtype, both):
     assert sums(by_csr)[0].dtype == torch.float64
 
 
+def stored_in_parts(X, dtype):
+    """Return a compressed array that stores each entry of ``X`` in two parts, in falling order."""
+    major = np.repeat(np.arange(len(X.indptr) - 1), np.diff(X.indptr))
+    order = np.repeat(np.lexsort((-X.indices, major)), 2)
+    parts = (X.data[order] / 2).astype(dtype)
+    return type(X)((parts, X.indices[order], 2 * X.indptr), shape=X.shape)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int8])  # an int8 ends at 127
+def test_an_entry_that_is_stored_in_parts_is_their_sum(dtype, both):
+    rows, by_tensor = both(2.0 * np.rint(100 * DENSE.clip(-1)))
+    parts = stored_in_parts(rows._X, dtype)
+    rows = SparseRows(parts, rows._columns, rows.placement)
+    before = [part.copy() for part in (parts.data, parts.indices, parts.indptr)]
+    features = torch.tensor([1, 3, 6])
+    for change in (
+        lambda rows: rows,
+        lambda rows: rows.select_features(features),
+    ):
+        found, expected = change(rows), change(by_tensor)
+        torch.testing.assert_close(sums(found), sums(expected))
+        extremes = [
+            of.map_max(lambda X, _: tuple(blocks.extremes(X)))[1] for of in (found, expected)
+        ]
+        torch.testing.assert_close(*extremes)
+    for part, was in zip((parts.data, parts.indices, parts.indptr), before, strict=True):
+        np.testing.assert_array_equal(part, was)
+
+
 def test_the_range_of_a_feature_has_its_zeros(both):
     for rows in both():
         extremes = rows.map_rows(lambda X, _: blocks.extremes(X)[None], n_outputs=1)

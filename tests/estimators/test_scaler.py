@@ -269,6 +269,21 @@ def test_sparse_input_counts_its_zeros(container):
     np.testing.assert_allclose(scaler.inverse_transform(scaled).toarray(), dense, rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.int8])  # an int8 ends at 127
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array])
+def test_an_entry_that_is_stored_in_two_parts_is_their_sum(container, dtype):
+    whole = container(np.where(X > 5, 20 * X.round(), 0.0))
+    halves, indices = (np.repeat(part, 2) for part in (whole.data / 2, whole.indices))
+    parts = container((halves.astype(dtype), indices, 2 * whole.indptr), shape=whole.shape)
+    weights = RNG.uniform(size=len(X))
+    scaler = GlobalStandardScaler(with_mean=False).fit(parts, sample_weight=weights)
+    expected = GlobalStandardScaler(with_mean=False).fit(whole.toarray(), sample_weight=weights)
+    assert scaler.mean_ == pytest.approx(expected.mean_, rel=1e-12)
+    assert scaler.var_ == pytest.approx(expected.var_, rel=1e-12)
+    scaled = expected.transform(whole.toarray())
+    np.testing.assert_allclose(scaler.transform(parts).toarray(), scaled, rtol=1e-6)
+
+
 def test_a_sparse_matrix_without_entries_is_constant():
     assert GlobalStandardScaler(with_mean=False).fit(sparse.csr_array((5, 3))).scale_ == 1.0
 

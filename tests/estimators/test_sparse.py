@@ -56,6 +56,24 @@ def test_the_optimum_is_that_of_the_dense_samples(load, fit_intercept, l1_ratio)
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("n_features", [300, 2000])
+def test_entries_that_are_stored_in_parts_are_their_sum(n_features, l1_ratio):
+    X, y = wide(2)
+    X = X[:, :n_features]
+    X.data = np.ceil(2**10 * X.data) / 2**10  # parts of few digits have an exact sum
+    first = np.random.RandomState(0).randint(2, 9, X.nnz) * X.data
+    parts, indices = np.stack([first, X.data - first], axis=1).ravel(), np.repeat(X.indices, 2)
+    in_parts = sparse.csr_array((parts, indices, 2 * X.indptr), shape=X.shape)
+    clf = TorchLogisticClassifier(C=10, l1_ratio=l1_ratio, tol=1e-8, max_iter=1000)
+    expected, found = clone(clf).fit(X, y), clone(clf).fit(in_parts, y)
+    assert found.n_iter_ == expected.n_iter_
+    np.testing.assert_allclose(found.coef_, expected.coef_, atol=1e-9)
+    np.testing.assert_allclose(
+        found.decision_function(in_parts), expected.decision_function(X), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_many_features_too(n_classes, l1_ratio):
     clf = TorchLogisticClassifier(C=10, l1_ratio=l1_ratio, tol=1e-9, max_iter=1000)
