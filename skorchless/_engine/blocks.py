@@ -34,8 +34,10 @@ class SparseBlock:
     quarter of the time of SciPy's.
     """
 
-    def __init__(self, X: csr_array | csc_array) -> None:
+    def __init__(self, X: csr_array | csc_array, csc: csc_array | None = None) -> None:
         self._given = X
+        if csc is not None:
+            self.csc = csc
 
     @property
     def shape(self) -> tuple[int, int]:

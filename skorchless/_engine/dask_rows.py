@@ -111,6 +111,11 @@ class DaskRows(Rows):
         starts = [0, *ends.tolist()]
         return [rows - start for rows, start in zip(chosen, starts, strict=False)]
 
+    def ready_to_select(self) -> Rows:
+        """Return the same rows with what each `select_features` needs, made once for all."""
+        parts = dask.persist(*(_call(part, "ready_to_select") for part in self._parts))
+        return self._like(parts, self._lengths, self.n_features)
+
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         chosen = delayed(features, pure=False, traverse=False)

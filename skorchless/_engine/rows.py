@@ -72,6 +72,10 @@ class Rows(ABC):
         With ``append_one`` X has a last column of ones: what an intercept is multiplied with.
         """
 
+    def ready_to_select(self) -> Rows:
+        """Return the same rows with what each `select_features` needs, made once for all."""
+        return self
+
     @abstractmethod
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""

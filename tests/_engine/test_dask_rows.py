@@ -12,7 +12,9 @@ from skorchless._engine.blocks import to_dense
 from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
+from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
+from skorchless._engine.sparse_rows import SparseRows
 
 dask = pytest.importorskip("dask", reason="needs the extra dask")
 
@@ -93,6 +95,49 @@ def test_the_range_is_that_of_all_partitions():
     in_memory, by_partition = both()
     (largest,) = by_partition.rows.map_max(lambda X, *_columns: (X.amax(0),))
     torch.testing.assert_close(largest, in_memory.rows.take(torch.arange(41))[0].amax(0))
+
+
+def arrays_in(thing):
+    """Yield the arrays and tensors that an object of the engine or of SciPy holds."""
+    if isinstance(thing, torch.Tensor) and thing.layout is torch.sparse_csr:
+        yield from (thing.crow_indices(), thing.col_indices(), thing.values())
+    elif isinstance(thing, np.ndarray | torch.Tensor):
+        yield thing
+    else:
+        parts = thing if isinstance(thing, tuple) else getattr(thing, "__dict__", {}).values()
+        for part in parts:
+            yield from arrays_in(part)
+
+
+def memory_held_by(rows):
+    """Return the bytes of all that rows hold, shared memory once."""
+    held = (torch.as_tensor(array) for array in arrays_in(rows))
+    return sum({tensor.data_ptr(): tensor.nbytes for tensor in held}.values())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8])
+def test_the_result_of_a_task_does_not_grow(dtype, monkeypatch):
+    results = []
+    persist = dask.persist
+
+    def noting(*tasks):
+        persisted = persist(*tasks)
+        results.extend((rows, memory_held_by(rows)) for rows in dask.compute(*persisted))
+        return persisted
+
+    monkeypatch.setattr(dask, "persist", noting)
+    X = sparse.random(41, 1600, 0.02, format="csr", random_state=0)
+    X.data = np.ceil(10 * X.data)
+    objective, *_ = make_objective(X=torch.from_numpy(X.toarray()), l1_ratio=0.9, alphas=(0.02,))
+    make = dask.delayed(SparseRows)
+    columns, placement = objective.rows._columns, objective.rows.placement
+    parts = noting(make(sparse.csr_array(X.astype(dtype)), columns, placement))
+    objective = replace(objective, rows=DaskRows(parts, [41], 1600, placement))
+    *_, last = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-6)
+    assert last.status == Status.CONVERGED
+    assert len(results) > 3  # X, X to select from, and working sets
+    for rows, held in results:
+        assert memory_held_by(rows) == held <= rows.__sizeof__()
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])

@@ -84,6 +84,7 @@ def test_an_entry_that_is_stored_in_parts_is_their_sum(dtype, both):
     features = torch.tensor([1, 3, 6])
     for change in (
         lambda rows: rows,
+        lambda rows: rows.ready_to_select(),
         lambda rows: rows.select_features(features),
     ):
         found, expected = change(rows), change(by_tensor)

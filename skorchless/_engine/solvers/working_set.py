@@ -61,6 +61,7 @@ def minimize_by_working_sets(
     objective: PenalizedNLL, W: Tensor, *, tol: float
 ) -> Iterator[Progress]:
     """Yield the progress of each iteration from ``W``; stop as `descend` does, by all features."""
+    objective = replace(objective, rows=objective.rows.ready_to_select())
     working_set = WorkingSet(objective, _first_features(objective, W))
     point, violation = working_set.leave(working_set.restrict(W))
     remaining = violation.amax((1, 2))
