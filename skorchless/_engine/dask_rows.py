@@ -123,9 +123,14 @@ class DaskRows(Rows):
         return self._like(parts, self._lengths, len(features))
 
     def beside(self, other: Any) -> Rows:
-        """Return these rows with X of the same rows in ``other`` for one more column."""
+        """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
+        of_others: Any  # cloned, because a view would be sent with all the memory behind it
+        if isinstance(other, DaskRows):
+            of_others = other._parts
+        else:
+            of_others = [part.clone() for part in other.split(self._lengths)]
         parts = [
-            part.beside(of_other) for part, of_other in zip(self._parts, other._parts, strict=True)
+            part.beside(of_other) for part, of_other in zip(self._parts, of_others, strict=True)
         ]
         return self._like(parts, self._lengths, self.n_features)
 

@@ -97,6 +97,17 @@ def test_the_range_is_that_of_all_partitions():
     torch.testing.assert_close(largest, in_memory.rows.take(torch.arange(41))[0].amax(0))
 
 
+def test_a_column_beside_is_a_tensor_or_other_rows():
+    beside = torch.randn(41, 2, generator=torch.Generator().manual_seed(0)).double()
+    for objective in both():
+        rows = objective.rows.beside(beside)
+        torch.testing.assert_close(rows.map_rows(lambda *columns: columns[-1], 2), beside)
+        part = objective.rows.select_features(torch.tensor([1, 3]))
+        both_columns = rows.beside(part).map_rows(lambda *columns: torch.cat(columns[-2:], 1), 4)
+        X, *_ = rows.take(torch.arange(41))
+        torch.testing.assert_close(both_columns, torch.cat([beside, X[:, [1, 3]]], 1))
+
+
 def arrays_in(thing):
     """Yield the arrays and tensors that an object of the engine or of SciPy holds."""
     if isinstance(thing, torch.Tensor) and thing.layout is torch.sparse_csr:
