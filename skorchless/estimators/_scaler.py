@@ -284,8 +284,9 @@ def _as_own_floats(X: Any, *, copy: bool) -> Any:
     dtype = exact_float_dtype(dtype_of(X))
     if isinstance(X, Tensor):
         return X.detach().to(dtype, copy=copy)
-    is_locked = not sparse.issparse(X) and not X.flags.writeable
-    return X.astype(str(dtype).removeprefix("torch."), copy=copy or is_locked)
+    values = X.data if sparse.issparse(X) else X
+    name = str(dtype).removeprefix("torch.")
+    return X.astype(name, copy=copy or not values.flags.writeable)
 
 
 def _check_kind(X: Any, with_mean: bool) -> None:

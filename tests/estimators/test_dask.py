@@ -381,6 +381,16 @@ def test_a_scaler_keeps_sparse_partitions_sparse():
     np.testing.assert_allclose(scaled.compute().toarray(), expected)
 
 
+def test_a_scaler_copies_partitions_that_dask_holds():
+    raw = 3.0 * X + 1.0
+    samples = array(raw.copy()).persist(scheduler="synchronous")
+    scaled = GlobalStandardScaler(copy=False).fit(samples).transform(samples)
+    expected = GlobalStandardScaler().fit_transform(raw)
+    for _ in range(2):
+        np.testing.assert_allclose(scaled.compute(), expected)
+    np.testing.assert_array_equal(samples.compute(), raw)
+
+
 def test_scaler_and_classifier_are_a_pipeline_on_a_cluster():
     model = make_pipeline(GlobalStandardScaler(), clone(TIGHT))
     found = clone(model).fit(array(X), array(Y))

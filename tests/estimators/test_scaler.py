@@ -239,6 +239,11 @@ def test_read_only_input_is_copied_where_it_can_not_be_overwritten():
     scaled = GlobalStandardScaler(copy=False).fit_transform(locked)
     np.testing.assert_array_equal(locked, X)
     np.testing.assert_allclose(scaled, GlobalStandardScaler().fit_transform(X))
+    matrix = sparse.csr_array(X)
+    matrix.data.flags.writeable = False
+    scaled = GlobalStandardScaler(copy=False, with_mean=False).fit_transform(matrix)
+    np.testing.assert_array_equal(matrix.toarray(), X)
+    np.testing.assert_allclose(scaled.toarray(), X / X.std())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.uint8])
