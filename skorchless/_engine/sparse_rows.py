@@ -56,13 +56,13 @@ class SparseRows(LocalRows):
         """
         X = torch.ones(len(index), self.n_features + int(append_one), dtype=self.placement.dtype)
         X[:, : self.n_features] = torch.from_numpy(self._by_row[index.numpy()].toarray())
-        return (X, *(column.index_select(0, index) for column in self._columns))
+        return (X, *self._columns_of(index))
 
     def take_sparse(self, index: Tensor, *, append_one: bool) -> tuple[Any, ...]:
         """Return what `take` does, but X in CSR format."""
         X = self._by_row_with_one if append_one else self._by_row
         X = X[index.numpy()].astype(self._dtype, copy=False)
-        return (X, *(column.index_select(0, index) for column in self._columns))
+        return (X, *self._columns_of(index))
 
     @cached_property
     def _by_row_with_one(self) -> csr_array:

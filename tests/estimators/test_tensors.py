@@ -64,7 +64,7 @@ def test_labels_may_be_tensors_too(name):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.int32])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.int16])
 @pytest.mark.parametrize(("solver", "max_iter"), [("lbfgs", 100), ("adam", 3)])
 def test_small_types_give_what_float32_gives(solver, max_iter, dtype):
     clf = TorchLogisticClassifier(C=0.01, solver=solver, max_iter=max_iter, random_state=0)
