@@ -215,8 +215,10 @@ def extremes(X: Block) -> Tensor:
 
 @extremes.register
 def _(X: SparseBlock) -> Tensor:
+    # By column, as SciPy goes by: it would convert once for each.
+    columns = in_format(X.summed, "csc")
+    of_columns = (columns.min(axis=0), columns.max(axis=0))
     # Raveled: older SciPy has a row of a matrix for it.
-    of_columns = (X.csr.min(axis=0), X.csr.max(axis=0))
     return torch.from_numpy(np.stack([values.toarray().ravel() for values in of_columns]))
 
 
