@@ -38,7 +38,8 @@ THINNING_SEED = 0
 # range, that is left to features far from zero. float32 features are centred beyond 3 times half
 # their range, float64 ones beyond 70,000 times.
 MAX_GRADIENT_ROUNDING = 1e-6
-# By how much a feature's range may differ between folds that share a curvature.
+# By how much a feature's range may differ between folds that share a curvature. With outliers of
+# 10 ranges in 4,000 x 100 the fold without them takes 15 iterations instead of 9, of 30 ranges 27.
 MAX_RANGE_RATIO = 10.0
 # The mean of p * (1 - p) over rows near the optimum. It weighs X's curvature against the
 # penalty; the overall scale is L-BFGS's own business. 0.01 to 0.1 serve equally well on MNIST,
@@ -122,13 +123,11 @@ def center_of_far(rows: Rows) -> Tensor | None:
     eps times the distance in units of its range, and its gradient is that much larger again.
     """
 
-    def bounds(X: Block, *_columns: Tensor) -> tuple[Tensor, Tensor]:
-        smallest, largest = extremes(X)
-        if is_sparse(X):  # less a center it would be dense
-            return torch.zeros_like(smallest), torch.zeros_like(largest)
-        return -smallest, largest
+    def bounds(X: Block, *_columns: Tensor) -> tuple[Tensor]:
+        # Less a center, a sparse block would be dense.
+        return (_bounds(X) * (0.0 if is_sparse(X) else 1.0),)
 
-    minus_smallest, largest = thinned(rows, MIN_GRAM_ROWS).map_max(bounds)
+    ((minus_smallest, largest),) = thinned(rows, MIN_GRAM_ROWS).map_max(bounds)
     # Halved first: the difference of huge values would overflow. Not the mean, whose rounding
     # would make a constant feature one that varies.
     middle, half_range = largest / 2 - minus_smallest / 2, largest / 2 + minus_smallest / 2
@@ -143,24 +142,35 @@ def have_different_ranges(objective: PenalizedNLL) -> bool:
     One curvature does not suit them all then: with three outliers in 4,000 x 100, the fold that
     leaves them out took 77 iterations beside the others and takes 8 alone.
     """
-    folds = objective.folds
+    folds = objective.folds.tolist()
     # A rare column of a sparse X has another range in each fold, and does no harm.
     if len(folds) == 1 or objective.rows.n_stored is not None:
         return False
-    of_folds = [objective.take((objective.fold == fold).nonzero()[:, 0]) for fold in folds]
-    squared = torch.stack([_squared_range(part.of_own_rows().rows) for part in of_folds])
-    return bool((squared.amax(0) > MAX_RANGE_RATIO**2 * squared.amin(0)).any())
+
+    def bounds(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
+        if is_sparse(X):
+            return (torch.zeros(len(folds), 2, X.shape[1]),)
+        of_folds = (X[weights[:, fold] > 0] for fold in folds)
+        none = X.new_full((2, X.shape[1]), -torch.inf)
+        return (torch.stack([_bounds(own) if len(own) else none for own in of_folds]),)
+
+    (of_folds,) = objective.rows.map_max(bounds)  # (F, 2, P)
+    ranges = of_folds.sum(1)
+    least = ranges.amin(0)
+    # A feature that a fold sees no value of but one is not learnt there at all.
+    return bool(((ranges.amax(0) > MAX_RANGE_RATIO * least) & (least > 0)).any())
+
+
+def _bounds(X: Block) -> Tensor:
+    """Return minus the smallest and the largest value (2, P) of each feature."""
+    smallest, largest = extremes(X)
+    return torch.stack([-smallest, largest])
 
 
 def _squared_range(rows: Rows) -> Tensor:
     """Return the squared difference (P,) of each feature's largest and smallest value."""
-
-    def bounds(X: Block, *_columns: Tensor) -> tuple[Tensor, Tensor]:
-        smallest, largest = extremes(X)
-        return -smallest, largest
-
-    minus_smallest, largest = rows.map_max(bounds)
-    squared = (largest + minus_smallest).square()
+    (bounds,) = rows.map_max(lambda X, *_columns: (_bounds(X),))
+    squared = bounds.sum(0).square()
     # A feature that does not vary has no gradient: any value above 0 will do.
     mean = squared.mean()
     return torch.where(squared > 0, squared, mean if mean > 0 else 1.0)
