@@ -125,15 +125,17 @@ def center_of_far(rows: Rows) -> Tensor | None:
 
     def bounds(X: Block, *_columns: Tensor) -> tuple[Tensor]:
         # Less a center, a sparse block would be dense.
-        return (_bounds(X) * (0.0 if is_sparse(X) else 1.0),)
+        return (torch.zeros(2, X.shape[1]) if is_sparse(X) else _bounds(X),)
 
     ((minus_smallest, largest),) = thinned(rows, MIN_GRAM_ROWS).map_max(bounds)
-    # Halved first: the difference of huge values would overflow. Not the mean, whose rounding
-    # would make a constant feature one that varies.
-    middle, half_range = largest / 2 - minus_smallest / 2, largest / 2 + minus_smallest / 2
     eps = torch.finfo(rows.placement.dtype).eps
-    is_far = (middle.abs() * math.sqrt(eps / MAX_GRADIENT_ROUNDING) > half_range) & (middle != 0)
-    return torch.where(is_far, middle, 0.0) if is_far.any() else None
+    distance = (largest - minus_smallest).abs()  # twice that of the middle from zero
+    is_far = distance * math.sqrt(eps / MAX_GRADIENT_ROUNDING) > largest + minus_smallest
+    if not is_far.any():
+        return None
+    # Halved first: the sum of huge values would overflow. Not the mean, whose rounding would make
+    # a constant feature one that varies.
+    return torch.where(is_far, largest / 2 - minus_smallest / 2, 0.0)
 
 
 def have_different_ranges(objective: PenalizedNLL) -> bool:
