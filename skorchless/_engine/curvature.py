@@ -123,8 +123,11 @@ def center_of_far(rows: Rows) -> Tensor | None:
     eps times the distance in units of its range, and its gradient is that much larger again.
     """
 
+    # Less a center, a sparse X would be dense.
+    if rows.n_stored is not None:
+        return None
+
     def bounds(X: Block, *_columns: Tensor) -> tuple[Tensor]:
-        # Less a center, a sparse block would be dense.
         return (torch.zeros(2, X.shape[1]) if is_sparse(X) else _bounds(X),)
 
     ((minus_smallest, largest),) = thinned(rows, MIN_GRAM_ROWS).map_max(bounds)

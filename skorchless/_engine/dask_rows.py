@@ -107,7 +107,7 @@ class DaskRows(Rows):
     def _by_part(self, index: Tensor) -> list[Tensor]:
         """Return which of the rows ``index`` (B,), in ascending order, each partition has."""
         ends = torch.tensor(self._lengths).cumsum(0)
-        chosen = torch.tensor_split(index, torch.searchsorted(index, ends)[:-1])
+        chosen = torch.tensor_split(index, torch.searchsorted(index.contiguous(), ends)[:-1])
         starts = [0, *ends.tolist()]
         return [rows - start for rows, start in zip(chosen, starts, strict=False)]
 
@@ -120,7 +120,9 @@ class DaskRows(Rows):
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         chosen = delayed(features, pure=False, traverse=False)
         parts = dask.persist(*(_call(part, "select_features", chosen) for part in self._parts))
-        return self._like(parts, self._lengths, len(features))
+        rows = self._like(parts, self._lengths, len(features))
+        rows.center = None if self.center is None else self.center[features]
+        return rows
 
     def beside(self, other: Any) -> Rows:
         """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
@@ -151,7 +153,9 @@ class DaskRows(Rows):
 
     def _like(self, parts: Sequence[Delayed], lengths: Sequence[int], n_features: int) -> DaskRows:
         """Return rows of other ``parts``, placed as these."""
-        return DaskRows(parts, lengths, n_features, self.placement)
+        rows = DaskRows(parts, lengths, n_features, self.placement)
+        rows.center = self.center
+        return rows
 
 
 def _computed(tasks: Sequence[Delayed]) -> tuple[Any, ...]:

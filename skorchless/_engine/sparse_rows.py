@@ -41,8 +41,8 @@ class SparseRows(LocalRows):
     @cached_property
     def _all(self) -> SparseBlock | None:
         """All rows, where nothing has to be converted."""
-        is_converted = self._X.dtype == self._dtype
-        return SparseBlock(self._X, self._by_column) if is_converted else None
+        is_as_it_is = self._X.dtype == self._dtype
+        return SparseBlock(self._X, self._by_column) if is_as_it_is else None
 
     @property
     def _by_row(self) -> csr_array:

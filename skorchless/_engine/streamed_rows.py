@@ -57,10 +57,10 @@ class StreamedRows(LocalRows):
 
     def subset(self, index: Tensor) -> Rows:
         """Return the rows ``index`` (n,) alone, in ascending order, on the device if they fit."""
-        index = self._of_X(index)
         if not fits(self._X[: len(index)], self.placement.device):
             return super().subset(index)
-        rows = TensorRows(gather_rows(self._X, index), self._columns_of(index), self.placement)
+        X = gather_rows(self._X, self._of_X(index))
+        rows = TensorRows(X, self._columns_of(index), self.placement)
         return rows if self.center is None else rows.centered(self.center)
 
     def __getitem__(self, rows: slice) -> Tensor:

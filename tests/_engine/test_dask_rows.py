@@ -88,7 +88,14 @@ def test_partitions_are_centered_each_where_it_is():
     expected, found = (objective.rows.centered(center) for objective in both())
     index = torch.arange(found.n_rows)
     torch.testing.assert_close(found.take(index), expected.take(index))
-    torch.testing.assert_close(found.center, expected.center)
+    column, features = torch.arange(41), torch.tensor([1, 3])
+    for change in (
+        lambda rows: rows,
+        lambda rows: rows.subset(index[::2]),
+        lambda rows: rows.beside(column),
+        lambda rows: rows.ready_to_select().select_features(features),
+    ):
+        torch.testing.assert_close(change(found).center, change(expected).center)
 
 
 def test_the_range_is_that_of_all_partitions():

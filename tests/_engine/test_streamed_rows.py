@@ -81,6 +81,16 @@ def test_a_subset_that_does_not_fit_is_streamed_too(monkeypatch):
     rows = rows_of(X.numpy(), (CODES,), place(CPU, torch.float64))
     assert type(rows) is StreamedRows
     large, small = rows.subset(torch.arange(20)), rows.subset(torch.arange(19))
+    of_large, of_all = torch.arange(1, 20, 2), torch.arange(0, 40, 2)
+    for subset in (large.subset(of_large), rows.subset(of_all).subset(of_large)):
+        assert type(subset) is TensorRows
+    X_of_subset, codes = rows.subset(of_all).subset(of_large).take(torch.arange(10))
+    torch.testing.assert_close(X_of_subset, X[of_all][of_large])
+    assert codes.tolist() == CODES[of_all][of_large].tolist()
+    monkeypatch.setattr(streamed_rows, "fits", lambda *_: False)
+    X_of_subset, codes = rows.subset(of_all).subset(of_large).take(torch.arange(10))
+    torch.testing.assert_close(X_of_subset, X[of_all][of_large])
+    assert codes.tolist() == CODES[of_all][of_large].tolist()
     assert [type(large), type(small)] == [StreamedRows, TensorRows]
     torch.testing.assert_close(large.map_rows(lambda X, _: X, n_outputs=3), X[:20])
     torch.testing.assert_close(small.map_rows(lambda X, _: X, n_outputs=3), X[:19])
