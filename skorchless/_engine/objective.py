@@ -148,15 +148,15 @@ class PenalizedNLL:
     @cached_property
     def shrinkage(self) -> Tensor:
         """The L2 penalty's weight on each column (M, 1, D), 0 for the intercept."""
-        return self.ridge[:, None, None] * self._is_penalized
+        return self.ridge[:, None, None] * self.is_penalized
 
     @cached_property
     def threshold(self) -> Tensor:
         """The L1 penalty's weight on each column (M, 1, D), 0 for the intercept."""
-        return (self.alpha * self.l1_ratio)[:, None, None] * self._is_penalized
+        return (self.alpha * self.l1_ratio)[:, None, None] * self.is_penalized
 
     @cached_property
-    def _is_penalized(self) -> Tensor:
+    def is_penalized(self) -> Tensor:
         """Ones (D,), and 0 for the intercept."""
         per_column = self.alpha.new_ones(self.weights_shape[-1])
         if self.fit_intercept:

@@ -66,7 +66,8 @@ class HessianProducts:
         shrinkage = objective.shrinkage.expand_as(W).flatten(1)
         diagonal = total.reshape_as(shrinkage) + shrinkage
         largest = diagonal.amax(1, keepdim=True)
-        ridges = ridge * (diagonal + largest)
+        # The largest not for the intercept, which features in units of 1e7 would hold.
+        ridges = ridge * (diagonal + largest * objective.is_penalized.expand_as(W).flatten(1))
         # Squares of features may overflow, and p * (1 - p) underflow: then it is the identity.
         is_known = largest.isfinite() & (largest > 0.0)
         return cls(

@@ -171,7 +171,10 @@ class HessianCurvature:
         identity = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
         hessian = torch.where(is_known[:, None, None], hessian, identity)
         diagonal = hessian.diagonal(dim1=1, dim2=2)
-        diagonal.mul_(1.0 + self._ridge).add_(self._ridge * diagonal.amax(1, keepdim=True))
+        largest = diagonal.amax(1, keepdim=True)
+        # Not of the intercept, which features in units of 1e7 would hold where it is.
+        held = self._objective.is_penalized.expand_as(W).flatten(1)
+        diagonal.mul_(1.0 + self._ridge).add_(self._ridge * largest * held)
         return DenseMatrix(hessian)
 
     def forget(self, models: Tensor) -> None:

@@ -43,7 +43,11 @@ def test_products_and_diagonal_are_those_of_the_hessian(n_classes, fit_intercept
     hessian = dense.hessian(W)
     products = HessianProducts.at(rows, W, RIDGE)
     diagonal = hessian.diagonal(dim1=1, dim2=2)
-    ridge = RIDGE * (diagonal + diagonal.amax(1, keepdim=True))
+    of_features = torch.ones(W.shape[2]).double()
+    if fit_intercept:
+        of_features[-1] = 0.0  # the largest entry's share is not for the intercept
+    of_largest = diagonal.amax(1, keepdim=True) * of_features.repeat(W.shape[1])
+    ridge = RIDGE * (diagonal + of_largest)
     torch.testing.assert_close(products.diagonal, diagonal + ridge)
     vectors = random_weights(dense, seed=2).flatten(1)
     expected = (hessian @ vectors[..., None])[..., 0] + ridge * vectors
