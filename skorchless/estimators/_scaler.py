@@ -81,8 +81,9 @@ class GlobalStandardScaler(
     -----
     Moments are summed in float64 over blocks of rows, in two passes, without a copy of the
     matrix. NaN entries are left out of them, and stay NaN. float32 and float64 keep their
-    type; everything else becomes float32. Tensors stay tensors on their device; arrays of other
-    namespaces become NumPy or, where NumPy cannot read them, tensors.
+    type, 32- and 64-bit integers become float64, everything else float32. Tensors stay tensors
+    on their device; arrays of other namespaces become NumPy or, where NumPy cannot read them,
+    tensors.
 
     References
     ----------
@@ -220,8 +221,6 @@ class GlobalStandardScaler(
                 moments = merge(Moments(*self._moments), moments)
             self._store(n_samples, moments)
             context.call_on_fit_task_end(estimator=self, **given, reconstruction_attributes={})
-            # As plain numbers: whoever loads the model need not know the engine.
-            self._moments = astuple(moments)
         return self
 
     def _store(self, n_samples: float, moments: Moments) -> None:
@@ -230,6 +229,8 @@ class GlobalStandardScaler(
         self.var_ = moments.variance if self.with_std else None
         self.scale_ = _scale_of(moments) if self.with_std else None
         self.n_samples_seen_ = n_samples
+        # As plain numbers: whoever loads the model need not know the engine.
+        self._moments = astuple(moments)
 
     def _measure(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[float, Moments]:
         """Return the number of samples in ``X``, or their weight, and the moments of entries."""

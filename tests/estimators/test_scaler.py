@@ -1,5 +1,7 @@
 """GlobalStandardScaler: StandardScaler's conventions with one mean and one scale."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -338,3 +340,21 @@ def test_a_parameter_that_is_no_truth_value_is_refused(parameter, method):
     scaler = GlobalStandardScaler(**{parameter: "yes"})
     with pytest.raises(InvalidParameterError, match=f"'{parameter}' parameter .* must be"):
         getattr(scaler, method)(np.eye(2))
+
+
+def test_a_copy_that_a_callback_takes_at_the_end_can_go_on():
+    class Copies:
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context, **_): ...
+
+        def on_fit_task_end(self, estimator, context, **_):
+            self.copy = copy.deepcopy(estimator)
+
+    copies = Copies()
+    GlobalStandardScaler().set_callbacks(copies).fit(X[:20])
+    whole = copies.copy.set_callbacks().partial_fit(X[20:])
+    assert whole.mean_ == pytest.approx(X.mean())
+    assert whole.scale_ == pytest.approx(X.std())
