@@ -262,6 +262,7 @@ class DaskSamples:
         self,
         test_size: float,  # noqa: ARG002
         classes: Array,  # noqa: ARG002
+        by_class: Array,  # noqa: ARG002
         rng: np.random.RandomState,  # noqa: ARG002
     ) -> NoReturn:
         """Raise: rows stay where they are."""

@@ -79,7 +79,10 @@ def set_validation_aside(
     if X_val is not None:
         validation = read_samples(estimator, X_val, y_val, reset=False).encode(classes, "y_val")
     elif estimator.early_stopping:
-        train, validation = train.split(estimator.validation_fraction, classes, rng)
+        by_class = weigh_classes(
+            estimator.class_weight, classes, train.class_totals(len(classes))[0]
+        )
+        train, validation = train.split(estimator.validation_fraction, classes, by_class, rng)
     else:
         return train, None
     stops = estimator.early_stopping

@@ -57,13 +57,14 @@ class Samples:
         return Samples(self.X[index], self.labels[index], self.weights[index])
 
     def split(
-        self, test_size: float, classes: Array, rng: np.random.RandomState
+        self, test_size: float, classes: Array, by_class: Array, rng: np.random.RandomState
     ) -> tuple[Samples, Samples]:
         """Return training and validation samples, every class in both by its share.
 
-        Samples of weight 0 are in neither, as if they were missing.
+        Samples of weight 0, their own or that of their class ``by_class`` (n_classes,), are in
+        neither, as if they were missing.
         """
-        index = np.flatnonzero(self.weights)
+        index = np.flatnonzero(self.weights * by_class[self.labels])
         check_can_be_split(self.labels[index], classes)
         train, test = train_test_split(
             index, test_size=test_size, stratify=self.labels[index], random_state=rng

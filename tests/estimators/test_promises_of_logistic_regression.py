@@ -247,6 +247,22 @@ def test_a_class_without_weight_stays_known_and_is_never_predicted(how):
     assert clf.predict_proba(X)[:, 1].max() < 1e-6
 
 
+def test_classes_without_weight_are_not_validated_on():
+    of_a_class = {
+        "class_weight": {2: 0.0},
+        "solver": "adam",
+        "early_stopping": True,
+        "max_iter": 3,
+    }
+    clf = TorchLogisticClassifier(**of_a_class, random_state=0)
+    sentinels = np.where(Y[:, None] == 2, 1e30, X)
+    losses = clf.fit(sentinels, Y).validation_loss_curve_
+    np.testing.assert_allclose(losses, clone(clf).fit(X, Y).validation_loss_curve_)
+    assert losses.max() < 2.0
+    once = np.append(Y[:100], 2)  # a class of a single sample, which can not be split
+    assert clf.fit(X[:101], once).classes_.tolist() == [0, 1, 2]
+
+
 def with_rows_of_no_weight(X, y, filled_with=-999_999):
     """Return X, y and weights with as many rows again of a sentinel, that weigh 0, in between."""
     order = np.random.RandomState(0).permutation(2 * len(y))
@@ -460,6 +476,25 @@ def test_features_far_from_zero_are_fitted_as_those_near_it(dtype, n_features, l
     clf = TorchLogisticClassifier(C=0.1, l1_ratio=l1_ratio).fit(far, y)
     exact = fitted((far - offset).astype(np.float64), y, C=0.1, l1_ratio=l1_ratio, tol=1e-7)
     np.testing.assert_allclose(clf.coef_, exact.coef_, atol=5e-3)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("offset", "spread"), [(1.7e9, 1e7), (1e5, 1e4), (0.0, 1e7)])
+def test_the_unit_of_a_feature_far_from_zero_does_not_hold_the_intercept(
+    offset, spread, dtype, l1_ratio
+):
+    rng = np.random.default_rng(0)
+    near = rng.normal(size=(500, 3))
+    y = (near.sum(1) + rng.logistic(size=500) > 0).astype(int)
+    far = (offset + spread * near).astype(dtype)
+    clf = TorchLogisticClassifier(l1_ratio=l1_ratio, max_iter=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # tol is that of the far feature
+        clf.fit(far, y)
+    # In units of the spread the penalty is nothing: the optimum is that without one.
+    optimum = fitted(((far.astype(np.float64) - offset) / spread), y, C=np.inf)
+    assert clf.loss_curve_[-1] == pytest.approx(optimum.loss_curve_[-1], rel=1e-5)
 
 
 @pytest.mark.parametrize("C", [1.0, np.inf])
