@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -427,9 +428,8 @@ class TorchLogisticClassifier(
             stream = continued_stream(self)
             progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
             losses = [] if is_first else self.loss_curve_.tolist()
-            self._store(
-                progress.W, self.classes_, placement, [*losses, float(progress.value)], None
-            )
+            W = finite_weights(progress.W, self.solver, placement.dtype)
+            self._store(W, self.classes_, placement, [*losses, float(progress.value)], None)
             self._stream = stream.after(progress)
         return self
 
@@ -463,8 +463,9 @@ class TorchLogisticClassifier(
             validation=validation,
             verbose=self.verbose,
         )
-        tasks.end_fit(finite_weights(history.W, self.solver, dtype))
-        return history
+        W = finite_weights(history.W, self.solver, dtype)
+        tasks.end_fit(W)
+        return replace(history, W=W)
 
     def _store(
         self,
@@ -475,7 +476,6 @@ class TorchLogisticClassifier(
         validation: Validation | None,
     ) -> None:
         """Set the fitted attributes, all at once and last of all."""
-        W = finite_weights(W, self.solver, placement.dtype)
         self.__dict__.update(linear_attributes(W, self.n_features_in_, classes))
         self.n_iter_ = len(losses)
         self.loss_curve_ = np.array(losses)
