@@ -7,9 +7,6 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-# On a busy machine torch's threads else spin so long that a fit takes ten times as long; see
-# docs/faq.md. Not for `bench`, whose machine is idle.
-SHORT_SPIN = {"GOMP_SPINCOUNT": "10000"}
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -26,7 +23,6 @@ def run_tests(session: nox.Session, *options: str) -> None:
         *("pytest", "tests", "--doctest-modules", "--pyargs", "skorchless", "--durations=10"),
         *options,
         *session.posargs,
-        env=SHORT_SPIN,
     )
 
 
@@ -88,7 +84,7 @@ def kernels(session: nox.Session) -> None:
         session.log(f"by the instructions of {name}:")
         session.run(
             *("pytest", *(session.posargs or SOLVER_TESTS), "-m", "not slow", "-q"),
-            env={**SHORT_SPIN, **kernel},
+            env=kernel,
         )
 
 
@@ -99,7 +95,6 @@ def fuzz(session: nox.Session) -> None:
     session.run(
         *("pytest", "tests/estimators/test_properties.py", "--hypothesis-profile=fuzz"),
         *session.posargs,
-        env=SHORT_SPIN,
     )
 
 
@@ -122,10 +117,7 @@ def typecheck(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     install(session, "docs")
-    session.run(
-        *("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html"),
-        env=SHORT_SPIN,
-    )
+    session.run(*("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html"))
 
 
 @nox.session

@@ -29,6 +29,14 @@ def mnist():
 
 
 @pytest.fixture
+def set_torch_threads():
+    """Return torch's function that sets a number of threads, which is taken back afterwards."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def cuda():
     """Return the first CUDA device, if there is one."""
     if not torch.cuda.is_available():

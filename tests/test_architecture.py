@@ -17,7 +17,8 @@ import skorchless
 ROOT = Path(skorchless.__file__).parent
 
 LAYERS = [
-    ["_forked"],
+    ["_engine.workers", "_engine.costs"],
+    ["_cores"],
     ["_engine.placement"],
     ["_engine.blocks"],
     ["_engine.rows", "_engine.nll"],
@@ -54,12 +55,16 @@ ENGINE_MAY_IMPORT = {
     "collections",
     "dataclasses",
 } | {*("abc", "enum", "functools", "itertools", "math", "typing")}
-# What single modules know beside: Dask, and how to keep a notice of torch's from being shown.
-ALSO_IMPORTED = {"_engine.dask_rows": {"dask"}, "_engine.blocks": {"warnings"}}
+# What single modules know beside: Dask, threads, and how to keep a notice of torch's from being
+# shown.
+ALSO_IMPORTED = {
+    "_engine.dask_rows": {"dask"},
+    "_engine.blocks": {"warnings"},
+    "_engine.workers": {"concurrent", "contextlib", "ctypes", "os", "threading"},
+}
 ALSO_CALLED = {
     "estimators._problem": {"manual_seed"},
     "_engine.curvature": {"manual_seed"},
-    "_forked": {"set_num_threads"},
 }
 GLOBAL_SETTINGS = {
     *("manual_seed", "set_num_threads", "set_num_interop_threads", "set_default_dtype"),
@@ -170,8 +175,7 @@ def test_no_global_setting_is_touched(name):
         for node in ast.walk(MODULES[name])
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    # A Generator of one's own is seeded by a method of the same name; a forked process gets the
-    # number of its threads back.
+    # A Generator of one's own is seeded by a method of the same name.
     assert not called & GLOBAL_SETTINGS - ALSO_CALLED.get(name, set())
 
 

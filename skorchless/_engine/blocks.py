@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cached_property, singledispatch
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ import torch
 from scipy.sparse import csc_array, csr_array, issparse
 from torch import Tensor
 
+from skorchless._engine.costs import n_entry_shares
 from skorchless._engine.placement import as_tensor
+from skorchless._engine.workers import share
 
 Block = Any  # Tensor or SparseBlock
+
 
 with warnings.catch_warnings():
     # torch says once in a process that CSR tensors are in beta: here, not in the midst of a fit.
@@ -30,8 +34,8 @@ class SparseBlock:
 
     The memory may be the caller's: nothing is sorted or added up in place.
 
-    Products are torch's, with `by_row` and `by_column`: they take all cores, and a half to a
-    quarter of the time of SciPy's.
+    Products are torch's, with `by_row` and `by_column`: on one thread they take as long as SciPy's
+    for one vector, and half or a third of it for ten.
     """
 
     def __init__(self, X: csr_array | csc_array, csc: csc_array | None = None) -> None:
@@ -55,14 +59,21 @@ class SparseBlock:
         return in_format(self._given, "csc")
 
     @cached_property
-    def by_row(self) -> Tensor:
-        """The block (B, P) as a CSR tensor."""
-        return _as_csr_tensor(self.csr, self.shape)
+    def by_row(self) -> list[Tensor]:
+        """The rows of the block (B, P) as CSR tensors."""
+        return _as_csr_tensors(self.csr, self.shape)
 
     @cached_property
-    def by_column(self) -> Tensor:
-        """The transpose (P, B) as a CSR tensor."""
-        return _as_csr_tensor(self.csc, self.shape[::-1])
+    def by_column(self) -> list[Tensor]:
+        """The rows of the transpose (P, B) as CSR tensors."""
+        return _as_csr_tensors(self.csc, self.shape[::-1])
+
+    @cached_property
+    def rows(self) -> list[tuple[slice, csr_array]]:
+        """Some rows of the block at a time, and which they are."""
+        n_shares = n_entry_shares(self.csr.nnz, n_added=self.shape[1])
+        shares = _equal_shares(self.csr.indptr, n_shares)
+        return [(share_rows, row_slice(self.csr, share_rows)) for share_rows in shares]
 
     @property
     def summed(self) -> csr_array | csc_array:
@@ -96,10 +107,32 @@ def summed(X: csr_array | csc_array, dtype: Any = None) -> csr_array | csc_array
     return in_format(X, "csr" if X.format == "csc" else "csc")
 
 
-def _as_csr_tensor(X: csr_array | csc_array, shape: tuple[int, int]) -> Tensor:
-    """Return what a compressed array holds as a CSR tensor of ``shape``, in the same memory."""
+def row_slice(X: csr_array, rows: slice) -> csr_array:
+    """Return some rows of ``X``, in the same memory."""
+    # SciPy copies what it slices: a millisecond for 100,000 entries.
+    ends = X.indptr[rows.start : rows.stop + 1]
+    entries = slice(ends[0], ends[-1])
+    parts = (X.data[entries], X.indices[entries], ends - ends[0])
+    return csr_array(parts, shape=(len(ends) - 1, X.shape[1]))
+
+
+def _equal_shares(indptr: np.ndarray[Any, Any], n_shares: int) -> list[slice]:
+    """Return slices of the rows of a CSR array that have about equal numbers of entries."""
+    ends = np.searchsorted(indptr, np.linspace(0, indptr[-1], n_shares + 1)[1:-1])
+    ends = np.unique([0, *ends, len(indptr) - 1])
+    return [slice(*rows) for rows in pairwise(ends.tolist())]
+
+
+def _as_csr_tensors(X: csr_array | csc_array, shape: tuple[int, int]) -> list[Tensor]:
+    """Return what a compressed array holds as CSR tensors of some rows, in the same memory."""
     indptr, indices, data = (as_tensor(part) for part in (X.indptr, X.indices, X.data))
-    return csr_tensor(indptr, indices, data, shape)
+    tensors = []
+    for rows in _equal_shares(X.indptr, n_entry_shares(X.nnz)):
+        ends = indptr[rows.start : rows.stop + 1]
+        entries = slice(int(ends[0]), int(ends[-1]))
+        of_rows = (len(ends) - 1, shape[1])
+        tensors.append(csr_tensor(ends - ends[0], indices[entries], data[entries], of_rows))
+    return tensors
 
 
 def csr_tensor(indptr: Tensor, indices: Tensor, data: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -116,15 +149,28 @@ def _with_data(X: csr_array | csc_array, data: np.ndarray[Any, Any]) -> SparseBl
 
 def csr_product(X: Tensor, vectors: Tensor) -> Tensor:
     """Return the products (K', n) of a CSR tensor (n, m) with ``vectors`` (K', m)."""
-    if len(vectors) == 1:
-        # Half the time of a matrix that has one column.
-        return (X @ vectors.squeeze(0)).unsqueeze(0)
-    return (X @ vectors.T.contiguous()).T
+    return _products([X], vectors)
 
 
-def n_cores(device: torch.device) -> int:
-    """Return among how many parts a product is shared: a GPU divides it by itself."""
-    return torch.get_num_threads() if device.type == "cpu" else 1
+def _products(shares: list[Tensor], vectors: Tensor) -> Tensor:
+    """Return the products (K', n) of CSR tensors, n rows together, with ``vectors`` (K', m)."""
+    # Shared here and not as blocks of X: of no share a sum is added to that of another.
+    # One vector takes half the time of a matrix that has one column.
+    right = vectors.squeeze(0) if len(vectors) == 1 else vectors.T.contiguous()
+    products = list(share(lambda X: X @ right, shares, len(shares)))
+    product = products[0] if len(products) == 1 else torch.cat(products)
+    return product.unsqueeze(0) if product.ndim == 1 else product.T
+
+
+def _sums_of_rows(X: SparseBlock, weights: Tensor) -> Tensor:
+    """Return the sums (K', P) of a block's rows by ``weights`` (K', B), from its rows alone."""
+    # SciPy's products with a transpose: torch takes forty times as long.
+    right = weights.numpy()[0] if len(weights) == 1 else weights.T.contiguous().numpy()
+    first, *others = share(lambda rows: rows[1].T @ right[rows[0]], X.rows, len(X.rows))
+    for other in others:
+        first += other
+    total = torch.from_numpy(first)
+    return total.unsqueeze(0) if total.ndim == 1 else total.T
 
 
 def n_bytes(array: Any) -> int:
@@ -135,46 +181,32 @@ def n_bytes(array: Any) -> int:
 
 @singledispatch
 def scores(X: Block, W: Tensor) -> Tensor:
-    """Return the scores (parts, K', B / parts) of a block for the weights ``W`` (K', D)."""
+    """Return the scores (K', B) of a block for the weights ``W`` (K', D)."""
     # Rows of scores, not columns: a reduction over classes then runs along contiguous
     # memory, and the gradient is `residual @ X`, three times faster than `X.T @ residual`.
-    X = _in_parts(X)
-    W = W.expand(len(X), -1, -1)
-    if W.shape[2] == X.shape[2]:
-        return torch.bmm(W, X.mT)
-    return torch.baddbmm(W[..., X.shape[2] :], W[..., : X.shape[2]], X.mT)
-
-
-def _in_parts(X: Tensor) -> Tensor:
-    """Return a view (parts, B', P) of rows ``X`` (B, P), one part a core."""
-    # Ten columns are too few to share a product among cores well; the rows are many. Each
-    # core takes the product of its own rows: a pass over MNIST takes 28 ms for 38 ms.
-    n_parts = n_cores(X.device)
-    n_parts = n_parts if len(X) % n_parts == 0 else 1
-    return X.view(n_parts, len(X) // n_parts, X.shape[1])
+    if W.shape[1] == X.shape[1]:
+        return W @ X.T
+    return torch.addmm(W[:, X.shape[1] :], W[:, : X.shape[1]], X.T)
 
 
 @scores.register
 def _(X: SparseBlock, W: Tensor) -> Tensor:
     n_features = X.shape[1]
-    products = csr_product(X.by_row, W[:, :n_features])  # (K', B)
+    products = _products(X.by_row, W[:, :n_features])  # (K', B)
     if W.shape[1] > n_features:
         products = products + W[:, n_features:]
-    return products.unsqueeze(0)
+    return products
 
 
 @singledispatch
 def weighted_sum(X: Block, weights: Tensor) -> Tensor:
-    """Return the sums (K', P) of a block's rows by ``weights`` (parts, K', B / parts)."""
-    return torch.bmm(weights, X.view(len(weights), weights.shape[2], X.shape[1])).sum(0)
+    """Return the sums (K', P) of a block's rows by ``weights`` (K', B)."""
+    return weights @ X
 
 
 @weighted_sum.register
 def _(X: SparseBlock, weights: Tensor) -> Tensor:
-    if X.has_columns:
-        return csr_product(X.by_column, weights.squeeze(0))
-    # SciPy's, for want of columns: torch takes forty times as long.
-    return torch.from_numpy(X.csr.T @ weights[0].T.contiguous().numpy()).T
+    return _products(X.by_column, weights) if X.has_columns else _sums_of_rows(X, weights)
 
 
 @singledispatch
@@ -186,7 +218,7 @@ def weighted_squares(X: Block, weights: Tensor) -> Tensor:
 @weighted_squares.register
 def _(X: SparseBlock, weights: Tensor) -> Tensor:
     entries = X.summed
-    return weighted_sum(_with_data(entries, entries.data**2), weights[None])
+    return weighted_sum(_with_data(entries, entries.data**2), weights)
 
 
 @singledispatch
@@ -204,7 +236,7 @@ def _(X: SparseBlock, center: Tensor, weights: Tensor) -> Tensor:
     else:
         centers = np.repeat(of_feature, np.diff(entries.indptr))
     rest = _with_data(entries, entries.data * (entries.data - 2.0 * centers))
-    return weighted_sum(rest, weights[None, None])[0] + center.square() * weights.sum()
+    return weighted_sum(rest, weights[None])[0] + center.square() * weights.sum()
 
 
 @singledispatch

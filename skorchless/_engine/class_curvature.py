@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +22,8 @@ from skorchless._engine.blocks import Block
 from skorchless._engine.curvature import MAX_MATRIX_FEATURES, thinned
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows import Rows
+
+Result = TypeVar("Result")
 
 # The softmax part changes much in the first iterations.
 MIN_ITERATIONS = 5
@@ -102,12 +105,17 @@ def apply_by_group(
     return result
 
 
-def class_hessians(
-    objective: PenalizedNLL, W: Tensor, mean: Tensor | None, ridge: Tensor, group: Tensor
-) -> Iterator[tuple[int, int, Tensor]]:
-    """Yield group, class and Hessian (D, D) at ``W`` (M, K, D), from a sample of rows.
+def map_class_hessians(
+    function: Callable[[Tensor], Result],
+    objective: PenalizedNLL,
+    W: Tensor,
+    mean: Tensor | None,
+    ridge: Tensor,
+    group: Tensor,
+) -> Iterator[tuple[int, int, Result]]:
+    """Yield group, class and what ``function`` makes of its Hessian (D, D) at ``W`` (M, K, D).
 
-    ``group`` (M,) is that of each model, of `groups`.
+    Of a sample of rows. ``group`` (M,) is that of each model, of `groups`.
     In the coordinates of features centred by ``mean``, with the L2 penalty, and with ``ridge``
     (P,) added for each unit of softmax curvature.
     """
@@ -119,10 +127,16 @@ def class_hessians(
     damping = torch.zeros_like(penalty[0])  # (D,)
     damping[: rows.n_features] = ridge
     curvature = _row_curvature(objective, W, rows, share)  # (groups, K, rows)
-    for g, k in itertools.product(range(len(share)), range(W.shape[1])):
+
+    def of_class(item: tuple[int, int]) -> tuple[int, int, Result]:
+        g, k = item
         hessian = _class_hessian(rows, curvature[g, k], mean)
         hessian.diagonal().add_(penalty[g] + curvature[g, k].mean() * damping)
-        yield g, k, hessian
+        return g, k, function(hessian)
+
+    # One class at a time: a product with few rows is not worth several cores, classes are.
+    items = itertools.product(range(len(share)), range(W.shape[1]))
+    yield from rows.map_each(of_class, list(items))
 
 
 def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: Rows, share: Tensor) -> Tensor:

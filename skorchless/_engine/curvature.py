@@ -186,7 +186,7 @@ def _weighted_mean(rows: Rows) -> Tensor:
 
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         weights = weights.mean(1)  # over folds
-        return weighted_sum(X, weights[None, None])[0], weights.sum()
+        return weighted_sum(X, weights[None])[0], weights.sum()
 
     total, weight = rows.map_sum(sums)
     # Where no row of a thinned set has weight, or sums overflow, any finite centre will do.
@@ -204,7 +204,7 @@ def mean_of_far(rows: Rows) -> Tensor:
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         weights = weights.mean(1)  # over folds
         squares = weighted_squares(X, weights[None])[0]
-        return weighted_sum(X, weights[None, None])[0], squares, weights.sum()
+        return weighted_sum(X, weights[None])[0], squares, weights.sum()
 
     total, squares, weight = thinned(rows, MIN_GRAM_ROWS).map_sum(sums)
     mean = total / weight

@@ -15,10 +15,10 @@ import torch
 from dask.delayed import Delayed, delayed
 from torch import Tensor
 
+from skorchless._cores import shared_among_cores
 from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import Placement
 from skorchless._engine.rows import BlockFunction, Rows
-from skorchless._forked import fork_safe
 
 # Results are added up by so many at once, on the workers: one of them comes to the driver.
 FAN_IN = 8
@@ -165,14 +165,14 @@ def _computed(tasks: Sequence[Delayed]) -> tuple[Any, ...]:
 
 
 @delayed(pure=False)
-@fork_safe
+@shared_among_cores
 def _call(part: Rows, method: str, *args: Any, **options: Any) -> Any:
     """Return what ``method`` of a part of the rows returns."""
     return getattr(part, method)(*args, **options)
 
 
 @delayed(pure=False)
-@fork_safe
+@shared_among_cores
 def _combined(
     results: list[tuple[Tensor, ...]], combine: Callable[..., Tensor]
 ) -> tuple[Tensor, ...]:

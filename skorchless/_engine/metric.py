@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skorchless._engine.class_curvature import apply_by_group, class_hessians, groups
+from skorchless._engine.class_curvature import apply_by_group, groups, map_class_hessians
 from skorchless._engine.curvature import SOFTMAX_CURVATURE, feature_curvature
 from skorchless._engine.objective import PenalizedNLL
 
@@ -77,7 +77,10 @@ def class_metric(
     dtype = objective.rows.placement.dtype
     hessians = W.new_empty(n_groups, *W.shape[1:], W.shape[-1], dtype=dtype)  # (groups, K, D, D)
     ridge = damping * shared.squared_range
-    for g, k, hessian in class_hessians(objective, W, shared.mean, ridge, group):
+    of_classes = map_class_hessians(
+        lambda hessian: hessian, objective, W, shared.mean, ridge, group
+    )
+    for g, k, hessian in of_classes:
         hessians[g, k] = hessian
     diagonals = hessians.diagonal(dim1=2, dim2=3)  # (groups, K, D)
     if not (diagonals.isfinite() & (diagonals > 0)).all():

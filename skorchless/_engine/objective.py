@@ -266,7 +266,7 @@ def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
     sum_dtype = rows.placement.sum_dtype
 
     def block_sums(X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-        log_p = log_proba(scores(X, W_block).movedim(0, 1).flatten(1))  # (classes, B)
+        log_p = log_proba(scores(X, W_block))  # (classes, B)
         nll = -log_p.gather(0, codes[None])[0]
         weights = weights[:, 0]
         hit = (log_p.argmax(0) == codes).to(weights.dtype)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skorchless._engine.class_curvature import apply_by_group, class_hessians, groups
+from skorchless._engine.class_curvature import apply_by_group, groups, map_class_hessians
 from skorchless._engine.curvature import (
     SOFTMAX_CURVATURE,
     feature_curvature,
@@ -78,13 +78,14 @@ def class_preconditioner(
         return None
     group = groups(objective)
     ridge = damping * shared.squared_range
-    hessians = class_hessians(objective, W, shared.mean, ridge, group)
+    factorised = map_class_hessians(
+        torch.linalg.cholesky_ex, objective, W, shared.mean, ridge, group
+    )
     n_groups = int(group.max()) + 1
     dtype = objective.rows.placement.dtype
     factors = W.new_empty(n_groups, *W.shape[1:], W.shape[-1], dtype=dtype)  # (groups, K, D, D)
     # One at a time into its place: the Hessians of MNIST, 25 MB, are never there twice.
-    for g, k, hessian in hessians:
-        L, info = torch.linalg.cholesky_ex(hessian)
+    for g, k, (L, info) in factorised:
         factors[g, k] = L
         if info or not L.diagonal().isfinite().all():
             return None

@@ -6,25 +6,24 @@ The objective and the curvature call it; what kind of container holds X ends her
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import Block, n_bytes, n_cores
+from skorchless._engine.blocks import Block, n_bytes
+from skorchless._engine.costs import MIN_BLOCK_ROWS, n_row_blocks
 from skorchless._engine.placement import Placement
+from skorchless._engine.workers import share
 
-# A block has one part for each core, and a part stays in its core's cache between the two
-# products of a pass: over the whole of MNIST at once (10 classes, 2 cores) they take 56 ms.
-CPU_PART_BYTES = 3 * 2**19
-# Where few rows fit there, a block takes longer than its products: of 2,000 x 5,000, two classes,
-# a pass takes 5.6 ms with 64 rows a part and 3.4 ms with 512. Such a block is a view of X: what
-# is converted, or held by a function of it, stays small.
-WIDE_PART_ROWS = 512
 # A GPU wants few large kernels; the bound keeps the logits and a converted block small.
 GPU_BLOCK_BYTES = 256 * 2**20
-MIN_PART_ROWS = 64
+# How far workers go on beyond the block that is due: by what they return, but so far at least.
+MAX_HELD_BYTES = 2**26
+MIN_AHEAD = 2
 
 BlockFunction = Callable[..., tuple[Tensor, ...]]
 
@@ -64,6 +63,10 @@ class Rows(ABC):
     @abstractmethod
     def map_rows(self, function: Callable[..., Tensor], n_outputs: int) -> Tensor:
         """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
+
+    def map_each(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        """Yield what ``function`` of an item, and of these rows, returns, in order."""
+        return map(function, items)
 
     @abstractmethod
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
@@ -122,6 +125,10 @@ class LocalRows(Rows):
         """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
         return torch.cat(list(self._results(function, n_outputs)))
 
+    def map_each(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        """Yield what ``function`` of an item, and of these rows, returns, in order."""
+        return share(function, items, MIN_AHEAD) if self._is_for_workers else map(function, items)
+
     def beside(self, other: Any) -> Rows:
         """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
         return self._with(_columns=(*self._columns, _to_device(other, self.placement.device)))
@@ -159,12 +166,6 @@ class LocalRows(Rows):
         """Return some of these rows, in their own dtype."""
         return self._X[rows] if self._index is None else gather_rows(self._X, self._index[rows])
 
-    @property
-    def _is_read_as_it_is(self) -> bool:
-        """Whether a block is a view of X."""
-        is_converted = self._X.dtype != self.placement.dtype
-        return not is_converted and self._index is None and self.center is None
-
     def __sizeof__(self) -> int:
         """Return the bytes of X and its columns: by them a cluster decides what to move."""
         of_X = n_bytes(self._X) * self.n_rows // max(1, self._X.shape[0])
@@ -178,11 +179,44 @@ class LocalRows(Rows):
         X = _without_rest(self._own_rows())
         return {**vars(self), "_X": X, "_index": None, "_columns": columns}
 
+    @property
+    def _is_for_workers(self) -> bool:
+        """Whether cores compute, and not a device that divides its work itself."""
+        return self.placement.device.type == "cpu"
+
     def _results(self, function: Callable[..., Any], n_outputs: int | None) -> Iterator[Any]:
+        """Yield what ``function`` returns for each block, in their order."""
+        if not self._is_for_workers:
+            return self._results_of_device(function, n_outputs)
+        n_entries = (self.n_features + 1) * (n_outputs or self.n_features)
+        max_ahead = MAX_HELD_BYTES // (n_entries * self.placement.sum_dtype.itemsize)
+        of_block = partial(self._call, function)
+        return share(of_block, self._blocks(n_outputs), max(MIN_AHEAD, max_ahead))
+
+    def _blocks(self, n_outputs: int | None) -> list[slice]:
+        """Return the blocks of all rows, in memory: whoever works on them, they are the same."""
+        n_blocks = self._n_blocks(n_outputs)
+        ends = [self.n_rows * i // n_blocks for i in range(n_blocks + 1)]
+        return [slice(*block) for block in pairwise(ends)]
+
+    def _n_blocks(self, n_outputs: int | None) -> int:
+        """Return the number of blocks, in memory."""
+        itemsize = self.placement.dtype.itemsize
+        return n_row_blocks(self.n_rows, self.n_features, n_outputs, itemsize)
+
+    def _call(self, function: Callable[..., Any], block: slice) -> Any:
+        """Return what ``function`` returns for a block."""
+        return function(self[block], *(column[block] for column in self._columns))
+
+    def _results_of_device(
+        self, function: Callable[..., Any], n_outputs: int | None
+    ) -> Iterator[Any]:
         """Yield what ``function`` returns for each block, of half the rows where memory ends."""
-        step, start = min(self._block_rows(n_outputs), self._max_rows), 0
+        values = GPU_BLOCK_BYTES // self.placement.dtype.itemsize
+        n_rows = values // max(1, self.n_features, n_outputs or 0)
+        step, start = min(max(MIN_BLOCK_ROWS, n_rows), self._max_rows), 0
         while start < self.n_rows:
-            result = self._result(function, slice(start, start + step))
+            result = self._call_in_memory(function, slice(start, start + step))
             if result is not None:
                 start += step
                 yield result
@@ -194,23 +228,13 @@ class LocalRows(Rows):
                     f"gradients of a single row of {self.n_features} features."
                 )
 
-    def _result(self, function: Callable[..., Any], block: slice) -> Any:
+    def _call_in_memory(self, function: Callable[..., Any], block: slice) -> Any:
         """Return what ``function`` returns for a block, None where a device has no memory left."""
         # Returned, not raised again: an exception holds on to what the failed call has taken.
         try:
-            return function(self[block], *(column[block] for column in self._columns))
+            return self._call(function, block)
         except torch.OutOfMemoryError:
             return None
-
-    def _block_rows(self, n_outputs: int | None) -> int:
-        """Return the number of rows of a block, the same for each core."""
-        on_cpu = self.placement.device.type == "cpu"
-        values = (CPU_PART_BYTES if on_cpu else GPU_BLOCK_BYTES) // self.placement.dtype.itemsize
-        n_outputs = self.n_features if n_outputs is None else n_outputs
-        part_rows = values // max(1, self.n_features, n_outputs)
-        if on_cpu and self._is_read_as_it_is:
-            part_rows = max(part_rows, min(WIDE_PART_ROWS, values // max(1, n_outputs)))
-        return n_cores(self.placement.device) * max(MIN_PART_ROWS, part_rows)
 
     @abstractmethod
     def __getitem__(self, rows: slice) -> Block:

@@ -10,13 +10,15 @@ import torch
 from scipy.sparse import csc_array, csr_array
 from torch import Tensor
 
-from skorchless._engine.blocks import SparseBlock, in_format, n_bytes
+from skorchless._engine.blocks import SparseBlock, in_format, n_bytes, row_slice
 from skorchless._engine.placement import Placement
 from skorchless._engine.rows import LocalRows, Rows
 
 # Of what a function holds for the rows of a block. Few large blocks: the gradient of each has as
 # many entries as there are weights, however few of its features a block shows.
 BLOCK_VALUES = 2**22
+# Entries that are converted at a time.
+CONVERTED_ENTRIES = 2**22
 
 
 class SparseRows(LocalRows):
@@ -119,9 +121,11 @@ class SparseRows(LocalRows):
         """Raise: less a center no row is sparse."""
         raise NotImplementedError("rows of a sparse X are read as they are")
 
-    def _block_rows(self, n_outputs: int | None) -> int:
-        """Return the number of rows of a block."""
-        return max(1, BLOCK_VALUES // (n_outputs or 1))
+    def _n_blocks(self, n_outputs: int | None) -> int:
+        """Return the number of blocks."""
+        n_rows = max(1, BLOCK_VALUES // (n_outputs or 1))
+        n_entries = CONVERTED_ENTRIES if self._all is None else self._X.nnz
+        return max(-(-self.n_rows // n_rows), -(-self._X.nnz // max(1, n_entries)), 1)
 
     def __sizeof__(self) -> int:
         """Return the bytes of X, in both formats where both are there, and its columns."""
@@ -135,8 +139,6 @@ class SparseRows(LocalRows):
 
     def __getitem__(self, rows: slice) -> SparseBlock:
         """Return some rows of X (B, P), converted."""
-        is_all = rows.start == 0 and rows.stop >= self.n_rows  # SciPy copies what it slices
-        if is_all and self._all is not None:
+        if rows.start == 0 and rows.stop >= self.n_rows and self._all is not None:
             return self._all
-        X = self._X if is_all else self._by_row[rows]
-        return SparseBlock(X.astype(self._dtype, copy=False))
+        return SparseBlock(row_slice(self._by_row, rows).astype(self._dtype, copy=False))

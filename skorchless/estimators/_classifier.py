@@ -16,9 +16,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
+from skorchless._cores import shared_among_cores
 from skorchless._engine.placement import Placement
 from skorchless._engine.solvers.base import Progress
-from skorchless._forked import fork_safe
 from skorchless.estimators._convert import ConversionMixin
 from skorchless.estimators._inputs import (
     Array,
@@ -321,7 +321,7 @@ class TorchLogisticClassifier(
         return penalty_name(self.l1_ratio)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @fork_safe
+    @shared_among_cores
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> Self:
@@ -384,7 +384,7 @@ class TorchLogisticClassifier(
 
     @available_if(_uses_minibatches)
     @_fit_context(prefer_skip_nested_validation=True)
-    @fork_safe
+    @shared_among_cores
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Go on fitting for one epoch over the given samples.
 

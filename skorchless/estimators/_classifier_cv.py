@@ -18,10 +18,10 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skorchless._cores import shared_among_cores
 from skorchless._engine.objective import constant_model
 from skorchless._engine.placement import Placement, place
 from skorchless._engine.solvers.full_batch import minimize_full_batch
-from skorchless._forked import fork_safe
 from skorchless.estimators._candidates import (
     Candidates,
     candidates_shortfall,
@@ -265,7 +265,7 @@ class TorchLogisticClassifierCV(
         return penalty_name(self.l1_ratio_)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @fork_safe
+    @shared_among_cores
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Fit every candidate, choose a penalty, and fit it to all samples.
 
@@ -353,7 +353,7 @@ class TorchLogisticClassifierCV(
             warnings.warn(message, category, stacklevel=4)
         return self
 
-    @fork_safe
+    @shared_among_cores
     def score(self, X: Any, y: Any, sample_weight: Any = None, **score_params: Any) -> float:
         """Return the score that ``scoring`` means on the given samples and labels.
 

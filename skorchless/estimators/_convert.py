@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skorchless._forked import fork_safe
+from skorchless._cores import shared_among_cores
 from skorchless.estimators._linear import dense_coef
 
 SHARED_PARAMETERS = (
@@ -32,7 +32,7 @@ class ConversionMixin:
     n_iter_: Any
     n_features_in_: int
 
-    @fork_safe
+    @shared_among_cores
     def to_module(self) -> nn.Sequential:
         """Return the fitted model as a torch module, ``Linear`` then ``LogSoftmax``.
 

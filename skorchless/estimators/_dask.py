@@ -22,9 +22,9 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skorchless._cores import shared_among_cores
 from skorchless._engine.dask_rows import DaskMatrix, DaskRows
 from skorchless._engine.placement import Placement
-from skorchless._forked import fork_safe
 from skorchless.estimators._inputs import (
     READABLE_DTYPES,
     Array,
@@ -201,7 +201,7 @@ class Facts:
 
 
 @delayed(pure=False)
-@fork_safe
+@shared_among_cores
 def _describe_and_map(function: Callable[..., Any], part: Samples) -> tuple[Facts, Any]:
     """Return the facts of a partition, and what ``function`` returns for it."""
     result = function(part.X, part.labels, part.weights) if part.n_samples else None

@@ -17,11 +17,11 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skorchless._cores import shared_among_cores
 from skorchless._engine.blocks import Block, scores
 from skorchless._engine.containers import rows_of
 from skorchless._engine.nll import log_proba
 from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, resolve_dtype
-from skorchless._forked import fork_safe
 from skorchless.estimators._inputs import Array, check_X, is_dask, to_numpy
 from skorchless.estimators._lazy import lazy_on_dask
 from skorchless.estimators._sklearn_private import SparseCoefMixin
@@ -42,7 +42,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         return tags
 
     @lazy_on_dask
-    @fork_safe
+    @shared_among_cores
     def decision_function(self, X: Any) -> Any:
         """Return the score of each class for each sample.
 
@@ -63,7 +63,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         return _to_output(scores[:, 0] if scores.shape[1] == 1 else scores, X)
 
     @lazy_on_dask
-    @fork_safe
+    @shared_among_cores
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each sample.
 
@@ -86,7 +86,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         return self.classes_[codes.cpu().numpy()]
 
     @lazy_on_dask
-    @fork_safe
+    @shared_among_cores
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of the probability of each class for each sample.
 
@@ -105,7 +105,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         return _to_output(log_proba(self._scores(X).T).T, X)
 
     @lazy_on_dask
-    @fork_safe
+    @shared_among_cores
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class for each sample.
 
@@ -122,7 +122,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         """
         return _to_output(log_proba(self._scores(X).T).exp().T, X)
 
-    @fork_safe
+    @shared_among_cores
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on the given samples and labels.
 
@@ -201,7 +201,7 @@ def score_rows(X: Any, W: Tensor, placement: Placement) -> Tensor:
     """Return the scores (N, K') of the rows ``X`` (N, P) for the weights ``W`` (K', D)."""
 
     def of_rows(block: Block) -> Tensor:
-        return scores(block, W).mT.flatten(0, 1)  # (B, K')
+        return scores(block, W).T  # (B, K')
 
     return rows_of(X, (), placement).map_rows(of_rows, n_outputs=len(W))
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from skorchless._cores import shared_among_cores
 from skorchless._engine.blocks import n_bytes
 from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import Placement, as_tensor
 from skorchless._engine.rows import Rows
-from skorchless._forked import fork_safe
 from skorchless.estimators._inputs import Array, check_can_be_split, encode_known_labels
 
 
@@ -71,7 +71,7 @@ class Samples:
         )
         return self.take(train), self.take(test)
 
-    @fork_safe
+    @shared_among_cores
     def rows(
         self, placement: Placement, by_class: Array, unit: Array, counts: Array | None = None
     ) -> Rows:

@@ -8,16 +8,18 @@ from functools import partial, reduce
 from typing import Any, Self
 
 import numpy as np
+import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skorchless._cores import shared_among_cores
 from skorchless._engine.blocks import summed
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
 from skorchless._engine.placement import as_tensor, dtype_of, exact_float_dtype, place
 from skorchless._engine.rows import TensorRows
-from skorchless._forked import fork_safe
+from skorchless._engine.workers import row_slices, share
 from skorchless.estimators._array_api import is_foreign
 from skorchless.estimators._inputs import (
     Array,
@@ -121,7 +123,7 @@ class GlobalStandardScaler(
         self.with_std = with_std
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @fork_safe
+    @shared_among_cores
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Compute the mean and the standard deviation of all entries.
 
@@ -142,7 +144,7 @@ class GlobalStandardScaler(
         return self._learn(X, y, sample_weight, is_first=True)
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @fork_safe
+    @shared_among_cores
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Take more samples into the mean and the standard deviation.
 
@@ -163,7 +165,7 @@ class GlobalStandardScaler(
         return self._learn(X, y, sample_weight, is_first=not hasattr(self, "n_samples_seen_"))
 
     @lazy_on_dask
-    @fork_safe
+    @shared_among_cores
     def transform(self, X: Any, copy: bool | None = None) -> Any:
         """Standardise ``X``.
 
@@ -183,7 +185,7 @@ class GlobalStandardScaler(
         return self._rewritten(X, self._standardise, copy)
 
     @lazy_on_dask
-    @fork_safe
+    @shared_among_cores
     def inverse_transform(self, X: Any, copy: bool | None = None) -> Any:
         """Undo the standardisation of ``X``.
 
@@ -258,8 +260,19 @@ class GlobalStandardScaler(
         copy = is_foreign(X) or (self.copy if copy is None else copy)
         X = check_X(self, X, reset=False, **ACCEPTED)
         _check_kind(X, self.with_mean)
-        result = _as_own_floats(X, copy=copy)
-        rewrite(result.data if sparse.issparse(result) else result)
+        result = _float_destination(X, copy=copy)
+        # A sparse X is copied whole: entries that are stored in parts are added up.
+        source, target = (result.data,) * 2 if sparse.issparse(X) else (X, result)
+
+        def fill(rows: slice) -> None:
+            part = target[rows]
+            if target is not source:
+                part[...] = source[rows]
+            rewrite(part)
+
+        slices = row_slices(target)
+        for _ in share(fill, slices, len(slices)):
+            pass
         return result
 
     def _standardise(self, values: Any) -> None:
@@ -280,14 +293,16 @@ class GlobalStandardScaler(
 ACCEPTED = {"accept_sparse": ("csr", "csc"), "ensure_all_finite": "allow-nan"}
 
 
-def _as_own_floats(X: Any, *, copy: bool) -> Any:
-    """Return ``X`` with float entries that may be overwritten: a copy if asked or needed."""
+def _float_destination(X: Any, *, copy: bool) -> Any:
+    """Return ``X`` itself, or what its values are to be copied to: where asked, or needed."""
     dtype = exact_float_dtype(dtype_of(X))
+    is_kept = not copy and dtype is dtype_of(X)
     if isinstance(X, Tensor):
-        return X.detach().to(dtype, copy=copy)
-    values = X.data if sparse.issparse(X) else X
+        return X.detach() if is_kept else torch.empty_like(X, dtype=dtype, requires_grad=False)
     name = str(dtype).removeprefix("torch.")
-    return X.astype(name, copy=copy or not values.flags.writeable)
+    if sparse.issparse(X):
+        return X if is_kept and X.data.flags.writeable else X.astype(name, copy=True)
+    return X if is_kept and X.flags.writeable else np.empty_like(X, dtype=name, subok=False)
 
 
 def _check_kind(X: Any, with_mean: bool) -> None:

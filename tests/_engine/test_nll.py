@@ -5,7 +5,7 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine import nll, rows
+from skorchless._engine import costs, nll
 
 
 @pytest.fixture
@@ -22,9 +22,8 @@ def rows_multiplied(monkeypatch):
 
 
 def test_rows_without_weight_in_a_fold_cost_it_nothing(monkeypatch, rows_multiplied):
-    monkeypatch.setattr(rows, "CPU_PART_BYTES", 1)
-    monkeypatch.setattr(rows, "MIN_PART_ROWS", 5)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 5)
     # As unshuffled folds are: each leaves out 10 rows that lie together; no one has the last 10.
     n_folds = 3
     weights = torch.ones(40, n_folds).double()
@@ -66,8 +65,7 @@ def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fi
     )
     W = random_weights(objective)[0]
     X, codes, shares = objective.rows.take(torch.arange(40), append_one=fit_intercept)
-    in_parts = (X.view(4, 10, -1), codes.view(4, 1, 10), shares.view(4, 1, 10))
-    nlls, grad = objective.nll.minibatch_nll_and_grad(W.expand(4, -1, -1), *in_parts)
+    nlls, grad = objective.nll.minibatch_nll_and_grad(W, X, codes[None], shares.T)
     value, expected = oracles.value_and_grad(
         W, *data, 0.0, n_classes=n_classes, fit_intercept=fit_intercept
     )

@@ -7,7 +7,7 @@ import torch
 from problems import make_objective, random_weights
 from sklearn.metrics import accuracy_score, log_loss
 
-from skorchless._engine import rows
+from skorchless._engine import costs, rows
 from skorchless._engine.objective import (
     constant_model,
     evaluate,
@@ -112,15 +112,12 @@ def test_models_taken_from_a_batch_are_those_models():
     torch.testing.assert_close(taken.hessian(W[part]), objective.hessian(W)[part])
 
 
-@pytest.mark.parametrize("n_cores", [1, 2, 5])
-def test_small_blocks_in_parts_add_up_to_one_large_block(n_cores, monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+def test_small_blocks_add_up_to_one_large_block(monkeypatch):
     objective, *_ = make_objective(n_rows=103)
     W = random_weights(objective)
     whole = (*objective.value_and_grad(W), objective.hessian(W))
-    monkeypatch.setattr(rows, "CPU_PART_BYTES", 1)
-    monkeypatch.setattr(rows, "MIN_PART_ROWS", 7)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: n_cores)
+    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 7)
     objective, *_ = make_objective(n_rows=103)
     parts = (*objective.value_and_grad(W), objective.hessian(W))
     for part, expected in zip(parts, whole, strict=True):

@@ -5,9 +5,10 @@ import pickle
 import pytest
 import torch
 
-from skorchless._engine import rows
+from skorchless._engine import costs
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
+from skorchless._engine.workers import sharing
 
 CPU = torch.device("cpu")
 X = torch.arange(70, dtype=torch.float64).reshape(35, 2)
@@ -16,10 +17,8 @@ COLUMN = torch.arange(35)
 
 @pytest.fixture(autouse=True)
 def blocks_of_four_rows(monkeypatch):
-    monkeypatch.setattr(rows, "CPU_PART_BYTES", 4 * 2 * 8)
-    monkeypatch.setattr(rows, "MIN_PART_ROWS", 1)
-    monkeypatch.setattr(rows, "WIDE_PART_ROWS", 1)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(costs, "BLOCK_BYTES", 4 * 2 * 8)
+    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 1)
 
 
 def test_map_sum_adds_up_what_each_block_gives():
@@ -32,7 +31,8 @@ def test_map_sum_adds_up_what_each_block_gives():
     total, product = TensorRows(X, (COLUMN,), place(CPU, torch.float64)).map_sum(sums)
     torch.testing.assert_close(total, X.sum(0))
     torch.testing.assert_close(product, (X[:, 0] * COLUMN).sum())
-    assert seen == [4] * 8 + [3]
+    assert sum(seen) == 35
+    assert set(seen) == {3, 4}  # nine blocks, as equal as they can be
 
 
 def test_values_held_for_each_row_bound_the_block():
@@ -47,30 +47,37 @@ def test_values_held_for_each_row_bound_the_block():
 
 
 @pytest.mark.parametrize(
-    ("n_features", "n_outputs", "dtype", "expected"),
+    ("n_rows", "n_features", "n_outputs", "expected"),
     [
-        pytest.param(2, 1, torch.float64, 4, id="many fit the cache"),
-        pytest.param(30, 1, torch.float64, 3, id="wide"),
-        pytest.param(30, 4, torch.float64, 2, id="wide, with many values"),
-        pytest.param(30, None, torch.float64, 1, id="wide, with as many values"),
-        pytest.param(30, 1, torch.float32, 1, id="wide, and converted"),
+        pytest.param(2_000, 100, 1, 1, id="not worth a worker"),
+        pytest.param(20_000, 100, 10, 4, id="worth a few"),
+        pytest.param(40_000, 100, 10, 8, id="worth fourteen, cut into a power of two"),
+        pytest.param(1_000_000, 100, 1, 191, id="as many as fit the cache"),
     ],
 )
-def test_wide_rows_come_together_as_a_view(n_features, n_outputs, dtype, expected, monkeypatch):
-    monkeypatch.setattr(rows, "WIDE_PART_ROWS", 3)
-    lengths = []
-    X = torch.zeros(12, n_features, dtype=dtype)
+def test_rows_are_cut_by_what_a_worker_is_worth(
+    n_rows, n_features, n_outputs, expected, monkeypatch
+):
+    monkeypatch.undo()
+    X = torch.zeros(1, 1).expand(n_rows, n_features)
     placed = TensorRows(X, (), place(CPU, torch.float64))
-    placed.map_sum(lambda block: lengths.append(len(block)) or (block.sum(),), n_outputs)
-    assert max(lengths) == expected
+    # As the blocks decide how sums are rounded, the workers have no say in them.
+    with sharing(lambda: 3):
+        assert placed._n_blocks(n_outputs) == expected
+    assert placed._n_blocks(n_outputs) == expected
 
 
-def test_a_block_has_a_part_for_each_core(monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    lengths = []
-    placed = TensorRows(X, (), place(CPU, torch.float64))
-    placed.map_rows(lambda block: lengths.append(len(block)) or block, n_outputs=2)
-    assert lengths == [12, 12, 11]
+@pytest.mark.parametrize("n_workers", [2, 5])
+def test_sums_have_the_same_bits_whoever_adds_them(n_workers, set_torch_threads):
+    set_torch_threads(n_workers)
+    X = torch.randn(203, 7, generator=torch.Generator().manual_seed(0))
+    placed = TensorRows(X, (), place(CPU, torch.float32))
+    alone = placed.map_sum(lambda block: (block.sum(0), block.T @ block))
+    with sharing(lambda: n_workers):
+        together = placed.map_sum(lambda block: (block.sum(0), block.T @ block))
+        in_order = placed.map_rows(lambda block: 2 * block, n_outputs=7)
+    assert all(map(torch.equal, alone, together))
+    assert torch.equal(in_order, 2 * X)
 
 
 def test_sums_are_added_in_float64_whatever_the_dtype():
@@ -157,7 +164,7 @@ def test_small_types_are_converted_a_block_at_a_time(dtype):
     (total,) = kept.map_sum(sums)
     torch.testing.assert_close(total, small.double().sum(0))
     assert {dtype for dtype, _ in seen} == {torch.float32}
-    assert max(length for _, length in seen) == 8  # blocks of four float64 rows, in bytes
+    assert max(length for _, length in seen) == 7  # of float32, eight rows at most: five blocks
     assert kept._X is small
 
 
@@ -169,6 +176,12 @@ def test_strided_rows_are_rows(arrange):
     torch.testing.assert_close(total, X.sum(0))
 
 
+class DeviceRows(TensorRows):
+    """Rows that are read as those of a device are."""
+
+    _is_for_workers = False
+
+
 def test_a_block_that_does_not_fit_is_halved_until_it_does():
     seen = []
 
@@ -178,7 +191,7 @@ def test_a_block_that_does_not_fit_is_halved_until_it_does():
         seen.append(int(block[0, 0]))
         return (block.sum(0),)
 
-    placed = TensorRows(X, (), place(CPU, torch.float64))
+    placed = DeviceRows(X, (), place(CPU, torch.float64))
     (total,) = placed.map_sum(sums)
     torch.testing.assert_close(total, X.sum(0))
     assert seen == X[:, 0].tolist()
@@ -201,4 +214,4 @@ def test_a_single_row_that_does_not_fit_is_an_error():
         raise torch.OutOfMemoryError("no memory")
 
     with pytest.raises(MemoryError, match="cpu has too little memory left for .* of 2 features"):
-        TensorRows(X, (), place(CPU, torch.float64)).map_sum(sums)
+        DeviceRows(X, (), place(CPU, torch.float64)).map_sum(sums)

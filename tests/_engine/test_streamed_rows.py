@@ -4,7 +4,7 @@ import pytest
 import torch
 from problems import CPU
 
-from skorchless._engine import rows, streamed_rows
+from skorchless._engine import costs, rows, streamed_rows
 from skorchless._engine.blocks import scores
 from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import place
@@ -17,9 +17,9 @@ CODES = torch.arange(40) % 3
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(rows, "CPU_PART_BYTES", 1)
+    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
     monkeypatch.setattr(rows, "GPU_BLOCK_BYTES", 1)
-    monkeypatch.setattr(rows, "MIN_PART_ROWS", 7)
+    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 7)
 
 
 @pytest.mark.parametrize("values", [X, X.float(), (10 * X).to(torch.uint8), X.to(torch.bfloat16)])
@@ -38,7 +38,7 @@ def assert_same_rows(values, placement):
     W = X[:2].to(placement.device, placement.dtype)
 
     def of_block(block, codes):
-        return (scores(block, W) * codes.view(len(scores(block, W)), 1, -1)).sum(2), block.sum(0)
+        return (scores(block, W) * codes).sum(1), block.sum(0)
 
     index = torch.tensor([39, 0, 5, 5], device=placement.device)
     features = torch.tensor([2, 0], device=placement.device)

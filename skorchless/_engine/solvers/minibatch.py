@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import n_cores
 from skorchless._engine.objective import PenalizedNLL, soft_threshold
 from skorchless._engine.solvers.base import Patience, Progress, Status
 from skorchless._engine.solvers.sparse_minibatch import (
@@ -34,8 +33,8 @@ from skorchless._engine.solvers.sparse_minibatch import (
 
 Buffers = dict[str, Tensor]
 
-# Some minibatches: X (batches, parts, B, D) with a one for the intercept, the label codes and the
-# shares, row weights divided by the rows of a minibatch, both (batches, parts, 1, B).
+# Some minibatches: X (batches, B, D) with a one for the intercept, the label codes and the shares,
+# row weights divided by the rows of a minibatch, both (batches, 1, B).
 Group = tuple[Tensor, Tensor, Tensor]
 
 # An epoch over MNIST consists of 782 steps that multiply for 30 us each; what else they do decides
@@ -43,9 +42,6 @@ Group = tuple[Tensor, Tensor, Tensor]
 # the intercept's ones beside the rows, that saves a fifth.
 GROUP_SIZE = 8
 MAX_GROUP_ENTRIES = 2**22
-# Two cores multiply the two halves of 64 rows in two thirds of the time of one product that they
-# share. Fewer rows are not worth another core.
-MIN_PART_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -143,19 +139,22 @@ class Sampling:
             (index, self.batch_size) for index in torch.split(whole, n_grouped * self.batch_size)
         ]
         # The last minibatch of an epoch may have fewer rows.
-        for index, size in [*groups, (rest, len(rest))]:
-            if len(index):
-                index = index.to(rows.placement.device)
-                X, codes, weights = rows.take(index, append_one=objective.fit_intercept)
-                yield _in_batches(X, codes, weights / size, size)
+        groups = [(index, size) for index, size in [*groups, (rest, len(rest))] if len(index)]
+
+        def gather(group: tuple[Tensor, int]) -> Group:
+            index, size = group
+            index = index.to(rows.placement.device)
+            X, codes, weights = rows.take(index, append_one=objective.fit_intercept)
+            return _in_batches(X, codes, weights / size, size)
+
+        # Steps come one after another; meanwhile a worker gathers the rows of the next ones.
+        yield from rows.map_each(gather, groups)
 
 
 def _in_batches(X: Tensor, codes: Tensor, shares: Tensor, size: int) -> Group:
-    """Return rows as minibatches of ``size``, in a part for each core that has enough to do."""
-    n_parts = max(1, min(n_cores(X.device), size // MIN_PART_ROWS))
-    n_parts = n_parts if size % n_parts == 0 else 1
-    shape = (len(X) // size, n_parts, 1, size // n_parts)
-    return X.view(*shape[:2], shape[3], -1), codes.view(shape), shares.view(shape)
+    """Return rows as minibatches of ``size``."""
+    shape = (len(X) // size, 1, size)
+    return X.view(shape[0], size, -1), codes.view(shape), shares.view(shape)
 
 
 def _run_epoch(
@@ -167,10 +166,9 @@ def _run_epoch(
     loss = torch.zeros_like(objective.total_weight)
     n_steps = int(buffers["n_steps"])
     for group in sampling.groups(objective):
-        W_parts = W.expand(group[0].shape[1], -1, -1)  # a view: it follows W
         nlls = []
         for X, codes, shares in zip(*group, strict=True):
-            nll, grad = objective.nll.minibatch_nll_and_grad(W_parts, X, codes, shares)
+            nll, grad = objective.nll.minibatch_nll_and_grad(W, X, codes, shares)
             nlls.append(nll)
             n_steps += 1
             optimizer.step(W, grad.addcmul_(shrinkage, W), buffers, n_steps, threshold)

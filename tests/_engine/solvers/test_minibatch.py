@@ -85,13 +85,6 @@ def drawn_rows(n_rows, sampling):
     return torch.cat([X[..., 0].flatten() for X, *_ in sampling.groups(objective)]).tolist()
 
 
-def whole_batches(objective, size):
-    """Yield X, codes and shares of minibatches, each in one part."""
-    for index in torch.arange(objective.rows.n_rows).split(size):
-        X, codes, weights = objective.rows.take(index, append_one=True)
-        yield X[None], codes[None, None], weights.T[None] / len(index)
-
-
 def test_without_shuffling_rows_come_in_order():
     sampling = Sampling(4, False, torch.Generator())
     assert drawn_rows(10, sampling) == list(range(10))
@@ -109,22 +102,6 @@ def test_an_epoch_takes_every_row_once():
 def test_an_epoch_may_be_shorter_than_a_minibatch(n_rows, size):
     drawn = drawn_rows(n_rows, Sampling(size, False, torch.Generator()))
     assert drawn == list(range(n_rows))
-
-
-@pytest.mark.parametrize("n_cores", [1, 2, 3, 16])
-def test_steps_do_not_depend_on_the_number_of_cores(n_cores, monkeypatch):
-    objective, *_ = make_objective(n_rows=300)
-    sampling = Sampling(128, False, torch.Generator())
-    expected = [
-        objective.nll.minibatch_nll_and_grad(torch.zeros(1, 3, 6).double(), *batch)[1]
-        for batch in whole_batches(objective, 128)
-    ]
-    monkeypatch.setattr(torch, "get_num_threads", lambda: n_cores)
-    W = torch.zeros(3, 6).double()
-    for group in sampling.groups(objective):
-        for X, *rest in zip(*group, strict=True):
-            _, grad = objective.nll.minibatch_nll_and_grad(W.expand(len(X), -1, -1), X, *rest)
-            torch.testing.assert_close(grad, expected.pop(0))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=str)

@@ -1,0 +1,58 @@
+"""How many cores a call may use: estimators and the tasks of a cluster ask here.
+
+The engine's workers take them; see `_engine.workers`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import joblib
+
+from skorchless._engine.workers import sharing
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def shared_among_cores(method: Method) -> Method:
+    """Return ``method`` so that worker threads share its work, as many as it may use cores.
+
+    Until it returns, torch has one thread in the calling thread. So it finishes in a forked
+    process too, where torch waits forever for threads that only the parent has.
+    """
+
+    @wraps(method)
+    def with_workers(*args: Any, **kwargs: Any) -> Any:
+        with sharing(n_usable_cores):
+            return method(*args, **kwargs)
+
+    return with_workers  # type: ignore[return-value]
+
+
+def n_usable_cores() -> int:
+    """Return how many cores the calling thread may use, at least one.
+
+    By affinity and a container's quota, as joblib reads them. Of a pool each worker has its share.
+    """
+    n_cores: int = joblib.cpu_count()
+    if (n_tasks := _n_dask_tasks()) is not None:
+        return max(1, n_cores // n_tasks)
+    # The workers of multiprocessing's pools, joblib's among them, are daemons. Those of joblib's
+    # own pools, loky's, are told their share by OMP_NUM_THREADS, which torch has read.
+    return 1 if multiprocessing.current_process().daemon else n_cores
+
+
+def _n_dask_tasks() -> int | None:
+    """Return how many tasks a worker of Dask's, this process, runs at once; None if it is none."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    try:
+        n_threads: int = distributed.get_worker().state.nthreads
+    except ValueError:
+        return None
+    return n_threads

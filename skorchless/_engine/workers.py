@@ -1,0 +1,259 @@
+"""Worker threads that share independent items of work; each computes with one torch thread.
+
+`rows` hands them its blocks, `class_curvature` its Hessians. Where torch shares a product among
+threads itself, those that are done spin until the last one is; beside other processes the last one
+may not be running. Worker threads wait for each other only at the end of all items, asleep.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import torch
+
+# Of a slice of an array that is read or written once: 1 ms, where memory is new and the system has
+# to clear it first.
+SLICE_BYTES = 2**22
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def _library_function(name: str) -> Callable[[int], int] | None:
+    """Return a function of the libraries that torch is linked with, None where there is none."""
+    # Not released: the calls take less than a microsecond.
+    return getattr(ctypes.PyDLL(torch._C.__file__), name, None)
+
+
+# Both are settings of the calling thread alone. torch.set_num_threads is a setting of all threads
+# that start later too, and threadpoolctl does not see the MKL that torch has linked statically.
+_set_openmp_threads = _library_function("omp_set_num_threads") or torch.set_num_threads
+_set_mkl_threads = _library_function("MKL_Set_Num_Threads_Local") or (lambda _: 0)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[int]:
+    """Compute with one torch thread in the calling thread; yield the number that it had."""
+    n_threads = torch.get_num_threads()  # before: it makes torch set up a thread that is new to it
+    n_mkl_threads = _set_mkl_threads(1)  # 0: MKL goes by a setting of the process
+    _set_openmp_threads(1)
+    try:
+        yield n_threads
+    finally:
+        _set_openmp_threads(n_threads)
+        _set_mkl_threads(n_mkl_threads)
+
+
+def _become_worker() -> None:
+    """Set a new thread to one torch thread, for as long as it lives."""
+    torch.get_num_threads()
+    _set_mkl_threads(1)
+    _set_openmp_threads(1)
+
+
+class _OfThread(threading.local):
+    """How many workers, itself among them, a thread may share its work with; None: not shared."""
+
+    count_workers: Callable[[], int] | None = None
+
+
+_of_thread = _OfThread()
+
+
+@contextmanager
+def sharing(count_cores: Callable[[], int]) -> Iterator[None]:
+    """Compute with one torch thread in the calling thread, and let `share` take workers.
+
+    As many as torch had threads, and no more than ``count_cores`` says, which is asked when work
+    is first shared. Within another such context it is that one that counts.
+    """
+    if _of_thread.count_workers is not None:
+        yield
+        return
+    with one_torch_thread() as n_threads:
+        _of_thread.count_workers = cache(lambda: min(n_threads, count_cores()))
+        try:
+            yield
+        finally:
+            _of_thread.count_workers = None
+
+
+def n_workers() -> int:
+    """Return how many threads share work now, the calling one among them."""
+    return 1 if _of_thread.count_workers is None else _of_thread.count_workers()
+
+
+def share(
+    function: Callable[[Item], Result], items: Sequence[Item], max_ahead: int
+) -> Iterator[Result]:
+    """Yield what ``function`` returns for each item, in their order.
+
+    Workers go on to at most ``max_ahead`` items beyond the one that is due, so that what they
+    return takes a bounded amount of memory. Where ``function`` raises in a worker, the error is
+    raised here, as it is; the other workers then stop.
+    """
+    n_helpers = min(n_workers(), len(items)) - 1
+    if n_helpers < 1:
+        yield from map(function, items)
+        return
+    job = _Job(function, items, max_ahead, n_helpers)
+    try:
+        yield from job.results()
+    finally:
+        # What has begun is finished: nobody goes on with X after a return.
+        job.stop()
+
+
+def row_slices(array: Any) -> list[slice]:
+    """Return slices of the rows of an array or a tensor, each worth a worker; one on a device."""
+    n_rows = len(array)
+    if isinstance(array, torch.Tensor) and array.device.type != "cpu":
+        return [slice(0, n_rows)]
+    row_bytes = array.nbytes // max(1, n_rows)
+    step = max(1, SLICE_BYTES // max(1, row_bytes))
+    return [slice(start, start + step) for start in range(0, n_rows, step)]
+
+
+class _Job(Generic[Item, Result]):
+    """Items that are claimed one after another by whatever thread has time."""
+
+    def __init__(
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        max_ahead: int,
+        n_helpers: int,
+    ) -> None:
+        self._function = function
+        self._items = items
+        self._max_ahead = max_ahead
+        self._n_helpers = n_helpers
+        self._is_inference = torch.is_inference_mode_enabled()  # a setting of each thread
+        self._helpers: list[Future[None]] = []
+        self._condition = threading.Condition()
+        self._n_claimed = 0
+        self._n_given = 0  # results that the caller has
+        self._done: dict[int, Result] = {}
+        self._failure: BaseException | None = None
+        self._is_stopped = False
+
+    def results(self) -> Iterator[Result]:
+        """Yield the results in order, and work on items while the next one is not there."""
+        for i in range(len(self._items)):
+            self._call_helpers()
+            while not self._is_done(i):
+                if (j := self._claim(len(self._items))) is None:
+                    self._wait_for(i)
+                else:
+                    self._put(j, self._function(self._items[j]))
+            yield self._give(i)
+
+    def stop(self) -> None:
+        """Let nobody claim another item, and wait for those that are worked on."""
+        with self._condition:
+            self._is_stopped = True
+        for helper in self._helpers:
+            if not helper.cancel():
+                helper.result()
+
+    def _call_helpers(self) -> None:
+        """Let workers help, where there are items left that are near enough."""
+        self._helpers = [helper for helper in self._helpers if not helper.done()]
+        n_near = min(len(self._items), self._n_given + self._max_ahead) - self._n_claimed
+        n_called = min(self._n_helpers - len(self._helpers), n_near)
+        if n_called > 0:
+            self._helpers += _submit(self._help, n_called, self._n_helpers)
+
+    def _help(self) -> None:
+        """Work on items until none is left, or near enough: a worker never waits for a caller."""
+        try:
+            with torch.inference_mode(self._is_inference):
+                while (i := self._claim(self._max_ahead)) is not None:
+                    self._put(i, self._function(self._items[i]))
+        except BaseException as error:
+            with self._condition:
+                self._failure = error
+                self._is_stopped = True
+                self._condition.notify_all()
+
+    def _claim(self, max_ahead: int) -> int | None:
+        """Return the next item, None where there is none within ``max_ahead``."""
+        with self._condition:
+            end = min(len(self._items), self._n_given + max_ahead + 1)
+            if self._is_stopped or self._n_claimed >= end:
+                return None
+            self._n_claimed += 1
+            return self._n_claimed - 1
+
+    def _put(self, i: int, result: Result) -> None:
+        """Take the result of an item."""
+        with self._condition:
+            self._done[i] = result
+            self._condition.notify_all()
+
+    def _give(self, i: int) -> Result:
+        """Return the result of an item, and hold it no longer."""
+        with self._condition:
+            self._n_given = i + 1
+            return self._done.pop(i)
+
+    def _is_done(self, i: int) -> bool:
+        """Return whether there is a result of an item; raise what a worker has raised."""
+        with self._condition:
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            return i in self._done
+
+    def _wait_for(self, i: int) -> None:
+        """Sleep until a worker has finished an item or failed."""
+        with self._condition:
+            while i not in self._done and self._failure is None:
+                self._condition.wait()
+
+
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+_pool_lock = threading.Lock()
+
+
+def _submit(function: Callable[[], None], n_calls: int, pool_size: int) -> list[Future[None]]:
+    """Return calls of ``function`` by workers, or fewer where no thread can be started."""
+    calls: list[Future[None]] = []
+    try:
+        with _pool_lock:
+            pool = _pool_of(pool_size)
+            while len(calls) < n_calls:
+                calls.append(pool.submit(function))
+    except RuntimeError:
+        # Python is about to exit, or the system has no more threads: the caller works alone.
+        pass
+    return calls
+
+
+def _pool_of(size: int) -> ThreadPoolExecutor:
+    """Return this process's pool, a larger one where ``size`` threads are more than it has."""
+    global _pool, _pool_size
+    if _pool is None or size > _pool_size:
+        if _pool is not None:
+            _pool.shutdown(wait=False)
+        _pool = ThreadPoolExecutor(size, "skorchless", initializer=_become_worker)
+        _pool_size = size
+    return _pool
+
+
+def _forget_pool() -> None:
+    """Forget the pool, whose threads a forked child does not have."""
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
