@@ -236,7 +236,7 @@ for clf in (TorchLogisticClassifier(), TorchLogisticClassifierCV(Cs=2, cv=2)):
 
 def test_importing_changes_no_global_state_and_warns_of_nothing():
     code = """
-import torch, numpy
+import sys, torch, numpy
 def state():
     return (
         torch.get_rng_state().tolist(), torch.get_num_threads(), torch.get_default_dtype(),
@@ -245,8 +245,9 @@ def state():
         numpy.random.get_state()[1].tolist(),
     )
 before = state()
-import skorchless, skorchless.cli, skorchless.comparison, skorchless.datasets
-import skorchless.plotting
+import skorchless.cli, skorchless.comparison, skorchless.datasets, skorchless.plotting
+from skorchless import *
+assert "skorchless.estimators" in sys.modules
 assert state() == before
 """
     done = subprocess.run(

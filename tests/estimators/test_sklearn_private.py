@@ -108,11 +108,11 @@ def test_a_name_that_is_gone_is_told_with_the_versions_that_have_it(owner, name,
     assert "known to work with 1.9.x: install 'scikit-learn>=1.9,<1.10'" in message
 
 
-def test_an_older_scikit_learn_is_told_where_the_package_is_imported():
+def test_an_older_scikit_learn_is_told_where_an_estimator_is_imported():
     code = """
 import sklearn.callback, sklearn.linear_model, sklearn.model_selection
 del sklearn.callback.CallbackSupportMixin  # as before 1.9
-import skorchless
+from skorchless import TorchLogisticClassifier
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
