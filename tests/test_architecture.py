@@ -17,6 +17,7 @@ import skorchless
 ROOT = Path(skorchless.__file__).parent
 
 LAYERS = [
+    ["_files"],
     ["_engine.workers", "_engine.costs"],
     ["_cores"],
     ["_engine.placement"],
@@ -43,7 +44,9 @@ LAYERS = [
     ["plotting"],
     ["datasets"],
     ["comparison"],
-    ["cli", "__main__"],
+    ["cli._arguments"],
+    ["cli"],
+    ["__main__"],
 ]
 # What the engine knows of the world: torch, NumPy, SciPy and the language.
 ENGINE_MAY_IMPORT = {

@@ -13,8 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 import skorchless
-from skorchless import cli
-from skorchless.cli import main
+from skorchless.cli import _compare, main
 from skorchless.comparison import _comparison, _save, compare, default_models
 
 DIGITS = "digits: 1,347 training and 450 test samples, 64 features, 10 classes"
@@ -29,7 +28,7 @@ def no_fits(monkeypatch):
     def fail(*_args, **_kwargs):
         pytest.fail("a model was fitted")
 
-    monkeypatch.setattr(cli, "compare", fail)
+    monkeypatch.setattr(_compare, "compare", fail)
 
 
 @pytest.fixture
@@ -119,7 +118,7 @@ class TestMistakes:
         assert "that is a regression, and these models predict classes" in error
 
     def test_a_wrong_model_is_told_before_a_file_is_read(self, capsys, monkeypatch):
-        monkeypatch.setattr(cli, "read_table", lambda _path: pytest.fail("the file was read"))
+        monkeypatch.setattr(_compare, "read_table", lambda _path: pytest.fail("the file was read"))
         self.error_of(capsys, "huge.csv", "--target", "label", "--models", "tree")
 
     def test_a_target_for_the_digits(self, capsys):
@@ -153,7 +152,7 @@ def test_missing_data_is_an_error_below_the_progress_line(capsys, monkeypatch):
     def fetch_mnist(data_home):
         raise OSError(f"MNIST's files are not in {data_home}\nand there is no network")
 
-    monkeypatch.setattr(cli, "fetch_mnist", fetch_mnist)
+    monkeypatch.setattr(_compare, "fetch_mnist", fetch_mnist)
     assert main(["compare", "mnist", "--data-home", "here"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "loading mnist ... ",
@@ -196,6 +195,37 @@ def test_help_fits_a_terminal(argv, word, capsys, monkeypatch):
     assert out.startswith("usage: skorchless")
     assert word in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_help_describes_the_models_that_there_are(capsys):
+    with pytest.raises(SystemExit):
+        main(["compare", "--help"])
+    listed = capsys.readouterr().out.partition("models:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == [*default_models()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("--version", "--help", "compare --help", "predict", "compare --no", "compare --seed x"),
+        *("compare --save table.xlsx", "compare --target label", "compare a.csv --save a.csv"),
+    ],
+)
+def test_what_needs_no_data_is_answered_by_the_standard_library_alone(line):
+    code = """
+import sys
+before = {*sys.modules}  # site may have loaded something
+from skorchless.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+loaded = {name.partition(".")[0] for name in {*sys.modules} - before}
+print(loaded - sys.stdlib_module_names)
+"""
+    command = [sys.executable, "-c", code, *line.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "{'skorchless'}"
 
 
 def test_without_arguments_the_three_models_are_compared_on_the_digits(capsys):
@@ -365,7 +395,7 @@ def test_a_warning_is_a_line_on_stderr(capsys, monkeypatch):
         warnings.warn("not\nconverged", ConvergenceWarning, stacklevel=1)
         raise OSError("and no more")
 
-    monkeypatch.setattr(cli, "compare", compare)
+    monkeypatch.setattr(_compare, "compare", compare)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         main(["compare"])
@@ -380,7 +410,7 @@ def test_an_interrupt_exits_with_130(capsys, monkeypatch):
         progress("fitting adam (1 of 3) ...")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "compare", interrupted)
+    monkeypatch.setattr(_compare, "compare", interrupted)
     assert main(["compare"]) == 130
     assert capsys.readouterr().err == f"{DIGITS}\nfitting adam (1 of 3) ... \n"
 
@@ -407,8 +437,8 @@ def test_mnist_is_fitted_on_its_training_and_tested_on_its_validation_samples(mo
         seen.update(options, X=X, y=y)
         return "the table"
 
-    monkeypatch.setattr(cli, "fetch_mnist", fetch_mnist)
-    monkeypatch.setattr(cli, "compare", compare)
+    monkeypatch.setattr(_compare, "fetch_mnist", fetch_mnist)
+    monkeypatch.setattr(_compare, "compare", compare)
     assert main(["compare", "mnist", "--data-home", "here"]) == 0
     assert asked == {"data_home": "here"}
     assert (seen["X"].max(), seen["X_test"].max()) == (0, 1)

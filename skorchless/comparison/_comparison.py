@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skorchless._files import REPORT_ENDINGS, check_save_path
 from skorchless.comparison._record import Record
-from skorchless.comparison._save import REPORT_ENDINGS, check_save_path, write_whole
+from skorchless.comparison._save import write_whole
 from skorchless.comparison._table import align, format_table
 from skorchless.plotting._axes import new_axes
 

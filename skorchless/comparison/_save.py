@@ -8,29 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from skorchless.datasets._table import check_pyarrow, listed
-
-TABLE_ENDINGS = (".csv", ".parquet", ".feather")
-REPORT_ENDINGS = (".html", ".htm")
-
-
-def check_save_path(path: Path, endings: tuple[str, ...]) -> None:
-    """Raise unless ``path`` can be saved to: to be called before the work is done."""
-    if path.suffix.lower() not in endings:
-        raise ValueError(f"cannot save to {str(path)!r}: the ending must be {listed(endings)}.")
-    if path.suffix.lower() in {".parquet", ".feather"}:
-        check_pyarrow(f"cannot save to {str(path)!r}")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot save to {str(path)!r}: it is a folder.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"cannot save to {str(path)!r}: there is no folder {str(path.parent)!r}."
-        )
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(
-            f"cannot save to {str(path)!r}: the folder {str(path.parent)!r} is not writable."
-        )
-
 
 def save_table(table: pd.DataFrame, path: Path) -> None:
     """Write ``table``, its index as a column, to ``path``."""

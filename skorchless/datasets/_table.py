@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib
 import re
 import warnings
 import zlib
@@ -13,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".feather")
+from skorchless._files import DATA_ENDINGS, check_pyarrow, listed
+
 SEPARATORS = ",;\t|"
 # Patterns of dates that can be nothing else, with their formats.
 DATES = {r"\d{4}-\d\d-\d\d.*": "ISO8601", r"\d\d?\.\d\d?\.\d{4}": "%d.%m.%Y"}
@@ -23,10 +23,11 @@ DECIMAL_COMMA = r"-?\d+,\d+"
 def read_table(path: Path) -> pd.DataFrame:
     """Return the table in the file ``path``; raise one sentence for what can not be read."""
     cannot = f"cannot read {str(path)!r}"
-    ending = next((e for e in ENDINGS if path.name.lower().endswith(e)), None)
+    ending = next((e for e in DATA_ENDINGS if path.name.lower().endswith(e)), None)
     if ending is None:
         raise ValueError(
-            f"{cannot}: the ending must be {listed(ENDINGS)}; save other tables as one of these."
+            f"{cannot}: the ending must be {listed(DATA_ENDINGS)}; save other tables as one of "
+            "these."
         )
     if ending in {".parquet", ".feather"}:
         check_pyarrow(cannot)
@@ -41,22 +42,6 @@ def read_table(path: Path) -> pd.DataFrame:
         twice = frame.columns[frame.columns.duplicated()].tolist()
         raise ValueError(f"{cannot}: columns stand there twice: {twice}.")
     return frame
-
-
-def check_pyarrow(wish: str) -> None:
-    """Raise unless pyarrow, an optional dependency, is installed; ``wish`` says what fails."""
-    try:
-        importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise ImportError(
-            f"{wish}: .parquet and .feather files need pyarrow; get it by "
-            "`python -m pip install pyarrow`, or with the extra skorchless[arrow]."
-        ) from error
-
-
-def listed(words: tuple[str, ...]) -> str:
-    """Return words as a sentence lists them."""
-    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _read(path: Path, ending: str) -> pd.DataFrame:

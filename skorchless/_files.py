@@ -1,0 +1,48 @@
+"""What the name of a file says: which endings can be read and written, and whether a path can be.
+
+The command line checks its arguments by these, so pandas and torch are not imported here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+DATA_ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".feather")
+TABLE_ENDINGS = (".csv", ".parquet", ".feather")
+REPORT_ENDINGS = (".html", ".htm")
+
+
+def check_save_path(path: Path, endings: tuple[str, ...]) -> None:
+    """Raise unless ``path`` can be saved to: to be called before the work is done."""
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"cannot save to {str(path)!r}: the ending must be {listed(endings)}.")
+    if path.suffix.lower() in {".parquet", ".feather"}:
+        check_pyarrow(f"cannot save to {str(path)!r}")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot save to {str(path)!r}: it is a folder.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"cannot save to {str(path)!r}: there is no folder {str(path.parent)!r}."
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(
+            f"cannot save to {str(path)!r}: the folder {str(path.parent)!r} is not writable."
+        )
+
+
+def check_pyarrow(wish: str) -> None:
+    """Raise unless pyarrow, an optional dependency, is installed; ``wish`` says what fails."""
+    try:
+        importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise ImportError(
+            f"{wish}: .parquet and .feather files need pyarrow; get it by "
+            "`python -m pip install pyarrow`, or with the extra skorchless[arrow]."
+        ) from error
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """Return words as a sentence lists them."""
+    return f"{', '.join(words[:-1])} or {words[-1]}"
