@@ -147,6 +147,13 @@ class TestMistakes:
         assert "must be from 0 to 4294967295, got '-1'" in capsys.readouterr().err
 
 
+def test_a_library_that_can_not_be_loaded_is_a_sentence(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skorchless.cli._compare", None)
+    assert main(["compare"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("skorchless: error: import of skorchless.cli._compare halted")
+
+
 @pytest.mark.usefixtures("no_fits", "terminal")
 def test_missing_data_is_an_error_below_the_progress_line(capsys, monkeypatch):
     def fetch_mnist(data_home):
