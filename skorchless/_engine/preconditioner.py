@@ -21,6 +21,9 @@ from skorchless._engine.curvature import (
 )
 from skorchless._engine.objective import PenalizedNLL
 
+# What solves for gradients (R, M, K, P) of models (M,).
+Solve = Callable[[Tensor, Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class Preconditioner:
@@ -30,7 +33,7 @@ class Preconditioner:
     """
 
     mean: Tensor | None  # (P,); None: no intercept
-    solve: Callable[[Tensor, Tensor], Tensor]  # of models, in the coordinates of centred features
+    solve: Solve  # in the coordinates of centred features
     squared_range: Tensor | None  # (P,), of each feature; None: the curvature is not known
     models: Tensor  # (M,), of those that it was made for
 
@@ -48,22 +51,52 @@ def shared_preconditioner(objective: PenalizedNLL) -> Preconditioner:
     """Return the preconditioner for all classes and models, from the rows' moments alone."""
     n_features = objective.rows.n_features
     features = feature_curvature(objective)
-    basis: Tensor | None = None
-    curvature = features.moments
-    if curvature.ndim == 2:
-        curvature, basis = torch.linalg.eigh(curvature)
-        # A feature of scale 1 beside one of 1e9 drowns in the rounding of eigh.
-        curvature.clamp_(min=torch.finfo(curvature.dtype).eps * n_features * curvature[-1])
-    inverse = 1.0 / (SOFTMAX_CURVATURE * curvature + objective.ridge[:, None])  # (M, P)
+    solve_features = _factorised(features.moments, objective.ridge)
+    if solve_features is None:
+        solve_features = _decomposed(features.moments, objective.ridge)
 
     def solve(grad: Tensor, models: Tensor) -> Tensor:
-        by_W = grad[..., :n_features]
-        scale = inverse[models][:, None]
-        step = by_W * scale if basis is None else ((by_W @ basis) * scale) @ basis.T
+        step = solve_features(grad[..., :n_features], models)
         return torch.cat([step, grad[..., n_features:] / SOFTMAX_CURVATURE], dim=-1)
 
-    models = torch.arange(len(inverse), device=inverse.device)
+    models = torch.arange(len(objective.ridge), device=objective.ridge.device)
     return Preconditioner(features.mean, solve, features.squared_range, models)
+
+
+def _factorised(moments: Tensor, ridge: Tensor) -> Solve | None:
+    """Return how to solve by a Cholesky factor, None where models need several or it fails."""
+    if moments.ndim == 1 or (ridge != ridge[0]).any():
+        return None
+    # An eigendecomposition takes twelve times as long: 200 ms of 784 features, on one core.
+    matrix = SOFTMAX_CURVATURE * moments
+    matrix.diagonal().add_(ridge[0])
+    scale = matrix.diagonal().rsqrt()  # to unit diagonal: units of 1e9 are no rounding
+    L, info = torch.linalg.cholesky_ex(matrix * scale * scale[:, None])
+    rounding = torch.finfo(L.dtype).eps * len(L)
+    if info or not (L.diagonal().square() > rounding).all():
+        return None
+
+    def solve(grad: Tensor, models: Tensor) -> Tensor:  # noqa: ARG001, all are alike
+        columns = (grad * scale).flatten(0, -2).T
+        return _solve_factored(L, columns).T.view_as(grad) * scale
+
+    return solve
+
+
+def _decomposed(moments: Tensor, ridge: Tensor) -> Solve:
+    """Return how to solve by eigenvectors, which serve any ridges (M,)."""
+    basis: Tensor | None = None
+    if moments.ndim == 2:
+        moments, basis = torch.linalg.eigh(moments)
+        # A feature of scale 1 beside one of 1e9 drowns in the rounding of eigh.
+        moments.clamp_(min=torch.finfo(moments.dtype).eps * len(moments) * moments[-1])
+    inverse = 1.0 / (SOFTMAX_CURVATURE * moments + ridge[:, None])  # (M, P)
+
+    def solve(grad: Tensor, models: Tensor) -> Tensor:
+        scale = inverse[models][:, None]
+        return grad * scale if basis is None else ((grad @ basis) * scale) @ basis.T
+
+    return solve
 
 
 def class_preconditioner(
@@ -98,7 +131,7 @@ def class_preconditioner(
 
 
 def _solve_factored(L: Tensor, columns: Tensor) -> Tensor:
-    """Return the solutions (K, D, columns) of systems with Cholesky factors ``L`` (K, D, D)."""
+    """Return the solutions (..., D, columns) for Cholesky factors ``L`` (..., D, D)."""
     # Not cholesky_solve, which copies the factors each time.
     half = torch.linalg.solve_triangular(L, columns, upper=False)
     return torch.linalg.solve_triangular(L.mT, half, upper=True)

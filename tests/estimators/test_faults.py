@@ -96,7 +96,7 @@ def test_a_fault_in_the_middle_of_a_pass_keeps_the_fit_before(estimator, fault, 
     estimator.fit(X, Y)
     before = {name: np.copy(getattr(estimator, name)) for name in ("coef_", "intercept_")}
     proba, n_features = estimator.predict_proba(X), estimator.n_features_in_
-    n_calls, compute = 0, LocalRows._result
+    n_calls, compute = 0, LocalRows._call
 
     def fail(*arguments):
         nonlocal n_calls
@@ -105,7 +105,7 @@ def test_a_fault_in_the_middle_of_a_pass_keeps_the_fit_before(estimator, fault, 
             raise fault("in the middle")
         return compute(*arguments)
 
-    monkeypatch.setattr(LocalRows, "_result", fail)
+    monkeypatch.setattr(LocalRows, "_call", fail)
     with pytest.raises(fault, match="in the middle"):
         estimator.fit(X[:, :2], Y)
     monkeypatch.undo()
