@@ -118,6 +118,8 @@ def row_slice(X: csr_array, rows: slice) -> csr_array:
 
 def _equal_shares(indptr: np.ndarray[Any, Any], n_shares: int) -> list[slice]:
     """Return slices of the rows of a CSR array that have about equal numbers of entries."""
+    if n_shares == 1:
+        return [slice(0, len(indptr) - 1)]
     ends = np.searchsorted(indptr, np.linspace(0, indptr[-1], n_shares + 1)[1:-1])
     ends = np.unique([0, *ends, len(indptr) - 1])
     return [slice(*rows) for rows in pairwise(ends.tolist())]
@@ -126,8 +128,11 @@ def _equal_shares(indptr: np.ndarray[Any, Any], n_shares: int) -> list[slice]:
 def _as_csr_tensors(X: csr_array | csc_array, shape: tuple[int, int]) -> list[Tensor]:
     """Return what a compressed array holds as CSR tensors of some rows, in the same memory."""
     indptr, indices, data = (as_tensor(part) for part in (X.indptr, X.indices, X.data))
+    slices = _equal_shares(X.indptr, n_entry_shares(X.nnz))
+    if len(slices) == 1:
+        return [csr_tensor(indptr, indices, data, shape)]
     tensors = []
-    for rows in _equal_shares(X.indptr, n_entry_shares(X.nnz)):
+    for rows in slices:
         ends = indptr[rows.start : rows.stop + 1]
         entries = slice(int(ends[0]), int(ends[-1]))
         of_rows = (len(ends) - 1, shape[1])
@@ -157,8 +162,10 @@ def _products(shares: list[Tensor], vectors: Tensor) -> Tensor:
     # Shared here and not as blocks of X: of no share a sum is added to that of another.
     # One vector takes half the time of a matrix that has one column.
     right = vectors.squeeze(0) if len(vectors) == 1 else vectors.T.contiguous()
-    products = list(share(lambda X: X @ right, shares, len(shares)))
-    product = products[0] if len(products) == 1 else torch.cat(products)
+    if len(shares) == 1:
+        product = shares[0] @ right
+    else:
+        product = torch.cat(list(share(lambda X: X @ right, shares, len(shares))))
     return product.unsqueeze(0) if product.ndim == 1 else product.T
 
 

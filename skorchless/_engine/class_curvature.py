@@ -22,6 +22,7 @@ from skorchless._engine.blocks import Block
 from skorchless._engine.curvature import MAX_MATRIX_FEATURES, thinned
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows import Rows
+from skorchless._engine.workers import row_slices, share
 
 Result = TypeVar("Result")
 
@@ -100,9 +101,19 @@ def apply_by_group(
     for g, of_classes in enumerate(matrices):
         mine = (group == g).nonzero()[:, 0]
         columns = vectors[:, mine].permute(2, 3, 0, 1).to(matrices.dtype)  # (K, D, R, M')
-        applied = function(of_classes, columns.flatten(2)).view_as(columns)
+        applied = _apply_by_class(function, of_classes, columns.flatten(2)).view_as(columns)
         result[:, mine] = applied.permute(2, 3, 0, 1).to(vectors.dtype)
     return result
+
+
+def _apply_by_class(
+    function: Callable[[Tensor, Tensor], Tensor], matrices: Tensor, columns: Tensor
+) -> Tensor:
+    """Return what ``function`` makes of ``matrices`` (K, D, D) and ``columns`` (K, D, n)."""
+    # It reads a matrix once: what workers share is the memory that they read.
+    slices = row_slices(matrices)
+    applied = list(share(lambda k: function(matrices[k], columns[k]), slices, len(slices)))
+    return applied[0] if len(applied) == 1 else torch.cat(applied)
 
 
 def map_class_hessians(
@@ -121,12 +132,12 @@ def map_class_hessians(
     """
     rows = thinned(objective.rows, MAX_CANDIDATE_ROWS)
     dtype = rows.placement.dtype
-    share = torch.nn.functional.one_hot(group).T.to(dtype)  # (groups, M)
-    share /= share.sum(1, keepdim=True)
-    penalty = share @ objective.shrinkage[:, 0].to(dtype)  # (groups, D)
+    part = torch.nn.functional.one_hot(group).T.to(dtype)  # (groups, M)
+    part /= part.sum(1, keepdim=True)
+    penalty = part @ objective.shrinkage[:, 0].to(dtype)  # (groups, D)
     damping = torch.zeros_like(penalty[0])  # (D,)
     damping[: rows.n_features] = ridge
-    curvature = _row_curvature(objective, W, rows, share)  # (groups, K, rows)
+    curvature = _row_curvature(objective, W, rows, part)  # (groups, K, rows)
 
     def of_class(item: tuple[int, int]) -> tuple[int, int, Result]:
         g, k = item
@@ -135,22 +146,22 @@ def map_class_hessians(
         return g, k, function(hessian)
 
     # One class at a time: a product with few rows is not worth several cores, classes are.
-    items = itertools.product(range(len(share)), range(W.shape[1]))
+    items = itertools.product(range(len(part)), range(W.shape[1]))
     yield from rows.map_each(of_class, list(items))
 
 
-def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: Rows, share: Tensor) -> Tensor:
+def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: Rows, part: Tensor) -> Tensor:
     """Return the second derivative of each row's loss by its scores, (groups, K, rows).
 
-    ``share`` (groups, M) is what each model adds to the mean of a group.
+    ``part`` (groups, M) is what each model adds to the mean of a group.
     """
     W = W.to(rows.placement.dtype)
     mean_weight = objective.total_weight / objective.rows.n_rows  # (M,)
-    share, nll = share / mean_weight.to(share.dtype), objective.nll
+    part, nll = part / mean_weight.to(part.dtype), objective.nll
 
     def of_block(X: Block, _codes: Tensor, weights: Tensor) -> Tensor:
         curvature = nll.curvature(W, X, weights)  # (M, K, B)
-        return torch.tensordot(share, curvature, 1).permute(2, 0, 1)
+        return torch.tensordot(part, curvature, 1).permute(2, 0, 1)
 
     return rows.map_rows(of_block, n_outputs=W.shape[0] * W.shape[1]).permute(1, 2, 0)
 

@@ -16,8 +16,9 @@ SECONDS_PER_OUTPUT = 1e-8
 # What a share is worth at least: to hand it to a worker takes 0.05 ms, and Python, which works
 # for one thread at a time, 0.1 ms of each. Shares of 0.25 ms take up to twice as long in all.
 MIN_SHARE_SECONDS = 1e-3
-# The same of a sparse product, in stored entries: 0.2 ms for one vector, more for several.
-MIN_SHARE_ENTRIES = 2**17
+# The same of a sparse product, in stored entries: 0.7 ms for one vector, more for several. With
+# 2**17 a lasso of 20,000 x 50,000, 0.16 % of them stored, takes a third longer.
+MIN_SHARE_ENTRIES = 2**19
 # Up to so many shares their number is a power of two: two, four or eight workers have as much to
 # do as each other. Of more shares no one is large.
 MAX_EVEN_SHARES = 16
