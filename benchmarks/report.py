@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 SCRIPTS = [
     *("bench_epoch", "bench_optimum", "bench_defaults", "bench_predict", "bench_small"),
     *("bench_sparse_mnist", "bench_wide", "bench_onehot"),
-    *("bench_grid", "bench_batch", "bench_memory", "bench_scaling", "bench_dask"),
+    *("bench_grid", "bench_batch", "bench_memory", "bench_scaling", "bench_busy", "bench_dask"),
 ]
 INTRODUCTION = """# Benchmarks
 

@@ -68,6 +68,10 @@ class Rows(ABC):
         """Yield what ``function`` of an item, and of these rows, returns, in order."""
         return map(function, items)
 
+    def are_one_block(self, n_outputs: int) -> bool:  # noqa: ARG002
+        """Return whether the calling thread alone goes through all rows, on the CPU."""
+        return False
+
     @abstractmethod
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
         """Return the rows ``index`` (B,) of X, dense and converted, and of each column.
@@ -128,6 +132,10 @@ class LocalRows(Rows):
     def map_each(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         """Yield what ``function`` of an item, and of these rows, returns, in order."""
         return share(function, items, MIN_AHEAD) if self._is_for_workers else map(function, items)
+
+    def are_one_block(self, n_outputs: int) -> bool:
+        """Return whether the calling thread alone goes through all rows, on the CPU."""
+        return self._is_for_workers and self._n_blocks(n_outputs) == 1
 
     def beside(self, other: Any) -> Rows:
         """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""

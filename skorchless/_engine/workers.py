@@ -111,6 +111,21 @@ def share(
         job.stop()
 
 
+def in_turns(steps: Iterator[Result]) -> Iterator[Result]:
+    """Yield ``steps``, each computed while no other thread computes one of its own.
+
+    For steps of many small operations: torch lets go of Python's lock in each of them, and threads
+    that do so at once hand it to and fro. Four fits of the digits at once take 1.2 times as long
+    as one after the other, and in turns as long.
+    """
+    while True:
+        with _turn:
+            step = next(steps, None)
+        if step is None:
+            return
+        yield step
+
+
 def row_slices(array: Any) -> list[slice]:
     """Return slices of the rows of an array or a tensor, each worth a worker; one on a device."""
     n_rows = len(array)
@@ -222,6 +237,7 @@ class _Job(Generic[Item, Result]):
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
 _pool_lock = threading.Lock()
+_turn = threading.Lock()
 
 
 def _submit(function: Callable[[], None], n_calls: int, pool_size: int) -> list[Future[None]]:
@@ -250,9 +266,9 @@ def _pool_of(size: int) -> ThreadPoolExecutor:
 
 
 def _forget_pool() -> None:
-    """Forget the pool, whose threads a forked child does not have."""
-    global _pool, _pool_lock
-    _pool, _pool_lock = None, threading.Lock()
+    """Forget the pool and locks: a forked child has none of the threads that have them."""
+    global _pool, _pool_lock, _turn
+    _pool, _pool_lock, _turn = None, threading.Lock(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -23,6 +23,7 @@ from skorchless._engine.solvers.lbfgs import LBFGSDirections
 from skorchless._engine.solvers.newton import NewtonDirections, is_newton_cheap
 from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.working_set import minimize_by_working_sets
+from skorchless._engine.workers import in_turns
 
 
 @torch.inference_mode()
@@ -31,6 +32,13 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
 
     With an L1 penalty, when no entry of the smallest subgradient does.
     """
+    is_small = objective.rows.are_one_block(n_outputs=W.shape[0] * W.shape[1])
+    steps = _minimize_centred(objective, W, tol)
+    yield from in_turns(steps) if is_small else steps
+
+
+def _minimize_centred(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
+    """Yield the progress of fits whose rows are first centred as far as they have to be."""
     W = W.to(objective.rows.placement.sum_dtype)
     center = center_of_far(objective.rows) if objective.fit_intercept else None
     if center is None:
