@@ -1,4 +1,4 @@
-"""How does a fit fare beside other work: on a machine that does something else as well?
+"""How does a fit fare beside other work, on a machine that does something else as well?
 
 It starts the other processes itself and ends them: plain loops in Python, the same fit, or
 torch's products of 300 x 300, which share their cores among threads that spin. "bound" is what

@@ -67,6 +67,13 @@ def test_rows_are_cut_by_what_a_worker_is_worth(
     assert placed._n_blocks(n_outputs) == expected
 
 
+def test_rows_of_one_block_are_told_from_those_that_are_shared():
+    placed = TensorRows(X, (), place(CPU, torch.float64))  # nine blocks
+    assert not placed.are_one_block(n_outputs=1)
+    assert placed.subset(torch.arange(4)).are_one_block(n_outputs=1)
+    assert not DeviceRows(X[:4], (), place(CPU, torch.float64)).are_one_block(n_outputs=1)
+
+
 @pytest.mark.parametrize("n_workers", [2, 5])
 def test_sums_have_the_same_bits_whoever_adds_them(n_workers, set_torch_threads):
     set_torch_threads(n_workers)

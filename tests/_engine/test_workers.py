@@ -10,7 +10,7 @@ import torch
 from scripts import run_script
 
 from skorchless._engine import workers
-from skorchless._engine.workers import n_workers, share, sharing
+from skorchless._engine.workers import in_turns, n_workers, share, sharing
 
 MANY = 1_000
 
@@ -178,6 +178,40 @@ def test_a_setting_of_torch_that_threads_have_goes_with_the_work():
             assert list(share(is_inference, "ab", MANY)) == [expected] * 2
 
 
+def test_steps_of_threads_that_take_turns_do_not_overlap():
+    n_at_once, most_at_once, counts = 0, [], []
+
+    def steps():
+        nonlocal n_at_once
+        for i in range(20):
+            n_at_once += 1
+            time.sleep(0.001)
+            most_at_once.append(n_at_once)
+            n_at_once -= 1
+            yield i
+
+    def count():
+        counts.append(len(list(in_turns(steps()))))
+
+    threads = [threading.Thread(target=count) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [20] * 3
+    assert set(most_at_once) == {1}
+
+
+def test_a_step_that_fails_ends_its_turn():
+    def fail():
+        yield 1
+        raise ValueError("of a step")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="of a step"):
+            list(in_turns(fail()))
+
+
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
 def test_no_setting_is_different_afterwards_in_any_thread(error):
     def work(i):
@@ -225,9 +259,11 @@ def test_a_forked_child_has_workers_of_its_own():
             list(share(lambda _: both_are_here.wait(), "ab", MANY))
 
     meet()
-    child = os.fork()
+    with workers._turn:  # as another thread may have it
+        child = os.fork()
     if child == 0:
         meet()
+        list(in_turns(iter("ab")))
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
 
