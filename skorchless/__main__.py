@@ -11,8 +11,7 @@ from skorchless.cli import main
 
 # How often a thread of GNU OpenMP looks for work before it sleeps. By default, 300,000, it keeps a
 # core for milliseconds, from the very thread that it waits for where other processes want cores.
-# The engine does without OpenMP; scikit-learn and torch, where a model of a comparison is made of
-# them, do not. By OpenMP an epoch of Adam on MNIST took as long with 10,000 as with the default on
+# The engine has no use for these threads; scikit-learn and torch code of other models has. By OpenMP an epoch of Adam on MNIST took as long with 10,000 as with the default on
 # two idle cores, and three times as long with OMP_WAIT_POLICY=passive, which means 0.
 SPIN_COUNT = "10000"
 # What a user sets to decide it: for GNU's OpenMP, for any, for LLVM's and Intel's.

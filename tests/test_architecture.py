@@ -63,7 +63,10 @@ ENGINE_MAY_IMPORT = {
 ALSO_IMPORTED = {
     "_engine.dask_rows": {"dask"},
     "_engine.blocks": {"warnings"},
-    "_engine.workers": {"concurrent", "contextlib", "ctypes", "os", "threading"},
+    "_engine.workers": {
+        *("concurrent", "contextlib", "contextvars", "ctypes"),
+        *("os", "threading"),
+    },
 }
 ALSO_CALLED = {
     "estimators._problem": {"manual_seed"},

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 import torch
+from scipy import sparse
 from scripts import run_script
 from sklearn.base import clone
 
@@ -220,6 +221,23 @@ CALLS = {
     "failed": lambda: TorchLogisticClassifier().fit(np.full((4, 1), np.nan), [0, 1, 0, 1]),
     "interrupted": fit_until_ctrl_c,
 }
+
+
+@pytest.mark.usefixtures("two_workers")
+@pytest.mark.parametrize("kind", ["dense", "uint8", "csr", "csc"])
+@pytest.mark.parametrize(
+    "options", [{}, {"l1_ratio": 1}, {"solver": "adam", "max_iter": 2, "random_state": 0}], ids=str
+)
+def test_coefficients_have_the_same_bits_on_any_number_of_cores(options, kind, monkeypatch):
+    monkeypatch.setattr(costs, "MIN_SHARE_ENTRIES", 100)
+    kinds = {"dense": np.asarray, "csr": sparse.csr_array, "csc": sparse.csc_array}
+    data = np.abs(40 * X).astype(np.uint8) if kind == "uint8" else kinds[kind](np.maximum(X, 0))
+    coefs = []
+    for n_cores in (1, 2, 5):
+        monkeypatch.setattr(joblib, "cpu_count", lambda n_cores=n_cores: n_cores)
+        torch.set_num_threads(n_cores)
+        coefs.append(TorchLogisticClassifier(**options).fit(data, Y).coef_)
+    np.testing.assert_array_equal(coefs[1:], [coefs[0]] * 2)
 
 
 @pytest.mark.usefixtures("two_workers")

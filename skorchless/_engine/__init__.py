@@ -12,6 +12,5 @@ D      columns of a weight row: P, or P + 1 when its last entry is the intercept
 F      folds: columns of row weights, each shared by models; 1 for a plain fit
 =====  =====================================================================
 
-Weights are (M, K, D), values (M,), labels (N,) integer codes, row weights (N, F). Rows
-(B, P) of a block are multiplied as (parts, B / parts, P), one part a core.
+Weights are (M, K, D), values (M,), labels (N,) integer codes, row weights (N, F).
 """

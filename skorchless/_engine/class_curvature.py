@@ -176,12 +176,12 @@ def _class_hessian(rows: Rows, curvature: Tensor, mean: Tensor | None) -> Tensor
         shares = curvature.cumsum(0, dtype=rows.placement.sum_dtype)
         points = (torch.arange(n_drawn, device=shares.device) + 0.5) * (shares[-1] / n_drawn)
         index = torch.searchsorted(shares, points).clamp_(max=rows.n_rows - 1)
-        share = None
+        weight = None
     else:
         index = torch.arange(rows.n_rows, device=curvature.device)
-        share = curvature / curvature.mean()
+        weight = curvature / curvature.mean()
     X = rows.take(index, append_one=mean is not None)[0]  # (rows, D)
     if mean is not None:
         X[:, :-1] -= mean.to(X.dtype)
-    X_weighted = X if share is None else X * share[:, None]
+    X_weighted = X if weight is None else X * weight[:, None]
     return (X_weighted.T @ X).mul_(curvature.mean() / len(index))

@@ -19,8 +19,8 @@ MIN_SHARE_SECONDS = 1e-3
 # The same of a sparse product, in stored entries: 0.7 ms for one vector, more for several. With
 # 2**17 a lasso of 20,000 x 50,000, 0.16 % of them stored, takes a third longer.
 MIN_SHARE_ENTRIES = 2**19
-# Up to so many shares their number is a power of two: two, four or eight workers have as much to
-# do as each other. Of more shares no one is large.
+# Up to 16 shares, their number is a power of two: then two, four or eight workers have equal work.
+# With more of them, one share more or less does not matter.
 MAX_EVEN_SHARES = 16
 # The rows of a block, and what a function holds for them. Of 1 MB a pass takes up to twice as long
 # as of 4 MB, of 8 MB up to a fifth longer.
@@ -33,7 +33,7 @@ def n_row_blocks(n_rows: int, n_features: int, n_outputs: int | None, itemsize: 
     """Return into how many blocks dense rows are cut.
 
     ``n_outputs`` is how many values a function holds for each row, None as many as the row has;
-    ``itemsize`` are the bytes of a value.
+    ``itemsize`` is the size of a value in bytes.
     """
     of_row = n_features * itemsize * SECONDS_PER_BYTE
     of_output = n_features * SECONDS_PER_PRODUCT + SECONDS_PER_OUTPUT

@@ -21,9 +21,8 @@ from skorchless._engine.workers import share
 
 # A GPU wants few large kernels; the bound keeps the logits and a converted block small.
 GPU_BLOCK_BYTES = 256 * 2**20
-# How far workers go on beyond the block that is due: by what they return, but so far at least.
+# Of the results that wait to be added up, because an earlier one is not there yet.
 MAX_HELD_BYTES = 2**26
-MIN_AHEAD = 2
 
 BlockFunction = Callable[..., tuple[Tensor, ...]]
 
@@ -131,7 +130,7 @@ class LocalRows(Rows):
 
     def map_each(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         """Yield what ``function`` of an item, and of these rows, returns, in order."""
-        return share(function, items, MIN_AHEAD) if self._is_for_workers else map(function, items)
+        return share(function, items, 0) if self._is_for_workers else map(function, items)
 
     def are_one_block(self, n_outputs: int) -> bool:
         """Return whether the calling thread alone goes through all rows, on the CPU."""
@@ -199,11 +198,11 @@ class LocalRows(Rows):
         n_entries = (self.n_features + 1) * (n_outputs or self.n_features)
         max_ahead = MAX_HELD_BYTES // (n_entries * self.placement.sum_dtype.itemsize)
         of_block = partial(self._call, function)
-        return share(of_block, self._blocks(n_outputs), max(MIN_AHEAD, max_ahead))
+        return share(of_block, self._blocks(n_outputs), max_ahead)
 
     def _blocks(self, n_outputs: int | None) -> list[slice]:
         """Return the blocks of all rows, in memory: whoever works on them, they are the same."""
-        n_blocks = self._n_blocks(n_outputs)
+        n_blocks = min(self.n_rows, self._n_blocks(n_outputs))
         ends = [self.n_rows * i // n_blocks for i in range(n_blocks + 1)]
         return [slice(*block) for block in pairwise(ends)]
 

@@ -121,6 +121,13 @@ class SparseRows(LocalRows):
         """Raise: less a center no row is sparse."""
         raise NotImplementedError("rows of a sparse X are read as they are")
 
+    def _blocks(self, n_outputs: int | None) -> list[slice]:
+        """Return the blocks of all rows."""
+        blocks = super()._blocks(n_outputs)
+        if len(blocks) > 1:
+            self._by_row  # noqa: B018, converted once, before several workers ask for it
+        return blocks
+
     def _n_blocks(self, n_outputs: int | None) -> int:
         """Return the number of blocks."""
         n_rows = max(1, BLOCK_VALUES // (n_outputs or 1))

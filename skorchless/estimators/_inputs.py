@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skorchless._engine.placement import TENSOR_DTYPES, as_tensor
-from skorchless._engine.workers import row_slices, share
+from skorchless._engine.workers import lies_by_column, row_slices, share
 from skorchless.estimators._array_api import as_known
 from skorchless.estimators._sklearn_private import _check_sample_weight
 
@@ -108,6 +108,7 @@ def _is_readable_float(X: Any) -> bool:
 def _has_finite_sum(X: torch.Tensor) -> bool:
     """Return whether the sum is finite, and so each value; where it is not, they may be."""
     # scikit-learn's own quick test, shared among cores.
+    X = X.T if lies_by_column(X) else X
     slices = row_slices(X)
     return all(share(lambda rows: bool(torch.isfinite(X[rows].sum())), slices, len(slices)))
 

@@ -19,7 +19,7 @@ from skorchless._engine.blocks import summed
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
 from skorchless._engine.placement import as_tensor, dtype_of, exact_float_dtype, place
 from skorchless._engine.rows import TensorRows
-from skorchless._engine.workers import row_slices, share
+from skorchless._engine.workers import lies_by_column, row_slices, share
 from skorchless.estimators._array_api import is_foreign
 from skorchless.estimators._inputs import (
     Array,
@@ -259,14 +259,18 @@ class GlobalStandardScaler(
         # The arrays of another namespace may be immutable, which a tensor does not show.
         copy = is_foreign(X) or (self.copy if copy is None else copy)
         X = check_X(self, X, reset=False, **ACCEPTED)
+        X = X.detach() if isinstance(X, Tensor) else X
         _check_kind(X, self.with_mean)
         result = _float_destination(X, copy=copy)
         # A sparse X is copied whole: entries that are stored in parts are added up.
         source, target = (result.data,) * 2 if sparse.issparse(X) else (X, result)
+        is_copied = target is not source
+        if lies_by_column(target):
+            source, target = source.T, target.T
 
-        def fill(rows: slice) -> None:
+        def fill(rows: Any) -> None:
             part = target[rows]
-            if target is not source:
+            if is_copied:
                 part[...] = source[rows]
             rewrite(part)
 
@@ -298,7 +302,7 @@ def _float_destination(X: Any, *, copy: bool) -> Any:
     dtype = exact_float_dtype(dtype_of(X))
     is_kept = not copy and dtype is dtype_of(X)
     if isinstance(X, Tensor):
-        return X.detach() if is_kept else torch.empty_like(X, dtype=dtype, requires_grad=False)
+        return X if is_kept else torch.empty_like(X, dtype=dtype)
     name = str(dtype).removeprefix("torch.")
     if sparse.issparse(X):
         return X if is_kept and X.data.flags.writeable else X.astype(name, copy=True)

@@ -67,6 +67,15 @@ def test_rows_are_cut_by_what_a_worker_is_worth(
     assert placed._n_blocks(n_outputs) == expected
 
 
+def test_no_block_is_empty():
+    lengths = []
+    placed = TensorRows(X[:2], (), place(CPU, torch.float64))
+    placed.map_sum(lambda block: lengths.append(len(block)) or (block.sum(),), n_outputs=10**6)
+    assert lengths == [1, 1]
+    placed = TensorRows(torch.ones(3, 10**6), (), place(CPU, torch.float64))
+    assert placed.map_max(lambda block: (block.amax(0),))[0].sum() == 10**6
+
+
 def test_rows_of_one_block_are_told_from_those_that_are_shared():
     placed = TensorRows(X, (), place(CPU, torch.float64))  # nine blocks
     assert not placed.are_one_block(n_outputs=1)

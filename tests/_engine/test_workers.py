@@ -1,9 +1,12 @@
 """Workers give what one thread gives, in order; what one raises is raised; no setting changes."""
 
+import gc
 import os
 import threading
 import time
+import weakref
 
+import numpy as np
 import pytest
 import threadpoolctl
 import torch
@@ -109,18 +112,21 @@ def test_cores_are_not_counted_for_work_that_is_not_shared():
         pass
 
 
-def test_workers_go_no_further_ahead_than_allowed():
-    ahead, given = [], []
+@pytest.mark.parametrize("slow", ["caller", "worker"])
+def test_results_that_wait_are_bounded(slow):
+    caller, given, waiting = threading.get_ident(), [], []
 
-    def note(i):
-        ahead.append(i - len(given))
+    def work(i):
+        if (threading.get_ident() == caller) == (slow == "caller"):
+            time.sleep(0.02)
+        waiting.append(i - len(given))
         return i
 
     with sharing(lambda: 3):
-        for result in share(note, range(50), 2):
-            time.sleep(0.002)
-            given.append(result)
-    assert max(ahead) <= 2 + 3  # and what they are at
+        for result in share(work, range(60), 4):
+            given.append(result)  # noqa: PERF402, while they come
+    assert given == list(range(60))
+    assert max(waiting) <= 4 + 1  # the one that is being given is not counted yet
 
 
 @pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt, SystemExit])
@@ -158,12 +164,32 @@ def test_nobody_works_on_after_a_return():
 
 
 def test_the_caller_works_alone_where_no_thread_can_be_started(monkeypatch):
-    def fail(*_args):
+    def fail(_thread):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(workers.ThreadPoolExecutor, "submit", fail)
-    with sharing(lambda: 2):
-        assert list(share(abs, [-1, -2], MANY)) == [1, 2]
+    class Item:
+        pass
+
+    workers._drop_pool()
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    items = [Item(), Item()]
+    alive = [weakref.ref(item) for item in items]
+    with sharing(lambda: 3):
+        assert list(share(type, items, MANY)) == [Item, Item]
+    del items
+    gc.collect()
+    assert not any(ref() for ref in alive)  # nothing waits for a thread
+
+
+def test_the_error_state_of_numpy_goes_with_the_work():
+    both_are_here = threading.Barrier(2, timeout=30)
+
+    def overflow(_):
+        both_are_here.wait()
+        return np.geterr()["over"]
+
+    with sharing(lambda: 2), np.errstate(over="ignore"):
+        assert list(share(overflow, "ab", MANY)) == ["ignore"] * 2
 
 
 def test_a_setting_of_torch_that_threads_have_goes_with_the_work():

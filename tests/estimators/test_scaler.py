@@ -169,6 +169,34 @@ def test_copy_decides_whether_the_input_is_overwritten():
         assert np.shares_memory(np.asarray(scaled), np.asarray(data))
 
 
+@pytest.mark.parametrize("number", [np.array(1.0), torch.tensor(1.0)], ids=["array", "tensor"])
+def test_a_number_is_no_matrix(number):
+    with pytest.raises(ValueError, match="Expected 2D"):
+        GlobalStandardScaler().fit(number)
+
+
+@pytest.mark.parametrize("n_rows", [50, 600_000])
+def test_a_tensor_that_requires_grad_is_scaled_without_a_graph(n_rows):
+    data = torch.arange(2.0 * n_rows).view(n_rows, 2).requires_grad_()
+    scaler = GlobalStandardScaler().fit(data)
+    for is_copied in (True, False):
+        scaled = scaler.transform(data, copy=is_copied)
+        assert not scaled.requires_grad
+        assert float(scaled.mean()) == pytest.approx(0.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_large_arrays_of_either_order_are_those_of_numpy(order, dtype):
+    large = np.arange(3_000_000).reshape(-1, 3).astype(dtype, order=order)
+    scaled = GlobalStandardScaler().fit_transform(large)
+    expected = (large.astype(np.float64) - large.mean(dtype=np.float64)) / large.std(
+        dtype=np.float64
+    )
+    np.testing.assert_allclose(scaled, expected, rtol=1e-3, atol=1e-4)
+    assert scaled.flags.f_contiguous == (order == "F")
+
+
 @pytest.mark.parametrize("of_scaler", [True, False])
 @pytest.mark.parametrize("container", [np.array, torch.tensor, sparse.csr_array])
 def test_copy_of_a_call_comes_before_that_of_the_scaler(container, of_scaler):

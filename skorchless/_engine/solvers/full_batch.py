@@ -25,6 +25,10 @@ from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.working_set import minimize_by_working_sets
 from skorchless._engine.workers import in_turns
 
+# Beyond, a matrix of all pairs of features takes a millisecond to be made or factorised, and
+# threads do that at once: two fits of 1,000 x 1,500 take 0.6 times as long as in turns.
+MAX_COLUMNS_IN_TURNS = 256
+
 
 @torch.inference_mode()
 def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> Iterator[Progress]:
@@ -32,7 +36,10 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
 
     With an L1 penalty, when no entry of the smallest subgradient does.
     """
-    is_small = objective.rows.are_one_block(n_outputs=W.shape[0] * W.shape[1])
+    n_models, n_weight_rows, n_columns = objective.weights_shape
+    is_small = n_columns <= MAX_COLUMNS_IN_TURNS and objective.rows.are_one_block(
+        n_outputs=n_models * n_weight_rows
+    )
     steps = _minimize_centred(objective, W, tol)
     yield from in_turns(steps) if is_small else steps
 
