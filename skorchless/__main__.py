@@ -11,8 +11,9 @@ from skorchless.cli import main
 
 # How often a thread of GNU OpenMP looks for work before it sleeps. By default, 300,000, it keeps a
 # core for milliseconds, from the very thread that it waits for where other processes want cores.
-# The engine has no use for these threads; scikit-learn and torch code of other models has. By OpenMP an epoch of Adam on MNIST took as long with 10,000 as with the default on
-# two idle cores, and three times as long with OMP_WAIT_POLICY=passive, which means 0.
+# The engine has no use for these threads; other models of a comparison may have. An epoch of Adam
+# by OpenMP, MNIST on two idle cores, took as long with 10,000 as with the default, and three times
+# as long with OMP_WAIT_POLICY=passive, which means 0.
 SPIN_COUNT = "10000"
 # What a user sets to decide it: for GNU's OpenMP, for any, for LLVM's and Intel's.
 WAIT_VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "KMP_BLOCKTIME")

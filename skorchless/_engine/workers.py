@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 def _library_function(name: str) -> Callable[[int], int] | None:
     """Return a function of the libraries that torch is linked with, None where there is none."""
-    # Not released: the calls take less than a microsecond.
+    # PyDLL keeps Python's lock, because the calls take less than a microsecond.
     return getattr(ctypes.PyDLL(torch._C.__file__), name, None)
 
 
