@@ -126,17 +126,9 @@ def passes(table, X, y):
         with sharing(lambda: n_cores):
             objective.value_and_grad(W)
 
-    def run_sixteen():
-        torch.set_num_threads(16)
-        run(16)
-        torch.set_num_threads(n_threads)
-
-    n_threads = torch.get_num_threads()
-    runs = {1: lambda: run(1), 2: lambda: run(2), 16: run_sixteen}
-    measured = alternate(runs, 9, n_in_a_row=3)
+    measured = alternate({1: lambda: run(1), 2: lambda: run(2)}, 9, n_in_a_row=3)
     idle = measured[2][0]
     table.add("a pass over MNIST on two cores, against one", idle, measured[1][0], 1 / 1.7)
-    table.add("a pass by sixteen workers on two cores, against two", measured[16][0], idle, 1.2)
     with beside(4, "plain loops"):
         table.add(
             "a pass beside four of plain loops, against idle",
