@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 
 from skorchless._engine.blocks import Block
+from skorchless._engine.costs import MIN_SHARE_BYTES, even_shares
 from skorchless._engine.curvature import MAX_MATRIX_FEATURES, thinned
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows import Rows
-from skorchless._engine.workers import row_slices, share
+from skorchless._engine.workers import share
 
 Result = TypeVar("Result")
 
@@ -110,10 +111,11 @@ def _apply_by_class(
     function: Callable[[Tensor, Tensor], Tensor], matrices: Tensor, columns: Tensor
 ) -> Tensor:
     """Return what ``function`` makes of ``matrices`` (K, D, D) and ``columns`` (K, D, n)."""
-    # It reads a matrix once: what workers share is the memory that they read.
-    slices = row_slices(matrices)
-    applied = list(share(lambda k: function(matrices[k], columns[k]), slices, len(slices)))
-    return applied[0] if len(applied) == 1 else torch.cat(applied)
+    n_shares = even_shares(matrices.nbytes / MIN_SHARE_BYTES) if matrices.is_cpu else 1
+    n_shares = min(n_shares, len(matrices))
+    parts = list(zip(matrices.tensor_split(n_shares), columns.tensor_split(n_shares), strict=True))
+    applied = list(share(lambda part: function(*part), parts, n_shares))
+    return applied[0] if n_shares == 1 else torch.cat(applied)
 
 
 def map_class_hessians(
