@@ -115,7 +115,7 @@ def fits_beside_others(table, fits):
 
 
 def passes(table, X, y):
-    """Compare passes over MNIST: beside loops, on two cores, with sixteen threads."""
+    """Compare passes over MNIST on two cores with those on one, and beside loops."""
     columns = (torch.from_numpy(y), torch.ones(len(y), 1))
     rows = TensorRows(torch.from_numpy(X), columns, place(torch.device("cpu"), torch.float32))
     zero, fold = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64)

@@ -14,6 +14,7 @@ import torch
 from scipy import sparse
 from scripts import run_script
 from sklearn.base import clone
+from thread_settings import settings
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
 from skorchless._cores import n_usable_cores, shared_among_cores
@@ -202,14 +203,6 @@ def two_workers(monkeypatch, set_torch_threads):
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
     monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
     set_torch_threads(2)
-
-
-def settings():
-    return (
-        torch.get_num_threads(),
-        torch.__config__.parallel_info(),  # of MKL too
-        threadpoolctl.threadpool_info(),
-    )
 
 
 CALLS = {

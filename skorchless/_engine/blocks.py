@@ -22,7 +22,6 @@ from skorchless._engine.workers import share
 
 Block = Any  # Tensor or SparseBlock
 
-
 with warnings.catch_warnings():
     # torch says once in a process that CSR tensors are in beta: here, not in the midst of a fit.
     warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
@@ -61,19 +60,19 @@ class SparseBlock:
     @cached_property
     def by_row(self) -> list[Tensor]:
         """The rows of the block (B, P) as CSR tensors."""
-        return _as_csr_tensors(self.csr, self.shape)
+        shares = _row_shares(self.csr, n_entry_shares(self.csr.nnz))
+        return [_as_csr_tensor(X) for _, X in shares]
 
     @cached_property
     def by_column(self) -> list[Tensor]:
         """The rows of the transpose (P, B) as CSR tensors."""
-        return _as_csr_tensors(self.csc, self.shape[::-1])
+        shares = _row_shares(self.csc.T, n_entry_shares(self.csc.nnz))
+        return [_as_csr_tensor(X) for _, X in shares]
 
     @cached_property
     def rows(self) -> list[tuple[slice, csr_array]]:
         """Some rows of the block at a time, and which they are."""
-        n_shares = n_entry_shares(self.csr.nnz, n_added=self.shape[1])
-        shares = _equal_shares(self.csr.indptr, n_shares)
-        return [(share_rows, row_slice(self.csr, share_rows)) for share_rows in shares]
+        return _row_shares(self.csr, n_entry_shares(self.csr.nnz, n_added=self.shape[1]))
 
     @property
     def summed(self) -> csr_array | csc_array:
@@ -116,28 +115,20 @@ def row_slice(X: csr_array, rows: slice) -> csr_array:
     return csr_array(parts, shape=(len(ends) - 1, X.shape[1]))
 
 
-def _equal_shares(indptr: np.ndarray[Any, Any], n_shares: int) -> list[slice]:
-    """Return slices of the rows of a CSR array that have about equal numbers of entries."""
+def _row_shares(X: csr_array, n_shares: int) -> list[tuple[slice, csr_array]]:
+    """Return rows of ``X`` with about equal numbers of entries, and which they are."""
     if n_shares == 1:
-        return [slice(0, len(indptr) - 1)]
-    ends = np.searchsorted(indptr, np.linspace(0, indptr[-1], n_shares + 1)[1:-1])
-    ends = np.unique([0, *ends, len(indptr) - 1])
-    return [slice(*rows) for rows in pairwise(ends.tolist())]
+        return [(slice(0, X.shape[0]), X)]
+    ends = np.searchsorted(X.indptr, np.linspace(0, X.nnz, n_shares + 1)[1:-1])
+    ends = np.unique([0, *ends, X.shape[0]])
+    slices = [slice(*rows) for rows in pairwise(ends.tolist())]
+    return [(rows, row_slice(X, rows)) for rows in slices]
 
 
-def _as_csr_tensors(X: csr_array | csc_array, shape: tuple[int, int]) -> list[Tensor]:
-    """Return what a compressed array holds as CSR tensors of some rows, in the same memory."""
+def _as_csr_tensor(X: csr_array) -> Tensor:
+    """Return ``X`` as a CSR tensor, in the same memory."""
     indptr, indices, data = (as_tensor(part) for part in (X.indptr, X.indices, X.data))
-    slices = _equal_shares(X.indptr, n_entry_shares(X.nnz))
-    if len(slices) == 1:
-        return [csr_tensor(indptr, indices, data, shape)]
-    tensors = []
-    for rows in slices:
-        ends = indptr[rows.start : rows.stop + 1]
-        entries = slice(int(ends[0]), int(ends[-1]))
-        of_rows = (len(ends) - 1, shape[1])
-        tensors.append(csr_tensor(ends - ends[0], indices[entries], data[entries], of_rows))
-    return tensors
+    return csr_tensor(indptr, indices, data, X.shape)
 
 
 def csr_tensor(indptr: Tensor, indices: Tensor, data: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -1,7 +1,7 @@
 """What L-BFGS starts its inverse Hessian from, and near the optimum goes on with.
 
-At first the inverse of the features' curvature, the same for all classes and models: one
-eigendecomposition serves them all. Later that of each class.
+At first the inverse of the features' curvature, the same for all classes and models: one factor,
+or one eigendecomposition where penalties differ, serves them all. Later that of each class.
 """
 
 from __future__ import annotations

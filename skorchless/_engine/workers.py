@@ -190,8 +190,7 @@ class _Job(Generic[Item, Result]):
     def _call_helpers(self) -> None:
         """Let workers help, where there are items left that are near enough."""
         self._helpers = [helper for helper in self._helpers if not helper.done()]
-        n_near = min(len(self._items), self._n_given + self._max_ahead + 1) - self._n_claimed
-        n_called = min(self._n_helpers - len(self._helpers), n_near)
+        n_called = min(self._n_helpers - len(self._helpers), self._n_near)
         if n_called > 0:
             self._helpers += _submit(self._help, n_called, self._n_helpers)
 
@@ -208,11 +207,15 @@ class _Job(Generic[Item, Result]):
                 self._is_stopped = True
                 self._condition.notify_all()
 
+    @property
+    def _n_near(self) -> int:
+        """How many items may be claimed now: what they return is not far ahead."""
+        return min(len(self._items), self._n_given + self._max_ahead + 1) - self._n_claimed
+
     def _claim(self) -> int | None:
         """Return the next item, None where there is none that is near enough."""
         with self._condition:
-            end = min(len(self._items), self._n_given + self._max_ahead + 1)
-            if self._is_stopped or self._n_claimed >= end:
+            if self._is_stopped or self._n_near <= 0:
                 return None
             self._n_claimed += 1
             return self._n_claimed - 1

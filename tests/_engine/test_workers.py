@@ -8,9 +8,9 @@ import weakref
 
 import numpy as np
 import pytest
-import threadpoolctl
 import torch
 from scripts import run_script
+from thread_settings import settings
 
 from skorchless._engine import workers
 from skorchless._engine.workers import in_turns, n_workers, share, sharing
@@ -22,15 +22,6 @@ MANY = 1_000
 def torch_has_threads(set_torch_threads):
     """Let torch allow as many workers as a test asks for, on any machine."""
     set_torch_threads(4)
-
-
-def settings():
-    """Return what a call may not change."""
-    return (
-        torch.get_num_threads(),
-        torch.__config__.parallel_info(),  # of MKL too
-        threadpoolctl.threadpool_info(),
-    )
 
 
 class Thread:
