@@ -1,5 +1,8 @@
 """Bad input gets one clear error, and what was fitted before is still there."""
 
+import warnings
+from copy import copy
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -9,12 +12,15 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
 
 from skorchless import (
     GlobalStandardScaler,
     TorchLogisticClassifier,
     TorchLogisticClassifierCV,
 )
+from skorchless.estimators._inputs import READABLE_DTYPES, check_X, check_X_y
 
 X, Y = load_iris(return_X_y=True)
 SOLVERS = ["lbfgs", "adam", "sgd"]
@@ -418,3 +424,104 @@ def test_features_of_any_finite_scale_give_finite_coefficients_or_one_error(dtyp
 def test_weights_that_overflow_are_an_error_that_keeps_the_fit_before():
     parameters = {"solver": "sgd", "learning_rate_init": 1e300}
     assert_refused(parameters, ValueError, "infinite or NaN weights. Scale the features")
+
+
+def outcome_of(check, estimator, X, y, reset):
+    """Return the error or the checked input, warnings, and what is set of the features."""
+    estimator = copy(estimator)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result = check(estimator, X, y, reset)
+        except (TypeError, ValueError) as error:
+            return type(error), str(error)
+    features = {
+        name: vars(estimator).get(name) for name in ("n_features_in_", "feature_names_in_")
+    }
+    return result, [str(warning.message) for warning in caught], features
+
+
+def by_scikit_learn(estimator, X, y, reset):
+    options = {"reset": reset, "accept_sparse": ("csr", "csc"), "dtype": READABLE_DTYPES}
+    if y is None:
+        return validate_data(estimator, X, **options)
+    X, y = validate_data(estimator, X, y, **options)
+    check_classification_targets(y)
+    return X, y
+
+
+def by_us(estimator, X, y, reset):
+    if y is None:
+        return check_X(estimator, X, reset=reset)
+    return check_X_y(estimator, X, y, reset=reset)
+
+
+ARRAYS = {
+    "float64": X,
+    "float32": X.astype(np.float32),
+    "float16": X.astype(np.float16),
+    "other byte order": X.astype(X.dtype.newbyteorder()),
+    "integers": X.astype(np.uint8),
+    "bools": X > 2,
+    "objects": X.astype(object),
+    "by column": np.asfortranarray(X),
+    "some columns": np.column_stack([X, X])[:, :4],
+    "backwards": X[::-1, ::-1],
+    "matrix": np.asmatrix(X),
+    "masked": np.ma.masked_array(X, X > 5),
+    "fewer features": X[:, :3],
+    "no row": X[:0],
+    "one axis": X[0],
+    "nan": replaced(np.nan),
+    "infinity": replaced(np.inf),
+    "finite, with an infinite sum": replaced(1e308) + 1e307,
+}
+LABELS = {
+    "integers": Y,
+    "bools": Y > 0,
+    "small integers": Y.astype(np.int8) - 1,
+    "wide": np.where(Y > 0, np.iinfo(np.uint64).max, 0).astype(np.uint64),
+    "all different": np.arange(len(Y)),
+    "half of them different": np.arange(len(Y)) // 2,
+    "more than half of them different": np.arange(len(Y)) * 76 // len(Y),
+    "floats": Y.astype(float),
+    "continuous": Y + 0.5,
+    "text": Y.astype(str),
+    "bytes": Y.astype(str).astype(bytes),
+    "column": Y[:, None],
+    "too few": Y[:-1],
+    "every second": np.repeat(Y, 2)[::2],
+    "list": Y.tolist(),
+}
+
+
+@pytest.mark.parametrize("reset", [True, False])
+@pytest.mark.parametrize("names", [False, True])
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_an_array_is_checked_as_scikit_learn_checks_it(kind, names, reset):
+    training = pd.DataFrame(X, columns=list("abcd")) if names else X
+    clf = TorchLogisticClassifier().fit(training, Y)
+    ours, theirs = (
+        outcome_of(check, clf, ARRAYS[kind], None, reset) for check in (by_us, by_scikit_learn)
+    )
+    assert_same_outcome(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_are_checked_as_scikit_learn_checks_them(kind):
+    clf = TorchLogisticClassifier()
+    ours, theirs = (
+        outcome_of(check, clf, X, LABELS[kind], True) for check in (by_us, by_scikit_learn)
+    )
+    assert_same_outcome(ours, theirs)
+
+
+def assert_same_outcome(ours, theirs):
+    np.testing.assert_equal(ours, theirs)
+    for our, their in zip(arrays_of(ours), arrays_of(theirs), strict=True):
+        assert (type(our), our.dtype, our.strides) == (type(their), their.dtype, their.strides)
+
+
+def arrays_of(outcome):
+    checked = outcome[0] if isinstance(outcome[0], tuple) else outcome[:1]
+    return [part for part in checked if isinstance(part, np.ndarray)]
