@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from scipy.sparse import csc_array, csr_array, issparse
 
 from skorchless._engine.placement import Placement, as_tensor
-from skorchless._engine.rows import Rows
+from skorchless._engine.rows import Rows, TensorRows
 from skorchless._engine.sparse_rows import SparseRows
 from skorchless._engine.streamed_rows import device_rows
 
@@ -24,3 +25,16 @@ def rows_of(X: Any, columns: tuple[torch.Tensor, ...], placement: Placement) -> 
         in_format = csc_array if X.format == "csc" else csr_array
         return SparseRows(in_format(X), columns, placement)
     return device_rows(as_tensor(X), columns, placement)
+
+
+def map_rows_of(
+    function: Callable[[Any], torch.Tensor], X: Any, placement: Placement, *, n_outputs: int
+) -> torch.Tensor:
+    """Return what ``function(X_block)`` returns for each row of ``X``, in their order.
+
+    One block needs no sharing, whose preparations take as long as the scores of iris.
+    """
+    rows = rows_of(X, (), placement)
+    if isinstance(rows, TensorRows) and rows.are_one_block(n_outputs):
+        return torch.cat([function(rows[:])])
+    return rows.map_rows(function, n_outputs=n_outputs)

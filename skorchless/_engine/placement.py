@@ -13,6 +13,7 @@ import torch
 from scipy.sparse import issparse
 
 FLOAT_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_NAMED = {np.dtype(name): dtype for name, dtype in FLOAT_DTYPES.items()}
 # float32 tells whole numbers apart up to 2**24: a Unix time in seconds would be off by a minute.
 WIDE_INTEGERS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
 # What a tensor of X may have; float8, complex, quantised and bit types may not.
@@ -82,7 +83,10 @@ def _cpu_kind(X: Any) -> str | None:
 
 def dtype_of(X: Any) -> torch.dtype:
     """Return torch's name for the dtype of an array, a tensor or a SciPy matrix."""
-    dtype: torch.dtype = X.dtype if isinstance(X, torch.Tensor) else getattr(torch, X.dtype.name)
+    if isinstance(X, torch.Tensor):
+        return X.dtype
+    # NumPy makes the name anew each time, in 4 us.
+    dtype: torch.dtype = _NAMED.get(X.dtype) or getattr(torch, X.dtype.name)
     return dtype
 
 

@@ -39,19 +39,6 @@ _set_openmp_threads = _library_function("omp_set_num_threads") or torch.set_num_
 _set_mkl_threads = _library_function("MKL_Set_Num_Threads_Local") or (lambda _: 0)
 
 
-@contextmanager
-def one_torch_thread() -> Iterator[int]:
-    """Compute with one torch thread in the calling thread; yield the number that it had."""
-    n_threads = torch.get_num_threads()  # before: it makes torch set up a thread that is new to it
-    n_mkl_threads = _set_mkl_threads(1)  # 0: MKL goes by a setting of the process
-    _set_openmp_threads(1)
-    try:
-        yield n_threads
-    finally:
-        _set_openmp_threads(n_threads)
-        _set_mkl_threads(n_mkl_threads)
-
-
 def _become_worker() -> None:
     """Set a new thread to one torch thread, for as long as it lives."""
     torch.get_num_threads()
@@ -78,12 +65,16 @@ def sharing(count_cores: Callable[[], int]) -> Iterator[None]:
     if _sharing.count_workers is not None:
         yield
         return
-    with one_torch_thread() as n_threads:
-        _sharing.count_workers = cache(lambda: min(n_threads, count_cores()))
-        try:
-            yield
-        finally:
-            _sharing.count_workers = None
+    n_threads = torch.get_num_threads()  # before: it makes torch set up a thread that is new to it
+    n_mkl_threads = _set_mkl_threads(1)  # 0: MKL goes by a setting of the process
+    _set_openmp_threads(1)
+    _sharing.count_workers = cache(lambda: min(n_threads, count_cores()))
+    try:
+        yield
+    finally:
+        _sharing.count_workers = None
+        _set_openmp_threads(n_threads)
+        _set_mkl_threads(n_mkl_threads)
 
 
 def n_workers() -> int:
@@ -103,9 +94,12 @@ def share(
     # Cores are counted for several items alone: it takes as long as to predict a few rows.
     n_helpers = min(n_workers(), len(items)) - 1 if len(items) > 1 else 0
     if n_helpers < 1:
-        yield from map(function, items)
-        return
-    job = _Job(function, items, max(max_ahead, n_helpers), n_helpers)
+        return map(function, items)
+    return _results_of(_Job(function, items, max(max_ahead, n_helpers), n_helpers))
+
+
+def _results_of(job: _Job[Any, Result]) -> Iterator[Result]:
+    """Yield the results of a job, which ends with the caller's interest in them."""
     try:
         yield from job.results()
     finally:

@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 
 from skorchless._engine.blocks import to_dense
-from skorchless._engine.containers import rows_of
+from skorchless._engine.containers import map_rows_of, rows_of
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
 from skorchless._engine.sparse_rows import SparseRows
@@ -33,3 +33,16 @@ def test_the_rows_are_those_of_the_container(container, kind):
     assert (rows.n_rows, rows.n_features) == X.shape
     assert sys.getsizeof(rows) >= 40 * 8  # what a cluster sees: no less than the entries take
     torch.testing.assert_close(rows.map_rows(to_dense, n_outputs=40), torch.eye(40).double())
+
+
+@pytest.mark.parametrize("container", [np.asarray, torch.from_numpy, sparse.csr_array])
+@pytest.mark.parametrize("n_rows", [40, 60_000])  # in one block, and in more
+def test_rows_are_mapped_in_their_order(container, n_rows):
+    def twice(block):
+        return 2 * to_dense(block)
+
+    wide = np.tile(X, (n_rows // 40, 1))
+    placement = place(torch.device("cpu"), torch.float64)
+    mapped = map_rows_of(twice, container(wide), placement, n_outputs=40)
+    assert mapped.is_contiguous()
+    np.testing.assert_array_equal(mapped, 2 * wide)
