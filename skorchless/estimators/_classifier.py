@@ -25,6 +25,7 @@ from skorchless.estimators._inputs import (
     check_has_two_classes,
     fitted_state_kept_on_error,
     to_numpy,
+    with_known_signature,
 )
 from skorchless.estimators._linear import (
     LinearPredictionMixin,
@@ -53,6 +54,7 @@ from skorchless.estimators._problem import (
 )
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
+    ChangedParametersMixin,
     Interval,
     StrOptions,
     _check_partial_fit_first_call,
@@ -73,7 +75,11 @@ def _uses_minibatches(estimator: TorchLogisticClassifier) -> bool:
 
 
 class TorchLogisticClassifier(
-    CallbackSupportMixin, ConversionMixin, LinearPredictionMixin, BaseEstimator
+    ChangedParametersMixin,
+    CallbackSupportMixin,
+    ConversionMixin,
+    LinearPredictionMixin,
+    BaseEstimator,
 ):
     r"""Logistic regression on torch: linear scores, log-softmax, negative log-likelihood.
 
@@ -268,6 +274,7 @@ class TorchLogisticClassifier(
     device_: str
     _stream: Stream | None
 
+    @with_known_signature
     def __init__(
         self,
         *,

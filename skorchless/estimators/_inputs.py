@@ -9,8 +9,9 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ READABLE_DTYPES = [
 
 # What partial_fit goes on from, beside the fitted attributes: the classifier's and the scaler's.
 UNSEEN_STATE = ("_stream", "_moments")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 NO_LABELS = "no_validation"  # in scikit-learn's words
 
@@ -69,6 +72,13 @@ def _fitted_attributes(estimator: BaseEstimator) -> dict[str, Any]:
         for name, value in vars(estimator).items()
         if (name.endswith("_") and not name.startswith("_")) or name in UNSEEN_STATE
     }
+
+
+def with_known_signature(init: Function) -> Function:
+    """Return a constructor that keeps its signature, which names an estimator's parameters."""
+    # Each fit asks for the names, and to work out the signature takes 0.05 ms.
+    init.__signature__ = signature(init)  # type: ignore[attr-defined]
+    return init
 
 
 def check_X(

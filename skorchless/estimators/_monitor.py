@@ -19,11 +19,14 @@ from skorchless._engine.rows import Rows
 from skorchless._engine.solvers.base import Patience, Progress, Status
 from skorchless.estimators._inputs import Array
 from skorchless.estimators._linear import linear_attributes
-from skorchless.estimators._sklearn_private import init_callback_context
+from skorchless.estimators._sklearn_private import has_callbacks, init_callback_context
 
 
 class CallbackTasks:
-    """scikit-learn's callbacks, told of the begin and end of a fit and of its parts."""
+    """scikit-learn's callbacks, told of the begin and end of a fit and of its parts.
+
+    Without a ``context`` there are none, and nothing is done.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,8 @@ class CallbackTasks:
 
     def begin_fit(self) -> None:
         """Announce the fit."""
-        self._context.call_on_fit_task_begin(**self._arguments)
+        if self._context is not None:
+            self._context.call_on_fit_task_begin(**self._arguments)
 
     def end_fit(self, W: Tensor) -> None:
         """Report the weights (1, K, D) after the fit."""
@@ -50,6 +54,8 @@ class CallbackTasks:
 
         It has a number where parts end in any order.
         """
+        if self._context is None:
+            return
         self._task = self._context.subcontext(task_name=name, task_id=number)
         self._task.call_on_fit_task_begin(
             **self._arguments, reconstruction_attributes=lambda: self._fitted_attributes(W)
@@ -61,6 +67,8 @@ class CallbackTasks:
 
     def _end(self, task: Any, W: Tensor) -> bool:
         """Call the hooks of the end of a task."""
+        if task is None:
+            return False
         return task.call_on_fit_task_end(
             **self._arguments, reconstruction_attributes=lambda: self._fitted_attributes(W)
         )
@@ -80,9 +88,13 @@ def begin_tasks(
     def fitted_attributes(W: Tensor) -> dict[str, Any]:
         return linear_attributes(W.to(dtype), estimator.n_features_in_, classes)
 
-    context = init_callback_context(
-        estimator, max_subtasks=max_subtasks, sequential_subtasks=in_order
-    )
+    context = None
+    # Contexts of four iterations take 0.04 ms, where LogisticRegression takes 2.7 for all of a fit
+    # to 1,000 x 10.
+    if has_callbacks(estimator):
+        context = init_callback_context(
+            estimator, max_subtasks=max_subtasks, sequential_subtasks=in_order
+        )
     tasks = CallbackTasks(estimator, context, data, fitted_attributes)
     tasks.begin_fit()
     return tasks
@@ -180,7 +192,7 @@ def run(
             table.add_row(n_iter, losses[-1], *scores)
         is_stopped = tasks.end(W)
         is_stopped |= validation is not None and validation.is_exhausted
-        if is_stopped or progress.status != Status.RUNNING:
+        if is_stopped or int(progress.status) != Status.RUNNING:
             break
     best_W = None if validation is None else validation.best_W
     return History(
@@ -196,7 +208,7 @@ def finite_weights(W: Tensor, solver: str, dtype: torch.dtype) -> Tensor:
     """Return the weights (1, K, D) in ``dtype``; raise where they are not finite in it."""
     W = W.to(dtype)
     # The sum of 4 x 2**20 weights takes 3 ms, to look at each of them 40.
-    if torch.isfinite(W.sum()) or torch.isfinite(W).all():
+    if math.isfinite(W.sum().item()) or torch.isfinite(W).all():
         return W
     if solver != "lbfgs":
         remedy = ", or lower learning_rate_init"

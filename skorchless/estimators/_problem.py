@@ -112,7 +112,7 @@ def build_objective(
     unit = total / n_samples if unit is None else unit
 
     def per_model(value: float) -> Tensor:
-        return torch.tensor([value], dtype=placement.sum_dtype, device=placement.device)
+        return torch.full((1,), value, dtype=placement.sum_dtype, device=placement.device)
 
     return PenalizedNLL(
         rows=samples.rows(placement, by_class, np.array([unit])),

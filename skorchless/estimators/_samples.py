@@ -50,7 +50,7 @@ class Samples:
         Samples of weight 0 are not counted.
         """
         weights = (self.weights, self.weights > 0)
-        return np.stack([np.bincount(self.labels, each, n_classes) for each in weights])
+        return np.array([np.bincount(self.labels, each, n_classes) for each in weights])
 
     def take(self, index: Array) -> Samples:
         """Return the samples ``index``."""
@@ -85,5 +85,7 @@ class Samples:
         weights = weights / unit if counts is None else counts * weights / unit
         columns = (as_tensor(self.labels), as_tensor(weights).to(placement.dtype))
         rows = rows_of(self.X, columns, placement)
+        if weights.all():
+            return rows
         has_weight = weights.any(1)
         return rows if has_weight.all() else rows.subset(as_tensor(np.flatnonzero(has_weight)))

@@ -7,6 +7,7 @@ by the functions below. The estimators' ``_parameter_constraints`` are what `_fi
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, ClassVar
 
 import sklearn
@@ -22,7 +23,11 @@ try:
     # Public, but new in 1.9: the first name that an older scikit-learn lacks.
     from sklearn.callback import CallbackSupportMixin
     from sklearn.linear_model._base import SparseCoefMixin
-    from sklearn.utils._param_validation import Interval, StrOptions
+    from sklearn.utils._param_validation import (
+        Interval,
+        StrOptions,
+        validate_parameter_constraints,
+    )
     from sklearn.utils._set_output import _get_output_config
     from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
     from sklearn.utils.multiclass import _check_partial_fit_first_call
@@ -39,6 +44,7 @@ except (ImportError, AttributeError) as error:
 
 __all__ = [
     "CallbackSupportMixin",
+    "ChangedParametersMixin",
     "Interval",
     "ScoreRoutedToScorerMixin",
     "SparseCoefMixin",
@@ -50,6 +56,7 @@ __all__ = [
     "_get_output_config",
     "_raise_for_params",
     "_routing_enabled",
+    "has_callbacks",
     "init_callback_context",
     "metric_options",
     "score_function_of",
@@ -60,6 +67,33 @@ __all__ = [
 def init_callback_context(estimator: Any, **options: Any) -> Any:
     """Return the callback context of a fit of ``estimator``, after its callbacks are set up."""
     return _init_callback_context(estimator, **options)
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Return whether anybody may be told of a fit: callbacks, or those of a meta-estimator."""
+    # A meta-estimator's callbacks may walk through the tasks of the fits within.
+    return bool(getattr(estimator, "_skl_callbacks", ())) or hasattr(
+        estimator, "_parent_callback_ctx"
+    )
+
+
+class ChangedParametersMixin:
+    """Validation of the parameters that are not the defaults, which are known to be valid."""
+
+    _parameter_constraints: dict[str, list[Any]]
+
+    def _validate_params(self: Any) -> None:
+        """Raise scikit-learn's error for the first parameter, by name, that is not valid."""
+        # All 19 of a classifier take scikit-learn 0.14 ms.
+        of_init = signature(type(self).__init__).parameters
+        changed = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if value is not of_init[name].default
+        }
+        validate_parameter_constraints(
+            self._parameter_constraints, changed, caller_name=type(self).__name__
+        )
 
 
 class ScoreRoutedToScorerMixin:

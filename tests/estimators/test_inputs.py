@@ -2,6 +2,8 @@
 
 import warnings
 from copy import copy
+from numbers import Real
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,11 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    validate_parameter_constraints,
+)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -424,6 +430,34 @@ def test_features_of_any_finite_scale_give_finite_coefficients_or_one_error(dtyp
 def test_weights_that_overflow_are_an_error_that_keeps_the_fit_before():
     parameters = {"solver": "sgd", "learning_rate_init": 1e300}
     assert_refused(parameters, ValueError, "infinite or NaN weights. Scale the features")
+
+
+@pytest.mark.parametrize(
+    "estimator", [TorchLogisticClassifier(), TorchLogisticClassifierCV(), GlobalStandardScaler()]
+)
+def test_the_defaults_are_valid(estimator):
+    name = type(estimator).__name__
+    validate_parameter_constraints(estimator._parameter_constraints, estimator.get_params(), name)
+
+
+def test_of_several_parameters_that_are_not_valid_the_first_by_name_is_told():
+    with pytest.raises(
+        InvalidParameterError, match="The 'C' parameter of TorchLogisticClassifier"
+    ):
+        TorchLogisticClassifier(tol=-1, C=-1).fit(X, Y)
+
+
+def test_a_subclass_has_its_own_parameters():
+    class Ridge(TorchLogisticClassifier):
+        _parameter_constraints: ClassVar = {"alpha": [Interval(Real, 0, None, closed="neither")]}
+
+        def __init__(self, alpha=1.0):
+            super().__init__(C=1 / alpha if alpha else 1.0)
+            self.alpha = alpha
+
+    assert Ridge(alpha=2.0).fit(X, Y).get_params() == {"alpha": 2.0}
+    with pytest.raises(InvalidParameterError, match="The 'alpha' parameter of Ridge"):
+        Ridge(alpha=0).fit(X, Y)
 
 
 def outcome_of(check, estimator, X, y, reset):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from recorder import Recorder
 from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.callback._callback_context import CallbackContext
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -13,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skorchless import TorchLogisticClassifier
+from skorchless import TorchLogisticClassifier, TorchLogisticClassifierCV
 
 X, Y = load_iris(return_X_y=True)
 SOLVERS = ["lbfgs", "adam", "sgd"]
@@ -124,6 +125,35 @@ def test_a_callback_that_raises_leaves_the_fit_before_whole():
     assert broken.events[-1] == "teardown"
     np.testing.assert_array_equal(clf.coef_, before)
     assert clf.n_features_in_ == 4
+
+
+def test_without_callbacks_no_context_is_made(monkeypatch):
+    def refuse(*_arguments, **_options):
+        pytest.fail("a context for nobody")
+
+    monkeypatch.setattr(CallbackContext, "_from_estimator", refuse)
+    monkeypatch.setattr(CallbackContext, "_from_parent", refuse)
+    assert TorchLogisticClassifier().set_callbacks().fit(X, Y).n_iter_ > 1
+    TorchLogisticClassifierCV(Cs=2, cv=2).fit(X, Y)
+    with pytest.raises(pytest.fail.Exception):
+        TorchLogisticClassifier().set_callbacks(Recorder()).fit(X, Y)
+
+
+def test_iterations_are_tasks_of_a_search_whose_callbacks_are_not_told_of_them():
+    class Tree(Recorder):
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            self.names = [task.task_name for task in context]
+
+    tree = Tree()
+    search = GridSearchCV(TorchLogisticClassifier(), {"C": [1.0]}, cv=2).set_callbacks(tree)
+    search.fit(X, Y)
+    assert tree.names.count("iteration") > search.best_estimator_.n_iter_
 
 
 def test_verbose_prints_one_row_an_iteration(capsys):
