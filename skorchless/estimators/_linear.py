@@ -121,7 +121,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
             Rows sum to 1. Columns are in the order of ``classes_``; a tensor or a Dask array
             as `decision_function` says.
         """
-        return _to_output(log_proba(self._scores(X).T).exp().T, X)
+        return _to_output(log_proba(self._scores(X).T).exp_().T, X)
 
     @shared_among_cores
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -230,5 +230,7 @@ def _returns_tensors(X: Any) -> bool:
 
 def _to_output(predictions: Tensor, X: Any) -> Any:
     """Return ``predictions`` as the caller of ``X`` wants them."""
-    predictions = predictions.contiguous()
-    return predictions if _returns_tensors(X) else predictions.cpu().numpy()
+    if _returns_tensors(X):
+        return predictions.contiguous()
+    # NumPy copies a transposed matrix in half the time that torch takes.
+    return np.ascontiguousarray(predictions.cpu().numpy())
