@@ -24,7 +24,7 @@ from skorchless.datasets import fetch_mnist
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 PEERS = (
-    *("scikit-learn", "scikit-learn-intelex", "cyanure", "skglm", "skorch"),
+    *("scikit-learn", "scikit-learn-intelex", "cyanure", "skglm", "skorch", "glum"),
     *("torch", "numpy"),
 )
 

@@ -15,9 +15,16 @@ from measure import environment
 HERE = Path(__file__).parent
 SCRIPTS = [
     *("bench_epoch", "bench_optimum", "bench_defaults", "bench_predict", "bench_small"),
+    "bench_ordinary",
     *("bench_sparse_mnist", "bench_wide", "bench_onehot"),
     *("bench_grid", "bench_batch", "bench_memory", "bench_scaling", "bench_busy", "bench_dask"),
 ]
+# What `plot_ordinary.py` draws from the rows that `bench_ordinary.py --csv` writes.
+FIGURES = {
+    "bench_ordinary": "![One dot for each table on a logarithmic scale: how many times as long as "
+    "`TorchLogisticClassifier()` the best solver of scikit-learn takes; right of the line at 1x, "
+    "skorchless is faster.](ordinary.svg)"
+}
 INTRODUCTION = """# Benchmarks
 
 What `python -m nox -s bench` measured: every model in the same run, in turns, as medians. Ratios
@@ -34,7 +41,8 @@ def section(name: str) -> str:
     print(f"{question}", file=sys.stderr, flush=True)
     command = [sys.executable, "-W", "ignore", str(script)]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return "\n\n".join([f"## {question}", *rest, run.stdout.strip()])
+    figures = [FIGURES[name]] if name in FIGURES else []
+    return "\n\n".join([f"## {question}", *rest, *figures, run.stdout.strip()])
 
 
 def main() -> None:
