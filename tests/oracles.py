@@ -1,6 +1,8 @@
-"""The slow obvious truth: float64 autograd through torch's own layers."""
+"""The slow obvious truth: float64 autograd through torch's own layers, and scikit-learn."""
 
+import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 
@@ -46,3 +48,20 @@ def hessian(W, *args, **kwargs):
         return penalized_nll(flat.view_as(W), *args, **kwargs)
 
     return torch.autograd.functional.hessian(value, W.to(torch.float64).flatten())
+
+
+def optimum(X, codes, weights, alpha, *, fit_intercept):
+    """Return the weights (K, D) of one model that scikit-learn's Newton solver finds."""
+    clf = LogisticRegression(
+        C=1.0 / (alpha * float(weights.sum())),
+        fit_intercept=fit_intercept,
+        solver="newton-cholesky",
+        tol=1e-11,
+    )
+    clf.fit(X.numpy(), codes.numpy(), sample_weight=weights.double().numpy())
+    W = clf.coef_
+    if fit_intercept:
+        # Of several classes any shift of all intercepts will do.
+        shift = clf.intercept_.mean() if len(W) > 1 else 0.0
+        W = np.column_stack([W, clf.intercept_ - shift])
+    return torch.from_numpy(W)

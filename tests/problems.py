@@ -1,14 +1,19 @@
 """Small problems for the engine's tests."""
 
+import math
+from dataclasses import replace
 from itertools import islice
 
 import torch
 
-from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.feature_moments import centered_objective
+from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
-from skorchless._engine.solvers.descent import Point, descend
-from skorchless._engine.solvers.lbfgs import LBFGSDirections
+from skorchless._engine.solvers.descent import descend, point_at
+from skorchless._engine.solvers.one_model import OneModel, minimize_one_model
+from skorchless._engine.solvers.quasi_newton import LBFGSDirections
+from skorchless._engine.solvers.strategy import ClassHessianSchedule
 
 CPU = torch.device("cpu")
 
@@ -56,9 +61,28 @@ def random_weights(objective, seed=1):
     return torch.randn(objective.weights_shape, generator=generator, dtype=torch.float64)
 
 
-def n_lbfgs_iterations(objective, tol=1e-6, max_iter=1000):
+def by_descent(objective, moments, W, *, tol, schedule=None):
+    """Yield the progress of L-BFGS for all models; of no ``schedule``, that of the cost model."""
+    center = None if objective.center is None else objective.center[:-1]
+    start = point_at(objective, weights_of_centred(W, center))
+    schedule = schedule or ClassHessianSchedule.of(objective)
+    directions = LBFGSDirections(objective, start, moments, schedule)
+    for progress in descend(objective, start, directions, tol=tol):
+        yield replace(progress, W=weights_of_raw(progress.W, center))
+
+
+def by_one_model(objective, moments, W, *, tol, by_newton):
+    """Yield the progress of the solver of one small table."""
+    model = OneModel(objective, moments)
+    yield from minimize_one_model(model, W, tol=tol, by_newton=by_newton, max_iter=math.inf)
+
+
+def history(minimize, objective, *, tol=1e-9, max_iter=1000, W=None, **options):
+    """Return the progress of each iteration of ``minimize``, from weights ``W`` or zeros."""
+    W = torch.zeros(objective.weights_shape, dtype=torch.float64) if W is None else W
+    return list(islice(minimize(*centered_objective(objective), W, tol=tol, **options), max_iter))
+
+
+def n_lbfgs_iterations(objective, tol=1e-6, max_iter=1000, schedule=None):
     """Return how many iterations L-BFGS takes from zero weights, ``max_iter`` for more."""
-    W = torch.zeros(objective.weights_shape, dtype=torch.float64)
-    start = Point(W, *objective.value_and_grad(W))
-    iterations = descend(objective, start, LBFGSDirections(objective, start), tol=tol)
-    return sum(1 for _ in islice(iterations, max_iter))
+    return len(history(by_descent, objective, tol=tol, max_iter=max_iter, schedule=schedule))

@@ -7,12 +7,13 @@ because two softmax rows with an L2 penalty are another model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from skorchless._engine.blocks import Block, scores, to_dense, weighted_squares, weighted_sum
+from skorchless._engine.records import take_models
 
 
 def n_weight_rows(n_classes: int) -> int:
@@ -32,8 +33,9 @@ def _binary_nll_and_residual(
 ) -> tuple[Tensor, Tensor]:
     """Return the weighted NLL (..., 1, B) and its derivative by the scores (..., 1, B)."""
     targets = codes.to(scores.dtype)
-    nll = torch.nn.functional.softplus(scores) - targets * scores
-    return nll.mul_(weights), (torch.sigmoid(scores) - targets).mul_(weights)
+    # reduction=0: none. The function of torch.nn takes twice as long on a few numbers.
+    nll = torch.binary_cross_entropy_with_logits(scores, targets, weights, None, 0)
+    return nll, torch.sigmoid(scores).sub_(targets).mul_(weights)
 
 
 def _multinomial_nll_and_residual(
@@ -44,6 +46,8 @@ def _multinomial_nll_and_residual(
     minus_weights = -weights
     nll = log_p.gather(-2, codes).mul_(minus_weights)
     # Weights times (softmax minus one-hot), with no one-hot matrix.
+    # Models of one fold share their weights, (1, ..., B): `scatter_add_` does not broadcast.
+    minus_weights = minus_weights.expand_as(codes)
     return nll, log_p.exp_().mul_(weights).scatter_add_(-2, codes, minus_weights)
 
 
@@ -72,7 +76,7 @@ class NLL:
 
     def take(self, models: Tensor) -> NLL:
         """Return the NLL of ``models``, an index into all M."""
-        return replace(self, fold=self.fold[models])
+        return take_models(self, models)
 
     def sum_and_grad(
         self,
@@ -86,18 +90,44 @@ class NLL:
 
         ``X_of_W`` (B, P') are the features of ``W`` where they are not those of ``X``.
         """
-        n_models, n_rows_of_W, _ = W.shape
-        of_models = scores(X if X_of_W is None else X_of_W, W.flatten(0, 1))
-        of_models = of_models.view(n_models, n_rows_of_W, -1)  # (M, K, B)
-        codes = codes.expand(n_models, 1, -1)
-        weights = self._of_models(weights)[:, None]  # (M, 1, B)
-        nll, residual = self.each_and_residual(of_models, codes, weights)
+        logits = self._logits(W, X if X_of_W is None else X_of_W)  # (M, K, B)
+        of_models = self._of_models(weights)[:, None]  # (M, 1, B)
+        codes = codes.expand(len(W), 1, -1)
+        nll, residual = self.each_and_residual(logits, codes, of_models)
         residual = residual.flatten(0, 1)  # (M * K, B)
         grad = weighted_sum(X, residual)
         if self.fit_intercept:
             grad = torch.cat([grad, residual.sum(1, keepdim=True)], dim=1)
         loss = nll.sum((1, 2), dtype=self.sum_dtype)
-        return loss, grad.view(n_models, n_rows_of_W, -1)
+        return loss, grad.view(*W.shape[:2], grad.shape[1])
+
+    def along(self, W: Tensor, steps: Tensor, X: Block, codes: Tensor, weights: Tensor) -> Tensor:
+        """Return NLL, slope and curvature (3, M, T) of a block, summed, along a direction.
+
+        ``W`` (M, 2 * K, D) has the weights and the direction; ``steps`` are (M, T).
+        """
+        logits, change = self._logits(W, X).chunk(2, dim=1)  # (M, K, B)
+        of_models = self._of_models(weights)[:, None]  # (M, 1, B)
+        codes = codes.expand(len(W), 1, -1)
+        sums = []
+        for step in steps.T[..., None, None]:
+            # One step at a time: the memory is that of the logits.
+            at_step = logits + step * change
+            nll, residual = self.each_and_residual(at_step, codes, of_models)
+            p = self._proba(at_step)
+            mean = (p * change).sum(1, keepdim=True) if self.n_classes > 2 else p * change
+            curvature = of_models * p * change * (change - mean)
+            parts = (nll, residual * change, curvature)
+            sums.append(torch.stack([part.sum((1, 2), dtype=self.sum_dtype) for part in parts]))
+        return torch.stack(sums, dim=-1)
+
+    def _logits(self, W: Tensor, X: Block) -> Tensor:
+        """Return the logits (M, K, B) of a block for the weights ``W`` (M, K, D)."""
+        return scores(X, W.flatten(0, 1)).view(*W.shape[:2], X.shape[0])
+
+    def _proba(self, logits: Tensor) -> Tensor:
+        """Return the probabilities (M, K, B) of each class, of the second one where K = 1."""
+        return torch.sigmoid(logits) if self.n_classes == 2 else torch.softmax(logits, dim=1)
 
     def minibatch_nll_and_grad(
         self, W: Tensor, X: Tensor, codes: Tensor, weights: Tensor
@@ -113,7 +143,8 @@ class NLL:
 
     def _of_models(self, weights: Tensor) -> Tensor:
         """Return the weights (M, B) of each model's rows from those of folds (B, F)."""
-        return weights.T.index_select(0, self.fold)
+        of_folds = weights.T
+        return of_folds if len(of_folds) == 1 else of_folds.index_select(0, self.fold)
 
     def each_and_residual(
         self, scores: Tensor, codes: Tensor, weights: Tensor
@@ -127,21 +158,23 @@ class NLL:
         )
         return of_classes(scores, codes, weights)
 
-    def hessian(self, W: Tensor, X: Block, weights: Tensor, mean: Tensor | None = None) -> Tensor:
-        """Return the second derivatives (M * K * K * D, D) of a block's NLL by ``W``.
+    def hessian(
+        self, proba: Tensor, X: Block, weights: Tensor, mean: Tensor | None = None
+    ) -> Tensor:
+        """Return the second derivatives (M, K, K, D, D) of a block's NLL, summed.
 
-        With a ``mean`` (P,), by the weights of features that are centred there.
+        ``proba`` are (M, K, B). With a ``mean`` (P,), by the weights of features that are centred
+        there.
         """
-        curvature = self._score_hessian(W, X, weights)  # (M, K, K, B)
+        curvature = self._logit_hessian(proba, self._of_models(weights)[:, None])
         X = to_dense(X) if mean is None else to_dense(X) - mean
         columns = torch.cat([X.T, X.new_ones(int(self.fit_intercept), len(X))])  # (D, B)
         weighted = curvature.flatten(0, 2)[:, None] * columns  # (M * K * K, D, B)
-        return weighted.flatten(0, 1) @ columns.T
+        total = weighted.flatten(0, 1) @ columns.T
+        return total.view(*curvature.shape[:3], len(columns), len(columns))
 
-    def _score_hessian(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
-        """Return the weighted second derivatives (M, K, K, B) of each row's NLL by its scores."""
-        p = self.proba(W, X)
-        weights = self._of_models(weights)[:, None]  # (M, 1, B)
+    def _logit_hessian(self, p: Tensor, weights: Tensor) -> Tensor:
+        """Return the weighted second derivatives (M, K, K, B) of each row's NLL by its logits."""
         if self.n_classes == 2:
             return (p * (1.0 - p) * weights)[:, None]
         curvature = -(p * weights)[:, None] * p[:, :, None]
@@ -195,10 +228,7 @@ class NLL:
 
     def proba(self, W: Tensor, X: Block) -> Tensor:
         """Return the probabilities (M, K, B) of each class, of the second one where K = 1."""
-        of_models = scores(X, W.flatten(0, 1)).view(*W.shape[:2], -1)
-        if self.n_classes == 2:
-            return torch.sigmoid(of_models)
-        return torch.softmax(of_models, dim=1)
+        return self._proba(self._logits(W, X))
 
 
 class NLLAndGrad:
@@ -223,8 +253,7 @@ class NLLAndGrad:
         models, nll, W = self._of_folds(has_weight)
         loss = torch.zeros(len(self._W), dtype=nll.sum_dtype, device=W.device)
         grad = torch.zeros_like(self._W)
-        if len(models):
-            loss[models], grad[models] = nll.sum_and_grad(W, X, codes, weights)
+        loss[models], grad[models] = nll.sum_and_grad(W, X, codes, weights)
         return loss, grad
 
     def _of_folds(self, has_weight: list[bool]) -> tuple[Tensor, NLL, Tensor]:

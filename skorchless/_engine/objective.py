@@ -5,7 +5,7 @@ The solvers call it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from skorchless._engine.blocks import Block, scores
 from skorchless._engine.nll import NLL, NLLAndGrad, log_proba, n_weight_rows
+from skorchless._engine.records import SHARED, take_models
 from skorchless._engine.rows import Rows
 
 
@@ -26,7 +27,9 @@ class PenalizedNLL:
                  + \rho_m \lVert W \rVert_1\Big), \quad f = \mathrm{fold}(m)
 
     Gradients are those of all but the L1 penalty, which has none where a weight is 0;
-    `subgradient` adds it.
+    `subgradient` adds it. With a ``mean`` weights are those of centred features, where intercept
+    and coefficients hardly interact: ``W x + b = W (x - mean) + (b + W mean)``. X itself is not
+    changed, so that a sparse one stays sparse.
 
     Attributes
     ----------
@@ -41,6 +44,8 @@ class PenalizedNLL:
     total_weight : Tensor (M,), dtype of sums
     fold : Tensor (M,) of int64
         Which column of row weights each model has.
+    mean : Tensor (P,), dtype of sums, or None
+        Of the features as ``rows`` gives them; None: weights are those of these features.
     """
 
     rows: Rows
@@ -50,6 +55,7 @@ class PenalizedNLL:
     l1_ratio: Tensor
     total_weight: Tensor
     fold: Tensor
+    mean: Tensor | None = field(default=None, metadata=SHARED)
 
     @cached_property
     def nll(self) -> NLL:
@@ -60,7 +66,7 @@ class PenalizedNLL:
     def weights_shape(self) -> tuple[int, int, int]:
         """The shape (M, K, D) of the weights."""
         n_columns = self.rows.n_features + int(self.fit_intercept)
-        return (len(self.alpha), n_weight_rows(self.n_classes), n_columns)
+        return (self.alpha.shape[0], n_weight_rows(self.n_classes), n_columns)
 
     @cached_property
     def folds(self) -> Tensor:
@@ -69,13 +75,11 @@ class PenalizedNLL:
 
     def take(self, models: Tensor) -> PenalizedNLL:
         """Return the objective of ``models``, an index into all M, on the same rows."""
-        return replace(
-            self,
-            alpha=self.alpha[models],
-            l1_ratio=self.l1_ratio[models],
-            total_weight=self.total_weight[models],
-            fold=self.fold[models],
-        )
+        return take_models(self, models)
+
+    def centered(self, mean: Tensor | None) -> PenalizedNLL:
+        """Return the objective by the weights of features centred by ``mean`` (P,)."""
+        return replace(self, mean=mean)
 
     def of_own_rows(self) -> PenalizedNLL:
         """Return the objective of the rows alone that have a weight in a fold of these models."""
@@ -91,14 +95,61 @@ class PenalizedNLL:
         """Return the objective of ``features`` (P',) alone: all other weights are 0."""
         if len(features) == self.rows.n_features:
             return self
-        return replace(self, rows=self.rows.select_features(features))
+        mean = None if self.mean is None else self.mean[features]
+        return replace(self, rows=self.rows.select_features(features), mean=mean)
 
     def value_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
-        sums = NLLAndGrad(self.nll, W.to(self.rows.placement.dtype))
+        sums = NLLAndGrad(self.nll, self.of_block(W))
         loss, grad = self.rows.map_sum(sums, n_outputs=W.shape[0] * W.shape[1])
-        grad = torch.addcmul(grad / self.total_weight[:, None, None], self.shrinkage, W)
-        return loss / self.total_weight + self.penalty(W), grad
+        return self._value(loss, W), self._grad(grad, W)
+
+    def along(self, W: Tensor, direction: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return values (M, T) along a direction, and slopes and curvatures of the smooth part.
+
+        They are those at ``W + steps[:, t] * direction`` for the ``steps`` (M, T): one product
+        with X for each of both, whatever T is.
+        """
+        nll, of_block = self.nll, self.of_block(torch.cat([W, direction], dim=1))
+        t = steps.to(of_block.dtype)
+
+        def sums(X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor]:
+            return (nll.along(of_block, t, X, codes, weights),)
+
+        (total,) = self.rows.map_sum(sums, n_outputs=2 * W.shape[0] * W.shape[1])  # (3, M, T)
+        value, slope, curvature = total / self.total_weight[:, None]
+        shrunk = self.shrinkage * direction
+        constant, quadratic = (_dot(shrunk, other)[:, None] for other in (W, direction))
+        at_W = 0.5 * _dot(self.shrinkage * W, W)[:, None]
+        value = value + at_W + steps * (constant + 0.5 * steps * quadratic)
+        if self.has_l1:
+            each = [self.l1_penalty(W + step * direction) for step in steps.T[..., None, None]]
+            value = value + torch.stack(each, dim=1)
+        return value, slope + constant + steps * quadratic, curvature + quadratic
+
+    def of_block(self, W: Tensor) -> Tensor:
+        """Return the weights (..., D) of features as the rows give them, in their dtype."""
+        if self.mean is not None:
+            intercept, W = W @ self._minus_mean, W.clone()
+            W[..., -1] += intercept
+        return W.to(self.rows.placement.dtype)
+
+    def _value(self, loss: Tensor, W: Tensor) -> Tensor:
+        """Return the values (M,) from the sums of the NLL (M,)."""
+        return loss / self.total_weight + self.penalty(W)
+
+    def _grad(self, total: Tensor, W: Tensor) -> Tensor:
+        """Return the gradients (M, K, D) from the sums of the rows' as they are."""
+        grad = total / self.total_weight[:, None, None]
+        if self.mean is not None:
+            grad = torch.addcmul(grad, grad[..., -1:], self._minus_mean)
+        return grad.addcmul_(self.shrinkage, W)
+
+    @cached_property
+    def _minus_mean(self) -> Tensor:
+        """Minus the mean of each column (D,), 0 for the intercept: what a product takes it by."""
+        assert self.mean is not None  # noqa: S101
+        return torch.nn.functional.pad(-self.mean, (0, 1))
 
     def nll_and_grad_by(self, part: PenalizedNLL, W_part: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean NLL (M,) and its gradient (M, K, D) at weights (M, K, D') of ``part``.
@@ -106,31 +157,28 @@ class PenalizedNLL:
         All other weights are 0, and the scores those of few features: one product with all of X
         instead of two.
         """
-        nll, W_block = self.nll, W_part.to(self.rows.placement.dtype)
+        nll, W_block = self.nll, part.of_block(W_part)
 
-        def sums(X: Block, codes: Tensor, weights: Tensor, X_part: Block) -> tuple[Tensor, Tensor]:
+        def sums(X: Block, codes: Tensor, weights: Tensor, X_part: Block) -> tuple[Tensor, ...]:
             return nll.sum_and_grad(W_block, X, codes, weights, X_part)
 
         rows = self.rows.beside(part.rows)
         loss, grad = rows.map_sum(sums, n_outputs=W_part.shape[0] * W_part.shape[1])
-        return loss / self.total_weight, grad.div_(self.total_weight[:, None, None])
+        grad.div_(self.total_weight[:, None, None])
+        return loss / self.total_weight, grad_of_centred(grad, self.mean)
 
-    def hessian(self, W: Tensor, mean: Tensor | None = None) -> Tensor:
-        """Return the Hessians (M, K * D, K * D), from one pass over the rows.
+    def hessian(self, W: Tensor) -> Tensor:
+        """Return the Hessians (M, K * D, K * D), from one pass over the rows."""
+        nll, W_block = self.nll, self.of_block(W)
+        mean = None if self.mean is None else self.mean.to(W_block.dtype)
 
-        With a ``mean`` (P,), by the weights of features that are centred there.
-        """
-        n_models, n_rows_of_W, n_columns = W.shape
-        nll, W_block = self.nll, W.to(self.rows.placement.dtype)
-        center = None if mean is None else mean.to(W_block.dtype)
+        def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
+            return (nll.hessian(nll.proba(W_block, X), X, weights, mean),)
 
-        def block_sum(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-            return (nll.hessian(W_block, X, weights, center),)
-
-        n_outputs = n_models * n_rows_of_W**2 * n_columns
-        (total,) = self.rows.map_sum(block_sum, n_outputs=n_outputs)
-        blocks = total.view(n_models, n_rows_of_W, n_rows_of_W, n_columns, n_columns)
-        hessian = blocks.transpose(2, 3).reshape(n_models, n_rows_of_W * n_columns, -1)
+        n_outputs = W.shape[0] * W.shape[1] ** 2 * W.shape[2]
+        (total,) = self.rows.map_sum(sums, n_outputs=n_outputs)  # (M, K, K, D, D)
+        n_weights = W.shape[1] * W.shape[2]
+        hessian = total.transpose(2, 3).reshape(len(W), n_weights, n_weights)
         hessian = hessian / self.total_weight[:, None, None]
         hessian.diagonal(dim1=1, dim2=2).add_(self.shrinkage.expand_as(W).flatten(1))
         return hessian
@@ -174,7 +222,8 @@ class PenalizedNLL:
 
     def penalty(self, W: Tensor) -> Tensor:
         """Return the penalty (M,)."""
-        return 0.5 * (self.shrinkage * W * W).sum((1, 2)) + self.l1_penalty(W)
+        l2_penalty = 0.5 * (self.shrinkage * W * W).sum((1, 2))
+        return l2_penalty + self.l1_penalty(W) if self.has_l1 else l2_penalty
 
     def l1_penalty(self, W: Tensor) -> Tensor:
         """Return the L1 part of the penalty (M,)."""
@@ -207,11 +256,46 @@ class PenalizedNLL:
 
         What ends a fit is the gradient of the features as they are given, as in scikit-learn.
         """
-        center = self.rows.center
-        if center is None:
+        if self.center is None:
             return grad
-        by_W, by_b = grad[..., :-1], grad[..., -1:]
-        return torch.cat([by_W + by_b * center, by_b], dim=-1)
+        return torch.addcmul(grad, grad[..., -1:], self.center)
+
+    @cached_property
+    def center(self) -> Tensor | None:
+        """What columns (D,) are centred by: as they are read, and as weights take them."""
+        center = torch.zeros_like(self.is_penalized)
+        parts = [part for part in (self.rows.center, self.mean) if part is not None]
+        for part in parts:
+            center[:-1] += part
+        return center if parts else None
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Return the inner products (M,) of weights (M, K, D)."""
+    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+
+
+def grad_of_centred(grad: Tensor, mean: Tensor | None) -> Tensor:
+    """Return the gradient (..., D) by the weights of features centred by ``mean`` (P,)."""
+    if mean is None:
+        return grad
+    by_W, by_b = grad[..., :-1], grad[..., -1:]
+    return torch.cat([by_W - by_b * mean, by_b], dim=-1)
+
+
+def weights_of_centred(W: Tensor, mean: Tensor | None) -> Tensor:
+    """Return the weights (..., D) of features centred by ``mean`` that predict as ``W`` does."""
+    return W if mean is None else _add_to_intercept(W, W[..., :-1] @ mean)
+
+
+def weights_of_raw(W: Tensor, mean: Tensor | None) -> Tensor:
+    """Return the weights (..., D) of features as they are that predict as ``W`` does."""
+    return W if mean is None else _add_to_intercept(W, -(W[..., :-1] @ mean))
+
+
+def _add_to_intercept(W: Tensor, amount: Tensor) -> Tensor:
+    """Return ``W`` (..., D) with its last column raised by ``amount`` (...)."""
+    return torch.cat([W[..., :-1], (W[..., -1] + amount)[..., None]], dim=-1)
 
 
 def smallest_subgradient(W: Tensor, grad: Tensor, threshold: Tensor) -> Tensor:
@@ -230,6 +314,18 @@ def soft_threshold(W: Tensor, threshold: Tensor) -> Tensor:
 MIN_CLASS_SHARE = 1e-6
 
 
+def class_shares(objective: PenalizedNLL) -> Tensor:
+    """Return the share (M, classes) of each class in the weight of a model's rows."""
+    n_classes, sum_dtype = objective.n_classes, objective.alpha.dtype
+
+    def class_weights(_X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor]:
+        counts = weights.new_zeros(n_classes, weights.shape[1], dtype=sum_dtype)
+        return (counts.index_add_(0, codes, weights.to(sum_dtype)),)
+
+    (counts,) = objective.rows.map_sum(class_weights)  # (classes, F)
+    return (counts / counts.sum(0)).T[objective.fold]
+
+
 def constant_model(objective: PenalizedNLL) -> Tensor:
     """Return the weights (M, K, D) of the best model that ignores X: log class frequencies.
 
@@ -239,15 +335,7 @@ def constant_model(objective: PenalizedNLL) -> Tensor:
     W = objective.alpha.new_zeros(objective.weights_shape)
     if not objective.fit_intercept:
         return W
-    n_classes, sum_dtype = objective.n_classes, W.dtype
-
-    def class_weights(_X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-        counts = weights.new_zeros(n_classes, weights.shape[1], dtype=sum_dtype)
-        return (counts.index_add_(0, codes, weights.to(sum_dtype)),)
-
-    (counts,) = objective.rows.map_sum(class_weights)  # (classes, F)
-    log_share = (counts / counts.sum(0)).clamp(min=MIN_CLASS_SHARE).log().T  # (F, classes)
-    log_share = log_share[objective.fold]
+    log_share = class_shares(objective).clamp(min=MIN_CLASS_SHARE).log()
     if objective.n_classes == 2:
         W[:, 0, -1] = log_share[:, 1] - log_share[:, 0]
     else:

@@ -24,6 +24,9 @@ GPU_BLOCK_BYTES = 256 * 2**20
 # Of the results that wait to be added up, because an earlier one is not there yet.
 MAX_HELD_BYTES = 2**26
 
+# Entries of X that are converted at a time for the products of rows.
+GRAM_ENTRIES = 2**19
+
 BlockFunction = Callable[..., tuple[Tensor, ...]]
 
 
@@ -39,6 +42,7 @@ class Rows(ABC):
     n_rows: int
     n_features: int
     n_stored: int | None = None  # entries that a sparse X stores; None where X is dense
+    are_in_memory: bool = False  # this process's own, on the CPU
     center: Tensor | None = None  # (P,), subtracted from each row that is read; None: nothing is
 
     def map_sum(self, function: BlockFunction, n_outputs: int | None = None) -> tuple[Tensor, ...]:
@@ -70,6 +74,10 @@ class Rows(ABC):
     def are_one_block(self, n_outputs: int) -> bool:  # noqa: ARG002
         """Return whether the calling thread alone goes through all rows, on the CPU."""
         return False
+
+    def whole(self) -> tuple[Any, ...]:
+        """Return X, converted, and the columns, of rows that are in memory."""
+        raise NotImplementedError
 
     @abstractmethod
     def take(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
@@ -108,6 +116,7 @@ class LocalRows(Rows):
         self._X = X
         self._index: Tensor | None = None  # (n_rows,), which rows of X these are; None: all
         self._columns = tuple(_to_device(column, placement.device) for column in columns)
+        self.are_in_memory = placement.device.type == "cpu"
         self._max_rows = self.n_rows  # of a block: fewer once one has not fit
 
     def map_reduce(
@@ -135,6 +144,35 @@ class LocalRows(Rows):
     def are_one_block(self, n_outputs: int) -> bool:
         """Return whether the calling thread alone goes through all rows, on the CPU."""
         return self._is_for_workers and self._n_blocks(n_outputs) == 1
+
+    def whole(self) -> tuple[Any, ...]:
+        """Return X, converted, and the columns."""
+        return (self[slice(0, self.n_rows)], *self._columns)
+
+    @property
+    def columns(self) -> tuple[Any, ...]:
+        """The columns."""
+        return self._columns
+
+    def gram(self, mean: Tensor | None) -> Tensor:
+        """Return the products (N, N) of all pairs of rows less ``mean`` (P,), in dtype of sums."""
+        # A part of the features at a time: of small types or a file no whole copy is made.
+        X, dtype = self._own_rows(), self.placement.sum_dtype
+        step = max(1, GRAM_ENTRIES // max(1, self.n_rows))
+        total = torch.zeros(self.n_rows, self.n_rows, dtype=dtype, device=self.placement.device)
+        center = torch.zeros(self.n_features, dtype=dtype, device=total.device)
+        for part in (self.center, mean):
+            if part is not None:
+                center += part
+
+        def product(features: slice) -> Tensor:
+            of_features = X[:, features].to(total.device, dtype) - center[features]
+            return of_features @ of_features.T
+
+        parts = [slice(start, start + step) for start in range(0, self.n_features, step)]
+        for part in share(product, parts, 1):
+            total += part
+        return total
 
     def beside(self, other: Any) -> Rows:
         """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
@@ -195,10 +233,12 @@ class LocalRows(Rows):
         """Yield what ``function`` returns for each block, in their order."""
         if not self._is_for_workers:
             return self._results_of_device(function, n_outputs)
+        blocks = self._blocks(n_outputs)
+        if len(blocks) == 1:
+            return iter([self._call(function, blocks[0])])
         n_entries = (self.n_features + 1) * (n_outputs or self.n_features)
         max_ahead = MAX_HELD_BYTES // (n_entries * self.placement.sum_dtype.itemsize)
-        of_block = partial(self._call, function)
-        return share(of_block, self._blocks(n_outputs), max_ahead)
+        return share(partial(self._call, function), blocks, max_ahead)
 
     def _blocks(self, n_outputs: int | None) -> list[slice]:
         """Return the blocks of all rows, in memory: whoever works on them, they are the same."""
@@ -213,7 +253,12 @@ class LocalRows(Rows):
 
     def _call(self, function: Callable[..., Any], block: slice) -> Any:
         """Return what ``function`` returns for a block."""
-        return function(self[block], *(column[block] for column in self._columns))
+        columns = self._columns
+        # A slice of each tensor takes longer than a product with few rows.
+        is_whole = block.start == 0 and block.stop >= self.n_rows
+        if not is_whole or not all(isinstance(column, Tensor) for column in columns):
+            columns = tuple(column[block] for column in columns)
+        return function(self[block], *columns)
 
     def _results_of_device(
         self, function: Callable[..., Any], n_outputs: int | None

@@ -76,6 +76,15 @@ class SparseRows(LocalRows):
         indptr = X.indptr + np.arange(self.n_rows + 1, dtype=X.indptr.dtype)
         return csr_array((np.insert(X.data, ends, 1), indices, indptr), shape=shape)
 
+    def gram(self, mean: Tensor | None) -> Tensor:
+        """Return the products (N, N) of all pairs of rows less ``mean`` (P,), in dtype of sums."""
+        X = self._by_row.astype(np.float64, copy=False)
+        total = torch.from_numpy((X @ X.T).toarray())
+        if mean is None:
+            return total
+        by_mean = torch.from_numpy(X @ mean.numpy())
+        return total - by_mean - by_mean[:, None] + mean @ mean
+
     def used_features(self) -> Tensor:
         """Return for which features (P,) a row has an entry."""
         is_used = np.zeros(self.n_features, dtype=bool)

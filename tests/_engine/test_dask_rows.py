@@ -50,23 +50,41 @@ def both(**options):
 def test_value_gradient_and_hessian_are_those_of_the_rows_in_memory():
     in_memory, by_partition = both(alphas=(0.1, 3.0))
     W = random_weights(in_memory)
-    for method in ("value_and_grad", "hessian"):
+    direction, steps = random_weights(in_memory, seed=2), torch.tensor([[0.0, 0.5]]).double()
+    for mean in (None, torch.arange(5.0).double()):
         expected, found = (
-            getattr(objective, method)(W) for objective in (in_memory, by_partition)
+            (
+                *objective.centered(mean).value_and_grad(W),
+                objective.centered(mean).hessian(W),
+                *objective.centered(mean).along(W, direction, steps.expand(2, 2)),
+            )
+            for objective in (in_memory, by_partition)
         )
         torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
-@pytest.mark.parametrize("n_features", [5, 1600])
-def test_a_fit_goes_the_same_way(n_features, l1_ratio):
-    # 1,600 features have no Gram matrix, and with an L1 penalty working sets.
-    fits = [
+def fits_of_both(**options):
+    """Return the progress of each iteration in memory, and of the rows in partitions."""
+    return [
         list(minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-9))
-        for objective in both(n_features=n_features, alphas=(0.01,), l1_ratio=l1_ratio)
+        for objective in both(alphas=(0.01,), **options)
     ]
-    assert len(fits[0]) == len(fits[1])
-    torch.testing.assert_close(fits[1][-1].W, fits[0][-1].W)
+
+
+@pytest.mark.parametrize(("n_features", "l1_ratio"), [(5, 0.0), (5, 0.5), (1600, 0.5)])
+def test_a_fit_goes_the_same_way(n_features, l1_ratio):
+    # 1,600 features with an L1 penalty are fitted by working sets.
+    in_memory, by_partition = fits_of_both(n_features=n_features, l1_ratio=l1_ratio)
+    assert len(in_memory) == len(by_partition)
+    torch.testing.assert_close(by_partition[-1].W, in_memory[-1].W)
+
+
+def test_more_features_than_rows_end_at_the_same_optimum():
+    # In memory by the products of rows, which no partition has of the others' rows.
+    in_memory, by_partition = (fit[-1] for fit in fits_of_both(n_features=1600))
+    assert in_memory.method == "row-space"
+    assert by_partition.method != "row-space"
+    torch.testing.assert_close(by_partition.W, in_memory.W, rtol=0.0, atol=1e-6)
 
 
 def test_rows_are_taken_in_any_order_and_more_than_once():

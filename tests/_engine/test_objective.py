@@ -1,21 +1,31 @@
 """The objective's value and gradient are those of autograd."""
 
+from dataclasses import replace
+
 import numpy as np
 import oracles
 import pytest
 import torch
 from problems import make_objective, random_weights
+from scipy.sparse import csr_array
 from sklearn.metrics import accuracy_score, log_loss
 
 from skorchless._engine import costs, rows
 from skorchless._engine.objective import (
+    class_shares,
     constant_model,
     evaluate,
+    grad_of_centred,
     log_proba,
     soft_threshold,
+    weights_of_centred,
+    weights_of_raw,
 )
+from skorchless._engine.sparse_rows import SparseRows
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
+MEAN = torch.linspace(-1.0, 3.0, 5).double()
+FOLD_WEIGHTS = torch.rand(40, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -63,6 +73,181 @@ def test_models_in_a_batch_are_those_one_by_one(n_classes):
         )
         torch.testing.assert_close(values[m], value)
         torch.testing.assert_close(grads[m], grad)
+
+
+def as_it_is(objective):
+    return objective
+
+
+def made_sparse(objective):
+    """Return the objective of the same rows, sparse."""
+    rows = objective.rows
+    sparse = SparseRows(csr_array(rows._X.numpy()), rows._columns, rows.placement)
+    return replace(objective, rows=sparse)
+
+
+def read_by_center(objective):
+    """Return the objective of features that are read less what is subtracted here from them."""
+    center = torch.linspace(2.0, -5.0, objective.rows.n_features).double()
+    shifted = objective.rows._X + center
+    rows = type(objective.rows)(shifted, objective.rows._columns, objective.rows.placement)
+    return replace(objective, rows=rows.centered(center))
+
+
+@pytest.mark.parametrize("change", [as_it_is, made_sparse, read_by_center])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_weights_of_centered_features_are_those_of_features_less_the_mean(
+    n_classes, dtype, change
+):
+    alphas = (0.1, 3.0)
+    objective, X, codes, weights = make_objective(
+        n_classes, alphas=alphas, weights=FOLD_WEIGHTS, dtype=dtype, l1_ratio=0.3
+    )
+    centered = change(objective).centered(MEAN)
+    W = random_weights(objective)
+    value, grad = centered.value_and_grad(W)
+    hessian = centered.hessian(W)
+    close = {"rtol": 10 * TOLERANCE[dtype], "atol": 10 * TOLERANCE[dtype]}
+    for m, alpha in enumerate(alphas):
+        data = (W[m], X.double() - MEAN, codes, weights[:, m], alpha)
+        options = {"n_classes": n_classes, "fit_intercept": True, "l1_ratio": 0.3}
+        # No weight is 0: autograd's gradient has all of the L1 penalty's.
+        expected, slope = oracles.value_and_grad(*data, **options)
+        torch.testing.assert_close(value[m], expected, **close)
+        torch.testing.assert_close(centered.subgradient(W, grad)[m], slope, **close)
+        torch.testing.assert_close(hessian[m], oracles.hessian(*data, **options), **close)
+
+
+@pytest.mark.parametrize("change", [as_it_is, made_sparse])
+def test_some_centered_features_are_those_less_their_mean(change):
+    options = {"weights": FOLD_WEIGHTS, "alphas": (0.1, 1.0), "l1_ratio": 0.5}
+    X = make_objective()[1]
+    objective, expected = (make_objective(2, X=of, **options)[0] for of in (X, X - MEAN))
+    features = torch.tensor([1, 4])
+    wholes = (change(objective).centered(MEAN), expected)
+    parts = [whole.select_features(features) for whole in wholes]
+    W = random_weights(parts[0])
+    found, expected = (
+        (*part.value_and_grad(W), *whole.nll_and_grad_by(part, W))
+        for part, whole in zip(parts, wholes, strict=True)
+    )
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_violation_is_that_of_features_before_anything_is_subtracted():
+    objective, X, codes, weights = make_objective(l1_ratio=0.3)
+    for centered in (objective.centered(MEAN), read_by_center(objective).centered(MEAN)):
+        W = random_weights(objective)
+        W[..., 1:3] = 0.0
+        found = centered.violation(W, centered.value_and_grad(W)[1])
+        center = centered.center[:-1]
+        given = X if centered.rows.center is None else X + centered.rows.center
+        expected = oracles.smallest_subgradient(
+            *(weights_of_raw(W, center)[0], given, codes, weights, 0.1),
+            n_classes=3,
+            fit_intercept=True,
+            l1_ratio=0.3,
+        )
+        torch.testing.assert_close(found[0], expected.abs().max())
+
+
+def test_weights_of_centered_features_predict_as_those_of_features_as_they_are():
+    objective, X, *_ = make_objective()
+    W = random_weights(objective)
+    raw = weights_of_raw(W, MEAN)
+    torch.testing.assert_close(
+        raw[0, :, :-1] @ X.T + raw[0, :, -1:], W[0, :, :-1] @ (X - MEAN).T + W[0, :, -1:]
+    )
+    torch.testing.assert_close(weights_of_centred(raw, MEAN), W)
+    for change in (weights_of_raw, weights_of_centred, grad_of_centred):
+        assert change(W, None) is W
+
+
+def test_weights_of_raw_and_gradients_of_centered_features_go_together():
+    objective, *_ = make_objective()
+    W, direction = random_weights(objective), random_weights(objective, seed=2)
+    _, grad = objective.value_and_grad(W)
+    along = (grad * weights_of_raw(direction, MEAN)).sum()
+    torch.testing.assert_close((grad_of_centred(grad, MEAN) * direction).sum(), along)
+
+
+STEPS = torch.tensor([[0.0, 1.0, 0.1, -2.0], [3.0, 1e-3, 0.5, 1.0]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("mean", [None, MEAN])
+@pytest.mark.parametrize("change", [as_it_is, made_sparse])
+@pytest.mark.parametrize(
+    ("n_classes", "fit_intercept", "l1_ratio"),
+    [(2, True, 0.0), (3, True, 0.0), (3, False, 0.0), (2, True, 0.3), (3, True, 1.0)],
+)
+def test_a_line_has_the_values_slopes_and_curvatures_of_autograd(
+    n_classes, fit_intercept, l1_ratio, change, mean, monkeypatch
+):
+    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 7)
+    mean = mean if fit_intercept else None
+    alphas = (0.1, 3.0)
+    options = {"fit_intercept": fit_intercept, "l1_ratio": l1_ratio}
+    objective, X, codes, weights = make_objective(
+        n_classes, alphas=alphas, weights=FOLD_WEIGHTS, **options
+    )
+    W, direction = random_weights(objective), random_weights(objective, seed=2)
+    found = change(objective).centered(mean).along(W, direction, STEPS)
+    X = X if mean is None else X - mean
+    for m, alpha in enumerate(alphas):
+        data = (X, codes, weights[:, m], alpha)
+        # With an L1 penalty the slope is that of the smooth part: its share has no ridge.
+        smooth = (*data[:-1], alpha * (1 - l1_ratio))
+        of_smooth = {"n_classes": n_classes, "fit_intercept": fit_intercept}
+        d = direction[m].flatten()
+        for t, step in enumerate(STEPS[m]):
+            end = W[m] + step * direction[m]
+            value = oracles.penalized_nll(end, *data, n_classes=n_classes, **options)
+            _, grad = oracles.value_and_grad(end, *smooth, **of_smooth)
+            hessian = oracles.hessian(end, *smooth, **of_smooth)
+            expected = torch.stack([value, grad.flatten() @ d, d @ hessian @ d])
+            torch.testing.assert_close(torch.stack([part[m, t] for part in found]), expected)
+
+
+def test_a_line_of_single_precision_is_that_of_double():
+    exact, single = (make_objective(dtype=d)[0] for d in (torch.float64, torch.float32))
+    W, direction = random_weights(exact), random_weights(exact, seed=2)
+    found, expected = (of.along(W, direction, STEPS[:1]) for of in (single, exact))
+    for part, whole in zip(found, expected, strict=True):
+        assert part.dtype == torch.float64
+        torch.testing.assert_close(part, whole, rtol=1e-5, atol=1e-5)
+
+
+def test_a_line_takes_one_pass_however_many_steps_there_are(monkeypatch):
+    # A regression counter: of a product with the weights and one with the direction.
+    asked = []
+    compute = rows.Rows.map_sum
+    monkeypatch.setattr(
+        rows.Rows,
+        "map_sum",
+        lambda self, function, n_outputs: (
+            asked.append(n_outputs) or compute(self, function, n_outputs)
+        ),
+    )
+    objective, *_ = make_objective(3, alphas=(0.1, 0.1))
+    objective.along(random_weights(objective), random_weights(objective, seed=2), STEPS)
+    assert asked == [2 * 2 * 3]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_models_of_one_column_of_row_weights_are_those_one_by_one(n_classes):
+    alphas = (0.0, 0.1, 3.0)
+    objective, *data = make_objective(n_classes, alphas=alphas, weights=FOLD_WEIGHTS[:, 0])
+    W = random_weights(objective)
+    values, grads = objective.value_and_grad(W)
+    hessians = objective.hessian(W)
+    for m, alpha in enumerate(alphas):
+        options = {"n_classes": n_classes, "fit_intercept": True}
+        value, grad = oracles.value_and_grad(W[m], *data, alpha, **options)
+        torch.testing.assert_close(values[m], value)
+        torch.testing.assert_close(grads[m], grad)
+        torch.testing.assert_close(hessians[m], oracles.hessian(W[m], *data, alpha, **options))
 
 
 def test_the_violation_of_each_model_is_its_own():
@@ -195,6 +380,17 @@ def test_each_fold_starts_from_its_own_class_frequencies():
     for m in range(2):
         counts = torch.zeros(3).double().index_add_(0, codes, weights[:, m])
         torch.testing.assert_close(proba[m], counts / counts.sum())
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_class_shares_are_those_of_the_weights_of_each_models_fold(n_classes):
+    objective, _, codes, weights = make_objective(
+        n_classes, alphas=(0.1, 0.1), weights=FOLD_WEIGHTS
+    )
+    shares = class_shares(objective.take(torch.tensor([1, 0])))
+    for found, of_fold in zip(shares, weights.T.flip(0), strict=True):
+        expected = np.bincount(codes, of_fold, n_classes) / float(of_fold.sum())
+        np.testing.assert_allclose(found, expected)
 
 
 def test_a_class_without_weight_starts_at_a_finite_score():

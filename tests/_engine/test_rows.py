@@ -2,10 +2,13 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
 from skorchless._engine import costs
+from skorchless._engine import rows as rows_module
+from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
 from skorchless._engine.workers import sharing
@@ -150,6 +153,43 @@ def test_centered_rows_are_read_less_their_center():
     assert block.tolist() == [[14.0 - 1.0, 15.0 - 2.0, 1.0]]
     (total,) = rows.select_features(torch.tensor([1])).map_sum(lambda b, _: (b.sum(0),))
     torch.testing.assert_close(total, (X - center).sum(0)[1:])
+
+
+GRAM_DATA = torch.randint(0, 250, (9, 23), generator=torch.Generator().manual_seed(0))
+CENTER = torch.linspace(-3.0, 100.0, 23).double()
+MEAN = torch.linspace(50.0, 7.0, 23).double()
+
+
+@pytest.fixture(params=[1, 10**6], ids=["feature by feature", "at once"])
+def gram_entries(request, monkeypatch):
+    monkeypatch.setattr(rows_module, "GRAM_ENTRIES", request.param)
+
+
+@pytest.mark.usefixtures("gram_entries")
+@pytest.mark.parametrize("mean", [None, MEAN])
+@pytest.mark.parametrize("center", [None, CENTER])
+@pytest.mark.parametrize("given", [torch.float64, torch.float32, torch.uint8, torch.uint16])
+def test_the_products_of_rows_are_those_of_the_centered_rows(given, center, mean):
+    rows = TensorRows(GRAM_DATA.to(given), (), place(CPU, torch.float32))
+    chosen, expected = torch.tensor([1, 2, 7]), GRAM_DATA.double()
+    if center is not None:
+        rows, expected = rows.centered(center), expected - center.float()
+    if mean is not None:
+        expected = expected - mean
+    for own, X_of_own in ((rows, expected), (rows.subset(chosen), expected[chosen])):
+        gram = own.gram(mean)
+        assert gram.dtype == torch.float64
+        torch.testing.assert_close(gram, X_of_own @ X_of_own.T, rtol=1e-12, atol=1e-9)
+
+
+@pytest.mark.usefixtures("gram_entries")
+def test_the_products_of_rows_of_a_file_are_those_of_the_rows(tmp_path):
+    values = GRAM_DATA.numpy().astype(np.float32)
+    values.tofile(tmp_path / "X")
+    mapped = np.memmap(tmp_path / "X", np.float32, mode="c", shape=values.shape)
+    gram = rows_of(mapped, (), place(CPU, torch.float32)).gram(MEAN)
+    expected = GRAM_DATA.double() - MEAN
+    torch.testing.assert_close(gram, expected @ expected.T, rtol=1e-12, atol=1e-9)
 
 
 UNSIGNED = [torch.uint8, torch.uint16, torch.uint32, torch.uint64]

@@ -98,6 +98,27 @@ def test_an_entry_that_is_stored_in_parts_is_their_sum(dtype, both):
         np.testing.assert_array_equal(part, was)
 
 
+@pytest.mark.parametrize("mean", [None, torch.linspace(-1.0, 2.0, N_FEATURES).double()])
+@pytest.mark.parametrize("given", [np.float64, np.float32, np.int8])
+def test_the_products_of_rows_are_those_of_the_dense_rows_less_the_mean(given, mean, both):
+    X = np.rint(20 * DENSE.clip(-2)).astype(given)
+    for rows in (of := both(X, dtype=torch.float32)[0], of.subset(torch.tensor([1, 4, 30]))):
+        expected, *_ = rows.take(torch.arange(rows.n_rows))
+        expected = expected.double() if mean is None else expected - mean
+        found = rows.gram(mean)
+        assert found.dtype == torch.float64
+        torch.testing.assert_close(found, expected @ expected.T, rtol=1e-12, atol=1e-9)
+
+
+def test_the_products_of_rows_are_those_of_entries_stored_in_parts(both):
+    rows, _ = both(2.0 * np.rint(30 * DENSE.clip(-1)))
+    expected = torch.from_numpy(rows._X.toarray() @ rows._X.toarray().T)
+    # The square of an entry, and its sum, do not fit an int8.
+    parts = stored_in_parts(rows._X, np.int8)
+    found = SparseRows(parts, rows._columns, rows.placement).gram(None)
+    torch.testing.assert_close(found, expected)
+
+
 def test_the_range_of_a_feature_has_its_zeros(both):
     for rows in both():
         extremes = rows.map_rows(lambda X, _: blocks.extremes(X)[None], n_outputs=1)

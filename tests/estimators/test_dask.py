@@ -440,7 +440,8 @@ def test_two_workers_give_the_coefficients_of_one_process():
 @pytest.mark.dask
 @pytest.mark.usefixtures("client")
 def test_two_workers_choose_the_penalty_of_one_process():
-    clf = TorchLogisticClassifierCV(Cs=3, cv=3, tol=1e-6, max_iter=1000)
+    # In memory by another method: coefficients agree as far as the gradient over the penalty.
+    clf = TorchLogisticClassifierCV(Cs=3, cv=3, tol=1e-8, max_iter=1000)
     found = clone(clf).fit(array(DIGITS, N_DIGITS), array(OF_DIGITS, N_DIGITS))
     expected = clf.fit(DIGITS, OF_DIGITS)
     assert found.C_ == expected.C_
@@ -475,7 +476,7 @@ class Killer:
 @pytest.mark.slow
 @pytest.mark.dask
 def test_a_fit_goes_on_when_a_worker_is_killed(client):
-    clf = TorchLogisticClassifier(tol=1e-8, max_iter=1000)
+    clf = TorchLogisticClassifier(tol=1e-10, max_iter=1000)
     killer = Killer(client)
     found = clone(clf).set_callbacks(killer)
     found.fit(array(DIGITS, N_DIGITS), array(OF_DIGITS, N_DIGITS))

@@ -4,10 +4,16 @@ import re
 
 import numpy as np
 import pytest
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from scipy.special import expit, logsumexp, softmax
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    load_wine,
+    make_classification,
+)
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
@@ -130,6 +136,26 @@ def test_the_optimum_is_that_of_saga_run_to_the_end(name, C, l1_ratio):
         assert objective(ours, X, y, C, l1_ratio) == pytest.approx(-share @ np.log(share))
     if l1_ratio > 0:
         np.testing.assert_array_equal(ours.coef_ == 0, saga.coef_ == 0)
+
+
+@pytest.mark.parametrize("form", [np.asarray, csr_array])
+def test_intercepts_are_those_of_saga_where_features_are_far_from_zero(form):
+    X, y = load_iris(return_X_y=True)
+    ours = TorchLogisticClassifier(C=0.1, l1_ratio=0.5, **TIGHT).fit(form(X), y)
+    saga = LogisticRegression(
+        C=0.1, l1_ratio=0.5, solver="saga", tol=1e-9, max_iter=20_000, random_state=0
+    ).fit(X, y)
+    np.testing.assert_allclose(ours.intercept_, saga.intercept_, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_features", [20, 1600])  # at once, and by working sets
+def test_intercepts_add_up_to_zero_where_coefficients_do_not(n_features):
+    X, y = make_classification(
+        60, n_features, n_informative=6, n_classes=3, shift=1.0, random_state=0
+    )
+    clf = TorchLogisticClassifier(C=0.3, l1_ratio=0.9).fit(X, y)
+    assert abs(clf.coef_.sum(0)).max() > 1e-2
+    assert clf.intercept_.sum() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("l1_ratio", [0.3, 1.0])

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits, load_iris
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
 from skorchless._engine.rows import LocalRows
+from skorchless._engine.solvers.one_model import OneModel
 
 X, Y = load_iris(return_X_y=True)
 DIGITS, DIGIT_LABELS = load_digits(return_X_y=True)
@@ -77,7 +78,7 @@ def test_workers_of_joblib_share_the_cores(tmp_path):
 @pytest.mark.parametrize("solver", ["lbfgs", "adam", "sgd"])
 def test_fits_in_parallel_threads_give_the_same_bits_as_one_by_one(solver):
     def fit(seed):
-        clf = TorchLogisticClassifier(solver=solver, max_iter=4, tol=0.1, random_state=seed)
+        clf = TorchLogisticClassifier(solver=solver, max_iter=4, tol=1.0, random_state=seed)
         return clf.fit(DIGITS, DIGIT_LABELS)
 
     one_by_one = [fit(seed) for seed in range(6)]
@@ -88,15 +89,26 @@ def test_fits_in_parallel_threads_give_the_same_bits_as_one_by_one(solver):
         np.testing.assert_array_equal(one.loss_curve_, other.loss_curve_)
 
 
-@pytest.mark.parametrize("estimator", [TorchLogisticClassifier(), TorchLogisticClassifierCV(cv=2)])
+@pytest.mark.parametrize(
+    ("estimator", "owner", "name"),
+    [
+        (TorchLogisticClassifier(l1_ratio=0.5), LocalRows, "_call"),
+        (TorchLogisticClassifierCV(l1_ratios=(0.5,), cv=2), LocalRows, "_call"),
+        (TorchLogisticClassifier(), OneModel, "state"),
+        (TorchLogisticClassifierCV(cv=2), OneModel, "state"),
+    ],
+    ids=["a pass", "a pass of a grid", "a small table", "a grid on a small table"],
+)
 @pytest.mark.parametrize(
     "fault", [KeyboardInterrupt, MemoryError, torch.OutOfMemoryError, RuntimeError, SystemExit]
 )
-def test_a_fault_in_the_middle_of_a_pass_keeps_the_fit_before(estimator, fault, monkeypatch):
+def test_a_fault_in_the_middle_of_a_fit_keeps_the_fit_before(
+    estimator, owner, name, fault, monkeypatch
+):
     estimator.fit(X, Y)
     before = {name: np.copy(getattr(estimator, name)) for name in ("coef_", "intercept_")}
     proba, n_features = estimator.predict_proba(X), estimator.n_features_in_
-    n_calls, compute = 0, LocalRows._call
+    n_calls, compute = 0, getattr(owner, name)
 
     def fail(*arguments):
         nonlocal n_calls
@@ -105,13 +117,13 @@ def test_a_fault_in_the_middle_of_a_pass_keeps_the_fit_before(estimator, fault, 
             raise fault("in the middle")
         return compute(*arguments)
 
-    monkeypatch.setattr(LocalRows, "_call", fail)
+    monkeypatch.setattr(owner, name, fail)
     with pytest.raises(fault, match="in the middle"):
         estimator.fit(X[:, :2], Y)
     monkeypatch.undo()
     assert n_calls == 4
-    for name, value in before.items():
-        np.testing.assert_array_equal(getattr(estimator, name), value)
+    for attribute, value in before.items():
+        np.testing.assert_array_equal(getattr(estimator, attribute), value)
     assert estimator.n_features_in_ == n_features
     np.testing.assert_array_equal(estimator.predict_proba(X), proba)
 

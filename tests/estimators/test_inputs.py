@@ -490,6 +490,10 @@ def by_us(estimator, X, y, reset):
     return check_X_y(estimator, X, y, reset=reset)
 
 
+with warnings.catch_warnings():
+    # Whether NumPy's warning of it is an error depends on what else is collected.
+    warnings.simplefilter("ignore", PendingDeprecationWarning)
+    MATRIX = np.asmatrix(X)
 ARRAYS = {
     "float64": X,
     "float32": X.astype(np.float32),
@@ -501,7 +505,7 @@ ARRAYS = {
     "by column": np.asfortranarray(X),
     "some columns": np.column_stack([X, X])[:, :4],
     "backwards": X[::-1, ::-1],
-    "matrix": np.asmatrix(X),
+    "matrix": MATRIX,
     "masked": np.ma.masked_array(X, X > 5),
     "fewer features": X[:, :3],
     "no row": X[:0],

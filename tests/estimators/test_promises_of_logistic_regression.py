@@ -282,7 +282,7 @@ METHODS = {
     "lbfgs": (120, 600, {}),
     "lbfgs from a diagonal": (1600, 60, {}),
     "proximal": (120, 600, {"l1_ratio": 1.0, "C": 0.3}),
-    "elastic net": (120, 600, {"l1_ratio": 0.5, "C": 0.3}),
+    "elastic net": (120, 600, {"l1_ratio": 0.5, "C": 0.1}),
     "working sets": (1600, 60, {"l1_ratio": 1.0, "C": 0.5}),
     "adam": (20, 300, {"solver": "adam", "max_iter": 3, "random_state": 0}),
     "sgd": (20, 300, {"solver": "sgd", "max_iter": 3, "random_state": 0}),

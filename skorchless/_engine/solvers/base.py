@@ -7,11 +7,13 @@ solver never prints, warns, or knows who watches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import torch
 from torch import Tensor
+
+from skorchless._engine.records import put_models
 
 
 class Status(IntEnum):
@@ -35,20 +37,23 @@ class Progress:
     status: Tensor  # (M,) of Status
     remaining: Tensor  # (M,)
     buffers: dict[str, Tensor] = field(default_factory=dict)
+    method: str = ""  # how the last step was found
+
+    def on(self, device: torch.device) -> Progress:
+        """Return this record on ``device``."""
+        if self.W.device == device:
+            return self
+        names = ("W", "value", "status", "remaining")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def put(self, models: Tensor, latest: Progress) -> Progress:
         """Return this record with that of ``models``, in their order, replaced by ``latest``.
 
         What is put together has no buffers.
         """
-        if len(models) == len(self.value):
+        if models.shape[0] == self.value.shape[0]:
             return latest
-        return Progress(
-            self.W.index_copy(0, models, latest.W),
-            self.value.index_copy(0, models, latest.value),
-            self.status.index_copy(0, models, latest.status),
-            self.remaining.index_copy(0, models, latest.remaining),
-        )
+        return put_models(replace(self, method=latest.method, buffers={}), models, latest)
 
 
 class Patience:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import zip_longest
+from functools import partial
+from itertools import islice, zip_longest
 
 import torch
 from torch import Tensor
 
-from skorchless._engine.curvature import (
-    MAX_MATRIX_FEATURES,
-    center_of_far,
+from skorchless._engine.feature_moments import (
+    FeatureMoments,
+    centered_objective,
+    feature_moments,
     have_different_ranges,
-    weights_of_centred,
-    weights_of_raw,
 )
-from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.solvers.base import Progress
-from skorchless._engine.solvers.descent import Directions, Point, descend
-from skorchless._engine.solvers.lbfgs import LBFGSDirections
-from skorchless._engine.solvers.newton import NewtonDirections, is_newton_cheap
+from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
+from skorchless._engine.solvers.base import Progress, Status
+from skorchless._engine.solvers.descent import descend, point_at
+from skorchless._engine.solvers.one_model import OneModel, minimize_one_model
 from skorchless._engine.solvers.proximal import ProximalDirections
+from skorchless._engine.solvers.quasi_newton import LBFGSDirections
+from skorchless._engine.solvers.row_space import row_space
+from skorchless._engine.solvers.strategy import (
+    MAX_MATRIX_FEATURES,
+    ClassHessianSchedule,
+    hard_schedule,
+    is_newton_cheap,
+    is_small_table,
+    iterations_before_row_space,
+)
 from skorchless._engine.solvers.working_set import minimize_by_working_sets
 from skorchless._engine.workers import in_turns
+
+Minimizer = Callable[..., Iterator[Progress]]
 
 # Beyond, a matrix of all pairs of features takes a millisecond to be made or factorised, and
 # threads do that at once: two fits of 1,000 x 1,500 take 0.6 times as long as in turns.
@@ -40,30 +52,14 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
     is_small = n_columns <= MAX_COLUMNS_IN_TURNS and objective.rows.are_one_block(
         n_outputs=n_models * n_weight_rows
     )
-    steps = _minimize_centred(objective, W, tol)
+    steps = _minimize(objective, W.to(objective.rows.placement.sum_dtype), tol)
     yield from in_turns(steps) if is_small else steps
 
 
-def _minimize_centred(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
-    """Yield the progress of fits whose rows are first centred as far as they have to be."""
-    W = W.to(objective.rows.placement.sum_dtype)
-    center = center_of_far(objective.rows) if objective.fit_intercept else None
-    if center is None:
-        yield from _minimize(objective, W, tol)
-        return
-    # An intercept takes up what is subtracted: the coefficients and the objective are the same.
-    rows = objective.rows.centered(center)
-    center = center.to(rows.placement.dtype).to(W.dtype)  # as it is subtracted
-    solver = _minimize(replace(objective, rows=rows), weights_of_centred(W, center), tol)
-    for progress in solver:
-        yield replace(progress, W=weights_of_raw(progress.W, center))
-
-
 def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
-    """Yield the progress of fits of rows that are centred as far as they have to be."""
+    """Yield the progress of fits, of each kind of models by itself."""
     W = objective.without_shift(W)
     has_l1 = objective.alpha * objective.l1_ratio > 0
-    minimize = _minimize_sparse if has_l1.any() else _minimize_smooth
     if has_l1.any() and not has_l1.all():
         # A fit without an L1 penalty takes a fifth of the time of one with: each goes its own way.
         parts = [(~has_l1).nonzero()[:, 0], has_l1.nonzero()[:, 0]]
@@ -72,7 +68,7 @@ def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progre
         parts = [(objective.fold == fold).nonzero()[:, 0] for fold in objective.folds]
         objectives = [objective.take(models).of_own_rows() for models in parts]
     else:
-        yield from minimize(objective, W, tol)
+        yield from _minimize_alike(objective, W, tol)
         return
     solvers = (
         _minimize(part, W[models], tol) for part, models in zip(objectives, parts, strict=True)
@@ -80,26 +76,126 @@ def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progre
     yield from _in_turns(objective, W, zip(parts, solvers, strict=True))
 
 
-def _minimize_smooth(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
-    """Yield the progress of fits without an L1 penalty."""
-    start = Point(W, *objective.value_and_grad(W))
-    directions: Directions
-    if is_newton_cheap(objective):
-        directions = NewtonDirections(objective)
+def _minimize_alike(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
+    """Yield the progress of fits of one kind, by the weights of centred features."""
+    if objective.has_l1 and objective.rows.n_features > MAX_MATRIX_FEATURES:
+        # Of so many features few will matter, and those of each set are centred by themselves.
+        objective = centered_objective(objective)[0].centered(None)
+        yield from _uncentred(minimize_by_working_sets, objective, W, tol)
+        return
+    objective, moments = centered_objective(objective)
+    minimize = _minimize_sparse if objective.has_l1 else _minimize_smooth
+    yield from minimize(objective, moments, W, tol)
+
+
+def _uncentred(
+    minimize: Minimizer, objective: PenalizedNLL, W: Tensor, tol: float
+) -> Iterator[Progress]:
+    """Yield the progress of ``minimize`` by the weights of features as they are.
+
+    An intercept takes up what is subtracted: the coefficients and the objective are the same.
+    """
+    center = None if objective.center is None else objective.center[:-1]
+    for progress in minimize(objective, weights_of_centred(W, center), tol=tol):
+        W = weights_of_raw(progress.W, center)
+        # An L1 penalty leaves coefficients whose sum over classes moves intercepts together.
+        yield replace(progress, W=objective.without_shift(W) if objective.has_l1 else W)
+
+
+def _minimize_smooth(
+    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
+) -> Iterator[Progress]:
+    """Yield the progress of fits without an L1 penalty, in the row space when that is due."""
+    n_cheap = iterations_before_row_space(objective)
+    for progress in islice(_minimize_by_features(objective, moments, W, tol), n_cheap):
+        yield progress
+    if bool((progress.status == Status.RUNNING).any()):
+        yield from _uncentred(partial(_minimize_by_rows, moments), objective, progress.W, tol)
+
+
+def _minimize_by_rows(
+    moments: FeatureMoments, objective: PenalizedNLL, W: Tensor, *, tol: float
+) -> Iterator[Progress]:
+    """Yield the progress of fits without an L1 penalty in the row space, by centred features."""
+    space = row_space(objective)
+    if space is None:
+        schedule = ClassHessianSchedule.of(objective)
+        yield from _minimize_by_classes(moments, schedule, objective, W, tol=tol)
+        return
+    square, moments = space.objective, feature_moments(space.objective)
+    V, tol = space.enter(W), tol / space.reach
+    if is_newton_cheap(square):
+        steps = _minimize_small(square, moments, V, tol, math.inf)
     else:
-        directions = LBFGSDirections(objective, start)
+        steps = _minimize_by_classes(moments, hard_schedule(), square, V, tol=tol)
+    for progress in steps:
+        yield replace(
+            progress,
+            W=space.leave(progress.W),
+            remaining=progress.remaining * space.reach,
+            method="row-space",
+        )
+
+
+def _minimize_by_features(
+    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
+) -> Iterator[Progress]:
+    """Yield the progress of fits without an L1 penalty, by the weights of features."""
+    if is_newton_cheap(objective):
+        yield from _minimize_small(objective, moments, W, tol, max_iter=math.inf)
+        return
+    schedule = ClassHessianSchedule.of(objective)
+    if is_small_table(objective):
+        for progress in _minimize_small(objective, moments, W, tol, schedule.first):
+            yield progress
+        if not bool((progress.status == Status.RUNNING).any()):
+            return
+        W, schedule = progress.W, ClassHessianSchedule.of(objective, first=0)
+    minimize = partial(_minimize_by_classes, moments, schedule)
+    yield from _uncentred(minimize, objective, W, tol)
+
+
+def _minimize_by_classes(
+    moments: FeatureMoments,
+    schedule: ClassHessianSchedule,
+    objective: PenalizedNLL,
+    W: Tensor,
+    *,
+    tol: float,
+) -> Iterator[Progress]:
+    """Yield the progress of L-BFGS with class Hessians, by the weights of centred features."""
+    start = point_at(objective, W)
+    directions = LBFGSDirections(objective, start, moments, schedule)
     yield from descend(objective, start, directions, tol=tol)
 
 
-def _minimize_sparse(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
+def _minimize_small(
+    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float, max_iter: float
+) -> Iterator[Progress]:
+    """Yield the progress of fits to a small table, each by itself."""
+    by_newton = is_newton_cheap(objective)
+    minimize = partial(minimize_one_model, tol=tol, by_newton=by_newton, max_iter=max_iter)
+    if W.shape[0] == 1 and W.is_cpu:
+        yield from minimize(OneModel(objective, moments), W)
+        return
+    models = list(torch.arange(W.shape[0], device=W.device)[:, None])
+    solvers = [
+        minimize(OneModel(objective.take(of_model), moments), W[of_model]) for of_model in models
+    ]
+    yield from _in_turns(objective, W, zip(models, solvers, strict=True))
+
+
+def _minimize_sparse(
+    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
+) -> Iterator[Progress]:
     """Yield the progress of fits with an L1 penalty."""
-    # Beyond, the curvature of X is a diagonal to start from, and few features will matter.
-    if objective.rows.n_features > MAX_MATRIX_FEATURES:
-        yield from minimize_by_working_sets(objective, W, tol=tol)
-    else:
-        start = Point(W, *objective.value_and_grad(W))
-        directions = ProximalDirections(objective, start, tol=tol)
-        yield from descend(objective, start, directions, tol=tol)
+
+    def minimize(objective: PenalizedNLL, W: Tensor, *, tol: float) -> Iterator[Progress]:
+        start = point_at(objective, W)
+        directions = ProximalDirections(objective, start, moments, tol=tol)
+        return descend(objective, start, directions, tol=tol)
+
+    yield from _uncentred(minimize, objective, W, tol)
 
 
 def _in_turns(
@@ -112,5 +208,5 @@ def _in_turns(
     for turn in zip_longest(*solvers):
         for index, latest in zip(models, turn, strict=True):
             if latest is not None:
-                record = record.put(index, latest)
+                record = record.put(index, latest.on(W.device))
         yield record

@@ -15,26 +15,6 @@ from skorchless._engine.blocks import Block
 from skorchless._engine.nll import NLL, n_weight_rows
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows import Rows
-from skorchless._engine.solvers.newton import MAX_PRODUCTS
-
-# A step takes about so many products of the Hessian, and each multiplication with an entry of a
-# sparse X about as long as so many of a dense one.
-N_PRODUCTS = 60
-ENTRY_COST = 60
-# What takes ten times as long as the rest of an iteration still pays: it saves two iterations of
-# three, half of the time on 20,000 x 50,000 with 13,000 coefficients left.
-MAX_COST = 10.0
-
-
-def are_products_cheap(objective: PenalizedNLL, worth: float) -> bool:
-    """Return whether a step by products costs little, and less than with the Hessian itself."""
-    n_stored = objective.rows.n_stored
-    if n_stored is None:
-        return False
-    n_models, n_rows_of_W, n_columns = objective.weights_shape
-    by_products = ENTRY_COST * N_PRODUCTS * 2 * n_stored * n_models * n_rows_of_W
-    by_matrix = n_models * (n_rows_of_W * n_columns) ** 2 * objective.rows.n_rows
-    return by_products <= min(by_matrix, MAX_COST * worth * MAX_PRODUCTS)
 
 
 @dataclass(frozen=True)
@@ -68,6 +48,8 @@ class HessianProducts:
         largest = diagonal.amax(1, keepdim=True)
         # The largest not for the intercept, which features in units of 1e7 would hold.
         ridges = ridge * (diagonal + largest * objective.is_penalized.expand_as(W).flatten(1))
+        # No row is in doubt of a class: any curvature of its intercept above 0 will do.
+        ridges = ridges.masked_fill_(diagonal + ridges == 0.0, 1.0)
         # Squares of features may overflow, and p * (1 - p) underflow: then it is the identity.
         is_known = largest.isfinite() & (largest > 0.0)
         return cls(
@@ -96,14 +78,3 @@ class HessianProducts:
 
         (product,) = self.rows.map_sum(hvp_of, n_outputs=len(V))
         return product.reshape_as(vectors).addcmul_(self.added, vectors)
-
-    def take(self, models: Tensor) -> HessianProducts:
-        """Return the matrices of ``models``, an index into all M."""
-        return HessianProducts(
-            self.nll.take(models),
-            self.rows,
-            self.models[models],
-            self.diagonal[models],
-            self.known[models],
-            self.added[models],
-        )

@@ -20,10 +20,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.feature_moments import centered_objective
+from skorchless._engine.objective import (
+    PenalizedNLL,
+    grad_of_centred,
+    weights_of_centred,
+    weights_of_raw,
+)
+from skorchless._engine.records import take_models
 from skorchless._engine.solvers.base import Progress, Status
-from skorchless._engine.solvers.descent import Point, as_statuses, descend
+from skorchless._engine.solvers.descent import Point, descend
 from skorchless._engine.solvers.proximal import ProximalDirections
+from skorchless._engine.solvers.strategy import are_products_cheap
 
 Mask: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 Indices: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.intp]]"
@@ -54,7 +62,7 @@ SPARSE = Growth(first_share=0.5, precision=0.5, max_share=0.6)
 MAX_FIRST = 5000
 # A set is fitted in two or three iterations with exact Hessians; without, the BFGS matrix starts
 # anew each time. 500 features of 2,000 rows take a fifth less time.
-HESSIAN_WORTH = 20.0
+HESSIAN_WORTH = 10.0
 
 
 def minimize_by_working_sets(
@@ -79,6 +87,7 @@ def minimize_by_working_sets(
                 last,
                 W=working_set.embed(last.W),
                 status=torch.zeros_like(models),
+                method="working-sets",
                 # What other features violate is known from the last pass alone.
                 remaining=torch.maximum(last.remaining, remaining),
             )
@@ -88,13 +97,14 @@ def minimize_by_working_sets(
         point, violation = working_set.leave(last.W)
         remaining = violation.amax((1, 2))
         is_stalled = (last.status == Status.STALLED) & (remaining <= last.remaining)
-        status = as_statuses(remaining <= tol, is_stalled)
-        record = record.put(models, Progress(point.W, point.value, status, remaining))
+        status = torch.where(remaining <= tol, Status.CONVERGED, Status.STALLED * is_stalled)
+        latest = Progress(point.W, point.value, status, remaining, method="working-sets")
+        record = record.put(models, latest)
         yield record
         left = (status == Status.RUNNING).nonzero()[:, 0]
         if len(left) < len(models):
             models, remaining, violation = models[left], remaining[left], violation[left]
-            point, objective = point.take(left), objective.take(left)
+            point, objective = take_models(point, left), objective.take(left)
 
 
 class WorkingSet:
@@ -110,9 +120,16 @@ class WorkingSet:
 
     def descend(self, point: Point, *, tol: float) -> Iterator[Progress]:
         """Yield the progress of a fit of these features alone, weights (M, K, D') of theirs."""
-        start = Point(self.restrict(point.W), point.value, self.restrict(point.grad))
-        directions = ProximalDirections(self._part, start, tol=tol, hessian_worth=HESSIAN_WORTH)
-        yield from descend(self._part, start, directions, tol=tol)
+        part, moments = self._part, None
+        # Products with sparse rows go without the moments, which take a pass.
+        if not are_products_cheap(part, HESSIAN_WORTH):
+            part, moments = centered_objective(part)
+        W = weights_of_centred(self.restrict(point.W), part.mean)
+        start = Point(W, point.value, grad_of_centred(self.restrict(point.grad), part.mean))
+        directions = ProximalDirections(part, start, moments, tol=tol, hessian_worth=HESSIAN_WORTH)
+        # All features are looked at before the fit has converged.
+        for progress in descend(part, start, directions, tol=tol, bounds_decrease=False):
+            yield replace(progress, W=weights_of_raw(progress.W, part.mean))
 
     def restrict(self, W: Tensor) -> Tensor:
         """Return the weights (M, K, D') of these features."""

@@ -1,8 +1,8 @@
-"""Patience: how long a loss may not fall."""
+"""The record of an iteration, and patience: how long a loss may not fall."""
 
 import torch
 
-from skorchless._engine.solvers.base import Patience
+from skorchless._engine.solvers.base import Patience, Progress, Status
 
 
 def exhausted_at(losses, tol, n_iter_no_change):
@@ -37,3 +37,33 @@ def test_losses_of_a_batch_run_out_one_by_one():
 
 def test_infinite_patience_never_runs_out():
     assert exhausted_at([1.0] * 100, tol=0.0, n_iter_no_change=float("inf")) is None
+
+
+def progress(values, status=Status.RUNNING, method="a"):
+    """Return the record of an iteration of models whose numbers are all ``values``."""
+    values = torch.tensor(values)
+    W = values[:, None, None].expand(-1, 2, 3)
+    statuses = torch.full((len(values),), int(status))
+    return Progress(W, values, statuses, values, {"step": values}, method)
+
+
+def test_the_latest_of_some_models_replaces_theirs_alone():
+    whole = progress([1.0, 2.0, 3.0])
+    record = whole.put(torch.tensor([2, 0]), progress([30.0, 10.0], Status.CONVERGED, "b"))
+    assert record.value.tolist() == record.remaining.tolist() == [10.0, 2.0, 30.0]
+    assert record.W[:, 0, 0].tolist() == [10.0, 2.0, 30.0]
+    assert record.status.tolist() == [Status.CONVERGED, Status.RUNNING, Status.CONVERGED]
+    assert record.method == "b"
+    # Those of a part are not those of all.
+    assert record.buffers == {}
+    assert whole.value.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_the_latest_of_all_models_is_the_record():
+    latest = progress([4.0, 5.0])
+    assert progress([1.0, 2.0]).put(torch.tensor([0, 1]), latest) is latest
+
+
+def test_a_record_that_is_there_already_is_not_moved():
+    record = progress([1.0])
+    assert record.on(torch.device("cpu")) is record

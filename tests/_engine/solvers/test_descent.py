@@ -1,38 +1,46 @@
-"""Descent reaches the optimum by either method, for a batch of models as for each alone."""
+"""Descent reaches the optimum by any method, for a batch of models as for each alone."""
 
-from itertools import islice
+import math
+from functools import partial
 
 import numpy as np
 import oracles
 import pytest
 import torch
-from problems import make_objective
+from problems import by_descent, by_one_model, history, make_objective
 from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
 
-from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.feature_moments import feature_moments
+from skorchless._engine.rows import Rows
 from skorchless._engine.solvers import descent
 from skorchless._engine.solvers.base import Status
-from skorchless._engine.solvers.descent import MAX_IDLE_ITERATIONS, Lowest, Point, descend
-from skorchless._engine.solvers.lbfgs import LBFGSDirections
-from skorchless._engine.solvers.newton import NewtonDirections
+from skorchless._engine.solvers.descent import (
+    MAX_IDLE_ITERATIONS,
+    Point,
+    Ray,
+    Watch,
+    descend,
+    line_search,
+    point_at,
+)
+from skorchless._engine.solvers.quasi_newton import LBFGSDirections
+from skorchless._engine.solvers.strategy import ClassHessianSchedule
 
 METHODS = {
-    "lbfgs": LBFGSDirections,
-    "newton": lambda objective, _: NewtonDirections(objective),
+    "descent": by_descent,
+    "one model, lbfgs": partial(by_one_model, by_newton=False),
+    "one model, newton": partial(by_one_model, by_newton=True),
 }
 
 
 @pytest.fixture(params=METHODS)
 def solve(request):
     """Return a function that gives the progress of every iteration of one method."""
+    return partial(history, METHODS[request.param])
 
-    def history(objective, *, tol=1e-9, max_iter=1000, W=None):
-        W = torch.zeros(objective.weights_shape).double() if W is None else W
-        start = Point(W, *objective.value_and_grad(W))
-        directions = METHODS[request.param](objective, start)
-        return list(islice(descend(objective, start, directions, tol=tol), max_iter))
 
-    return history
+solve_batch = partial(history, by_descent)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -59,20 +67,20 @@ def test_it_finds_the_optimum_that_scipy_finds(solve, n_classes, fit_intercept):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_a_batch_of_models_ends_where_each_ends_alone(solve, n_classes):
+def test_a_batch_of_models_ends_where_each_ends_alone(n_classes):
     alphas = (1e-3, 0.1, 10.0)
     weights = torch.rand(40, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     batch, *_, weights = make_objective(n_classes, alphas=alphas, weights=weights)
-    together = solve(batch, tol=1e-10)[-1].W
+    together = solve_batch(batch, tol=1e-10)[-1].W
     for m, alpha in enumerate(alphas):
         alone, *_ = make_objective(n_classes, alphas=(alpha,), weights=weights[:, m])
-        expected = solve(alone, tol=1e-10)[-1].W[0]
+        expected = solve_batch(alone, tol=1e-10)[-1].W[0]
         torch.testing.assert_close(together[m], expected, atol=1e-7, rtol=0)
 
 
-def test_a_converged_model_is_not_moved_while_others_go_on(solve):
+def test_a_converged_model_is_not_moved_while_others_go_on():
     objective, *_ = make_objective(alphas=(1.0, 1e-6))
-    history = solve(objective)
+    history = solve_batch(objective)
     statuses = torch.stack([progress.status for progress in history])  # (iterations, M)
     first = int((statuses == Status.CONVERGED).sum(0).argmax())
     done = int((statuses[:, first] == Status.CONVERGED).nonzero()[0])
@@ -85,19 +93,20 @@ def test_a_converged_model_is_not_moved_while_others_go_on(solve):
 def models_in_passes(monkeypatch):
     """Return a list to which each pass over the rows adds how many models it is for."""
     n_models = []
-    value_and_grad = PenalizedNLL.value_and_grad
+    map_sum = Rows.map_sum
 
-    def counted(self, W):
-        n_models.append(len(W))
-        return value_and_grad(self, W)
+    def counted(self, function, n_outputs=None):
+        sums = map_sum(self, function, n_outputs)
+        n_models.append(sums[0].shape[-2 if sums[0].ndim == 3 else 0])
+        return sums
 
-    monkeypatch.setattr(PenalizedNLL, "value_and_grad", counted)
+    monkeypatch.setattr(Rows, "map_sum", counted)
     return n_models
 
 
-def test_a_model_that_has_stopped_costs_nothing_any_more(solve, models_in_passes):
+def test_a_model_that_has_stopped_costs_nothing_any_more(models_in_passes):
     objective, *_ = make_objective(alphas=(10.0, 1e-2, 1e-6))
-    history = solve(objective)
+    history = solve_batch(objective)
     n_running = [3, *(int((p.status == Status.RUNNING).sum()) for p in history)]
     assert n_running[0] == 3
     assert 0 < n_running[-2] < 3
@@ -108,77 +117,126 @@ def test_a_model_that_has_stopped_costs_nothing_any_more(solve, models_in_passes
     assert max(models_in_passes[-2:]) <= n_running[-3]
 
 
-class Uphill:
-    """Directions that lead the second model too far, and the others straight down."""
+class Downhill:
+    """Directions of steepest descent, in units of ``length`` (M,) of a gradient."""
+
+    method = "downhill"
+
+    def __init__(self, length=1.0):
+        self.length = torch.as_tensor(length).double().view(-1, 1, 1)
 
     def at(self, point):
-        return -point.grad * torch.tensor([1.0, 1e4, 1.0]).double()[:, None, None]
+        return -point.grad * self.length
 
     def forget(self, _):
         pass
 
     def keep(self, _):
-        raise AssertionError("no model has stopped")
+        pass
 
 
 def test_a_line_search_goes_on_for_those_alone_that_need_it(models_in_passes):
     objective, *_ = make_objective(alphas=(0.1, 0.1, 0.1))
-    W = torch.zeros(objective.weights_shape).double()
-    start = Point(W, *objective.value_and_grad(W))
-    progress = next(descend(objective, start, Uphill(), tol=0.0))
-    assert models_in_passes[:2] == [3, 3]
-    assert set(models_in_passes[2:]) == {1}
+    start = point_at(objective, torch.zeros(objective.weights_shape).double())
+    models_in_passes.clear()
+    progress = next(descend(objective, start, Downhill([1.0, 1e4, 1.0]), tol=0.0))
+    # All at the full step; the second along its line, and where it ends.
+    assert models_in_passes == [3, 1, 1]
     assert (progress.value < start.value).all()
-    torch.testing.assert_close(progress.W[0], -start.grad[0])
+    torch.testing.assert_close(progress.W[[0, 2]], -start.grad[[0, 2]])
+
+
+def ray_along(objective, direction):
+    """Return the ray from zero weights along ``direction`` times the gradient there."""
+    start = point_at(objective, torch.zeros(objective.weights_shape).double())
+    d = direction * start.grad
+    slope = (d * start.grad).sum((1, 2)).clamp(max=0.0)
+    return Ray(objective, start, d, slope, torch.zeros_like(slope))
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("length", [30.0, 300.0, 3e4])
+def test_all_shorter_steps_are_tried_in_one_pass(length, l1_ratio, models_in_passes):
+    objective, *data = make_objective(alphas=(1e-3,), l1_ratio=l1_ratio)
+    ray = ray_along(objective, -length)
+    models_in_passes.clear()
+    reached, lost = line_search(ray)
+    # The full step, the shorter ones, and where the search ends.
+    assert len(models_in_passes) == 3
+    assert not len(lost)
+    value, grad = oracles.value_and_grad(
+        *(reached.W[0], *data, 1e-3),
+        n_classes=3,
+        fit_intercept=True,
+        l1_ratio=l1_ratio,
+    )
+    assert float(reached.value) == pytest.approx(float(value), rel=1e-12)
+    assert float(value) < float(ray.start.value)
+    smooth = grad - objective.threshold[0] * reached.W[0].sign()
+    torch.testing.assert_close(reached.grad[0], smooth)
+
+
+@pytest.mark.parametrize("length", [1e3, 1e7, 1e13])
+def test_a_step_far_too_long_is_cut_as_far_as_it_has_to_be(length):
+    objective, *_ = make_objective(alphas=(0.1,))
+    reached, lost = line_search(ray_along(objective, -length))
+    assert not len(lost)
+    assert float(reached.value) < float(line_search(ray_along(objective, -1e-3))[0].value)
+
+
+def test_models_whose_steps_are_cut_in_other_looks_end_where_each_ends_alone():
+    objective, *_ = make_objective(alphas=(0.1, 0.1, 0.1))
+    lengths = torch.tensor([30.0, 1e9, 1.0]).double()[:, None, None]
+    together, _ = line_search(ray_along(objective, -lengths))
+    for m, length in enumerate(lengths):
+        alone = make_objective(alphas=(0.1,))[0]
+        expected, _ = line_search(ray_along(alone, -length))
+        torch.testing.assert_close(together.W[m], expected.W[0])
+
+
+@pytest.mark.parametrize("n_looks", [1, 2, 3])
+def test_the_last_look_counts(n_looks, monkeypatch, models_in_passes):
+    monkeypatch.setattr(descent, "N_TRIALS", 1)
+    objective, *_ = make_objective(alphas=(0.1,))
+    ray = ray_along(objective, -1000.0)
+    monkeypatch.setattr(descent, "MAX_LOOKS", 50)
+    models_in_passes.clear()
+    line_search(ray)
+    needed = len(models_in_passes) - 2
+    assert needed > n_looks
+    for max_looks in (needed - n_looks, needed - 1, needed):
+        monkeypatch.setattr(descent, "MAX_LOOKS", max_looks)
+        reached, lost = line_search(ray)
+        assert lost.tolist() == ([] if max_looks == needed else [0])
+        assert torch.equal(reached.W, ray.start.W) == (max_looks < needed)
+
+
+def test_uphill_a_model_does_not_rise_and_another_still_falls():
+    objective, *_ = make_objective(alphas=(0.1, 1.0))
+    ray = ray_along(objective, torch.tensor([[[1.0]], [[-1.0]]]).double())
+    reached, _ = line_search(ray)
+    assert reached.value[0] <= ray.start.value[0]
+    assert reached.value[1] < 0.99 * ray.start.value[1]
 
 
 def test_a_model_stalls_by_its_own_failures_when_others_leave(monkeypatch):
     objective, *_ = make_objective(alphas=(0.1, 0.1, 0.1))
     W = torch.ones(objective.weights_shape).double()
-    start = Point(W, torch.tensor([3.0, 3.0, 3.0]), W)
+    start = Point(W, torch.tensor([1.1, 3.0, 3.0]), W)
     done = Point(W, torch.tensor([1.0, 2.0, 3.0]), W * torch.tensor([0.0, 1, 1])[:, None, None])
     part = torch.tensor([1, 2])
     script = iter(
         [
             # The first model converges, the third finds no step; then the third finds none again.
-            (done, torch.tensor([False, False, True])),
-            (
-                Point(W[part], torch.tensor([1.0, 3.0]), W[part]),
-                torch.tensor([False, True]),
-            ),
+            (done, torch.tensor([2])),
+            (Point(W[part], torch.tensor([1.0, 3.0]), W[part]), torch.tensor([1])),
         ]
     )
-    monkeypatch.setattr(descent, "_line_search", lambda *_: next(script))
-
-    class Anywhere(Uphill):
-        def at(self, point):
-            return -point.grad
-
-        def keep(self, _):
-            pass
-
-    first, second = islice(descend(objective, start, Anywhere(), tol=0.5), 2)
+    monkeypatch.setattr(descent, "line_search", lambda _: next(script))
+    iterations = descend(objective, start, Downhill(), tol=0.5)
+    first, second = next(iterations), next(iterations)
     assert first.status.tolist() == [Status.CONVERGED, Status.RUNNING, Status.RUNNING]
     assert second.status.tolist() == [Status.CONVERGED, Status.RUNNING, Status.STALLED]
-
-
-@pytest.mark.parametrize("n_backtracks", [1, 2, 3])
-def test_the_last_backtrack_counts(n_backtracks, monkeypatch, models_in_passes):
-    objective, *_ = make_objective(alphas=(0.1,))
-    W = torch.zeros(objective.weights_shape).double()
-    start = Point(W, *objective.value_and_grad(W))
-    steps = []
-    while not (steps and steps[-1]):  # how many it takes
-        monkeypatch.setattr(descent, "MAX_BACKTRACKS", len(steps))
-        _, not_found = descent._line_search(objective, start, -(10.0**n_backtracks) * start.grad)
-        steps.append(not bool(not_found))
-    needed = len(steps) - 1
-    assert needed > 0
-    models_in_passes.clear()
-    reached, not_found = descent._line_search(objective, start, -(10.0**n_backtracks) * start.grad)
-    assert not not_found
-    assert float(reached.value) < float(start.value)
-    assert len(models_in_passes) == needed + 1
 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-5, 1e-9])
@@ -189,7 +247,57 @@ def test_it_has_converged_when_no_gradient_entry_exceeds_tol(solve, tol):
     assert last.status == Status.CONVERGED
     assert float(grad.abs().max()) <= tol
     assert float(grad.abs().max()) == pytest.approx(float(last.remaining), rel=1e-3, abs=1e-14)
-    assert all(p.status == Status.RUNNING and p.remaining > tol for p in before)
+    assert all(p.status == Status.RUNNING for p in before)
+
+
+@pytest.mark.parametrize("alpha", [1e-2, 0.0])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_features_in_large_units_do_not_end_a_fit_by_their_small_gradients(
+    solve, n_classes, alpha
+):
+    # No entry of the first gradient exceeds tol: what a step promises does, and it is unit-free.
+    X = make_objective()[1]
+    plain, *_ = make_objective(n_classes, X=X, alphas=(alpha,))
+    small, *_ = make_objective(n_classes, X=X * 1e-3, alphas=(alpha * 1e-6,))
+    optimum = float(solve(plain)[-1].value)
+    *_, last = solve(small, tol=1e-3)
+    assert last.status == Status.CONVERGED
+    assert float(last.value) == pytest.approx(optimum, rel=1e-2)
+
+
+@pytest.fixture(scope="module")
+def many_classes():
+    """Return an objective of 50 classes, and the optimum that scikit-learn's Newton-CG finds."""
+    generator = torch.Generator().manual_seed(0)
+    X, teacher = torch.randn(2, 500, 100, generator=generator, dtype=torch.float64)
+    objective, _, codes, weights = make_objective(n_classes=50, X=X, alphas=(1e-5,))
+    codes.copy_((X @ teacher[:50].T).argmax(1))
+    clf = LogisticRegression(C=200.0, solver="newton-cg", tol=1e-7).fit(X, codes)
+    W = torch.from_numpy(np.column_stack([clf.coef_, clf.intercept_]))
+    data = (X, codes, weights, 1e-5)
+    value, _ = oracles.value_and_grad(W, *data, n_classes=50, fit_intercept=True)
+    return objective, float(value)
+
+
+@pytest.mark.parametrize("method", ["descent", "one model, lbfgs"])
+def test_many_classes_do_not_end_a_fit_by_their_small_gradients(method, many_classes):
+    objective, optimum = many_classes
+    *before, last = history(METHODS[method], objective, tol=1e-4)
+    assert last.status == Status.CONVERGED
+    assert float(last.value) == pytest.approx(optimum, rel=1e-3)
+    early = next(p for p in before if float(p.remaining) <= 1e-4)
+    assert float(early.value) > 1.01 * optimum
+
+
+def test_the_gradient_alone_ends_a_descent_that_asks_for_no_more(many_classes):
+    objective, optimum = many_classes
+    start = point_at(objective, torch.zeros(objective.weights_shape).double())
+    schedule = ClassHessianSchedule(math.inf)
+    directions = LBFGSDirections(objective, start, feature_moments(objective), schedule)
+    *before, last = descend(objective, start, directions, tol=1e-3, bounds_decrease=False)
+    assert last.status == Status.CONVERGED
+    assert all(float(p.remaining) > 1e-3 for p in before)
+    assert float(last.value) > 1.01 * optimum
 
 
 def test_weights_that_sum_to_zero_over_classes_keep_doing_so(solve):
@@ -225,17 +333,67 @@ def test_an_unreachable_tol_ends_when_only_rounding_is_left(solve):
     assert len(history) > MAX_IDLE_ITERATIONS
 
 
-def test_progress_is_a_new_lowest_value_or_half_the_violation():
-    lowest = Lowest(*torch.tensor([[1.0, 1.0, 1.0], [0.1, 0.1, 0.1]]).double(), torch.zeros(3))
-    # Noise that rises and falls; a value that falls; a violation that does, to half in two steps.
-    for value, violation, n_idle in [
-        ([1.3, 0.9, 1.0], [0.1, 0.1, 0.07], [1, 0, 1]),
-        ([1.0, 0.8, 1.0], [0.08, 0.1, 0.04], [2, 0, 0]),
-        ([1.2, 0.8, 1.0], [0.1, 0.1, 0.03], [3, 1, 1]),
-        ([1.0, 0.8 - 1e-9, 1.0], [0.06, 0.1, 0.01], [4, 2, 0]),
-    ]:
-        lowest = lowest.after(*torch.tensor([value, violation]).double(), rounding=1e-7)
-        assert lowest.n_idle.tolist() == n_idle
+def statuses(values, violations, *, slope=-1.0, tol=0.0, failures=(), **options):
+    """Return the status of a model after each of some iterations, the first at its start."""
+    watch = Watch(values[0], violations[0], **options)
+    return [
+        (watch.status(*now, slope, tol=tol, rounding=1e-7, has_failed=i in failures), watch.n_idle)
+        for i, now in enumerate(zip(values, violations, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "violations", "n_idle"),
+    [
+        ([1.0, 1.3, 1.0, 1.2, 1.0], [0.1, 0.1, 0.08, 0.1, 0.06], [1, 2, 3, 4, 5]),
+        ([1.0, 0.9, 0.8, 0.8, 0.8 - 1e-9], [0.1, 0.1, 0.1, 0.1, 0.1], [1, 0, 0, 1, 2]),
+        ([1.0, 1.0, 1.0, 1.0, 1.0], [0.1, 0.07, 0.04, 0.03, 0.01], [1, 2, 0, 1, 0]),
+    ],
+    ids=["noise", "value", "violation, by half in two steps"],
+)
+def test_progress_is_a_new_lowest_value_or_half_the_violation(values, violations, n_idle):
+    seen = statuses(values, violations)
+    assert [status for status, _ in seen] == [Status.RUNNING] * len(values)
+    assert [n for _, n in seen] == n_idle
+
+
+def test_a_model_stalls_after_many_idle_iterations():
+    n_level = MAX_IDLE_ITERATIONS
+    seen = [status for status, _ in statuses([1.0] * n_level, [0.1] * n_level)]
+    assert seen == [*[Status.RUNNING] * (n_level - 1), Status.STALLED]
+
+
+def test_a_model_stalls_after_two_failures_in_a_row():
+    seen = [status for status, _ in statuses([1.0] * 5, [0.1] * 5, failures=(0, 2, 3))]
+    assert seen == [*[Status.RUNNING] * 3, Status.STALLED, Status.RUNNING]
+
+
+@pytest.mark.parametrize(
+    ("change", "has_converged"),
+    [
+        ({}, True),
+        ({"violations": [0.1, 0.02]}, False),
+        ({"slope": -0.1}, False),
+        ({"slope": -0.1, "is_exact": True}, False),
+        ({"slope": None, "values": [2.0, 1.0]}, True),
+        ({"values": [1.02, 1.0]}, False),
+        ({"values": [1.02, 1.0], "is_exact": True}, True),
+        # Of lower objectives it is a share of a thousandth.
+        ({"values": [0.0, 0.0], "slope": -1.9e-5}, True),
+        ({"values": [0.0, 0.0], "slope": -2.1e-5}, False),
+    ],
+)
+def test_a_model_converges_when_tol_bounds_gradient_and_decrease(change, has_converged):
+    # In units of tol: the gradient 1, half the slope 1 and the last decrease 0.9 of the objective.
+    given = {"values": [1.009, 1.0], "violations": [0.1, 0.01], "slope": -0.02} | change
+    *_, (status, _) = statuses(**given, tol=0.01)
+    assert status == (Status.CONVERGED if has_converged else Status.RUNNING)
+
+
+def test_the_last_decrease_is_that_of_the_last_iteration_alone():
+    watch = Watch(value=3.0, violation=1.0)
+    seen = [watch.status(2.0, 0.0, 0.0, tol=0.01, rounding=1e-7) for _ in range(2)]
+    assert seen == [Status.RUNNING, Status.CONVERGED]
 
 
 def test_separable_classes_without_a_penalty_go_on_lowering_the_objective(solve):

@@ -9,9 +9,11 @@ from scipy import sparse
 
 from skorchless._engine import sparse_rows
 from skorchless._engine.placement import place
-from skorchless._engine.solvers import proximal
+from skorchless._engine.records import take_models
+from skorchless._engine.solvers import full_batch, working_set
 from skorchless._engine.solvers.full_batch import minimize_full_batch
-from skorchless._engine.solvers.hessian_products import HessianProducts, are_products_cheap
+from skorchless._engine.solvers.hessian_products import HessianProducts
+from skorchless._engine.solvers.strategy import are_products_cheap
 from skorchless._engine.sparse_rows import SparseRows
 
 RIDGE = 1e-3
@@ -53,7 +55,7 @@ def test_products_and_diagonal_are_those_of_the_hessian(n_classes, fit_intercept
     expected = (hessian @ vectors[..., None])[..., 0] + ridge * vectors
     torch.testing.assert_close(products.multiply(vectors), expected)
     part = torch.tensor([2, 0])
-    torch.testing.assert_close(products.take(part).multiply(vectors[part]), expected[part])
+    torch.testing.assert_close(take_models(products, part).multiply(vectors[part]), expected[part])
 
 
 def test_where_the_hessian_is_not_known_it_is_the_identity():
@@ -62,6 +64,18 @@ def test_where_the_hessian_is_not_known_it_is_the_identity():
     W = torch.full(rows.weights_shape, 1e300, dtype=torch.float64)  # no row is in doubt
     vectors = random_weights(rows).flatten(1)
     torch.testing.assert_close(HessianProducts.at(rows, W, 0.0).multiply(vectors), vectors)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_where_no_row_is_in_doubt_the_diagonal_is_positive_and_that_of_the_products(n_classes):
+    _, rows = both(n_classes=n_classes, l1_ratio=0.5)
+    W = torch.full(rows.weights_shape, 1e300, dtype=torch.float64)
+    W[:, 1:] *= -1.0
+    products = HessianProducts.at(rows, W, RIDGE)
+    assert (products.diagonal > 0).all()
+    unit = torch.eye(products.diagonal.shape[1]).double()
+    columns = torch.cat([products.multiply(row[None]) for row in unit])
+    torch.testing.assert_close(columns.diagonal(), products.diagonal[0])
 
 
 def test_they_are_cheap_where_x_is_sparse_and_the_weights_are_many():
@@ -76,15 +90,24 @@ def test_they_are_cheap_where_x_is_sparse_and_the_weights_are_many():
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_fit_by_products_ends_where_one_by_the_matrix_does(n_classes, monkeypatch):
     dense, rows = both(n_classes=n_classes, alphas=(0.01, 0.03), l1_ratio=0.9)
+    made = []
 
     def of_sparse_rows(objective, _worth):
         return objective.rows.n_stored is not None
 
-    monkeypatch.setattr(proximal, "are_products_cheap", of_sparse_rows)
+    def noted(*args, at=HessianProducts.at):
+        made.append(args[0])
+        return at(*args)
+
+    monkeypatch.setattr(full_batch, "MAX_MATRIX_FEATURES", 0)
+    monkeypatch.setattr(working_set, "are_products_cheap", of_sparse_rows)
+    monkeypatch.setattr(HessianProducts, "at", noted)
     start = torch.zeros(dense.weights_shape).double()
-    by_matrix, by_products = (
-        list(minimize_full_batch(objective, start, tol=1e-9))[-1] for objective in (dense, rows)
+    (*_, by_matrix), (*_, by_products) = (
+        minimize_full_batch(objective, start, tol=1e-9) for objective in (dense, rows)
     )
+    assert made
+    assert all(objective.rows.n_stored is not None for objective in made)
     assert (by_products.remaining <= 1e-9).all()
     torch.testing.assert_close(by_products.value, by_matrix.value)
     torch.testing.assert_close(by_products.W, by_matrix.W, rtol=0.0, atol=1e-6)

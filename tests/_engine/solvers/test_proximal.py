@@ -1,5 +1,6 @@
 """Proximal steps: the quadratic that they minimise, and the optimum that they reach."""
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -8,72 +9,65 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine.curvature import grad_of_centred, weights_of_centred
-from skorchless._engine.metric import shared_metric
-from skorchless._engine.solvers import newton, proximal, refresh
+from skorchless._engine.feature_moments import centered_objective, feature_moments
+from skorchless._engine.hessian_approximation import diagonal_approximation
+from skorchless._engine.objective import weights_of_raw
+from skorchless._engine.records import take_models
+from skorchless._engine.solvers import proximal, quasi_newton
 from skorchless._engine.solvers.base import Status
-from skorchless._engine.solvers.descent import Point, descend
-from skorchless._engine.solvers.proximal import (
-    BFGSCurvature,
-    HessianCurvature,
-    ProximalDirections,
-)
+from skorchless._engine.solvers.descent import Point, descend, point_at
+from skorchless._engine.solvers.proximal import HessianCurvature, ProximalDirections
+from skorchless._engine.solvers.quasi_newton import BFGSCurvature
+from skorchless._engine.solvers.strategy import ClassHessianSchedule
 
 
 def points(objective, n_points):
     """Return points that get nearer to each other."""
     W = random_weights(objective, 0)
     Ws = [W + 0.5**i * random_weights(objective, i) for i in range(n_points)]
-    return [Point(W, *objective.value_and_grad(W)) for W in Ws]
+    return [point_at(objective, W) for W in Ws]
 
 
-def matrix_of(quadratic):
-    """Return the matrices (M, n, n) that the quadratic multiplies by."""
-    unit = torch.eye(quadratic.w.shape[1]).double()
-    columns = [quadratic.B.multiply(row.expand_as(quadratic.w)) for row in unit]
+def matrix_of(B):
+    """Return the matrices (M, n, n) that ``B`` multiplies by."""
+    n_models, n_weights = B.diagonal.shape
+    unit = torch.eye(n_weights).double()
+    columns = [B.multiply(row.expand(n_models, -1)) for row in unit]
     return torch.stack(columns, dim=2)
 
 
+def bfgs(objective, start, interval=math.inf):
+    """Return a BFGS curvature whose class Hessians are due after ``interval`` points."""
+    schedule = ClassHessianSchedule(interval)
+    return BFGSCurvature(objective, start, feature_moments(objective), schedule)
+
+
 def updated(objective, visited):
-    """Return the dense BFGS matrix of one model, by its recursion from the scaled metric."""
-    metric = shared_metric(objective)
-    shape = objective.weights_shape
-    unit = torch.eye(shape[1] * shape[2]).double().view(-1, *shape)
-    B0 = metric.apply(unit).flatten(1)
-    pairs = [
-        (
-            weights_of_centred(b.W - a.W, metric.mean).flatten(),
-            grad_of_centred(b.grad - a.grad, metric.mean).flatten(),
-        )
-        for a, b in pairwise(visited)
-    ][-10:]
+    """Return the dense BFGS matrix of one model, by its recursion from the scaled diagonal."""
+    first = diagonal_approximation(objective, feature_moments(objective))
+    B = torch.diag(first.diagonal[0].flatten())
+    pairs = [((b.W - a.W).flatten(), (b.grad - a.grad).flatten()) for a, b in pairwise(visited)]
     s, y = pairs[-1]
-    B = B0 * (s @ y) / (s @ B0 @ s)
-    for s, y in pairs:
+    B = B * (s @ y) / (s @ B @ s)
+    for s, y in pairs[-10:]:
         Bs = B @ s
         B = B - torch.outer(Bs, Bs) / (s @ Bs) + torch.outer(y, y) / (s @ y)
     return B
 
 
-@pytest.fixture
-def without_classes(monkeypatch):
-    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: float("inf"))
-
-
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("n_points", [2, 4, 15])
-@pytest.mark.usefixtures("without_classes")
 def test_the_compact_form_is_the_bfgs_recursion(n_points, n_classes, fit_intercept):
     objective, *_ = make_objective(n_classes, l1_ratio=0.5, fit_intercept=fit_intercept)
+    objective, _ = centered_objective(objective)
     visited = points(objective, n_points)
-    curvature = BFGSCurvature(objective, visited[0])
+    curvature = bfgs(objective, visited[0])
     for point in visited:
-        quadratic = curvature.at(point)
+        B = curvature.at(point)
     expected = updated(objective, visited)
-    (matrix,) = matrix_of(quadratic)
-    torch.testing.assert_close(matrix, expected, rtol=1e-7, atol=1e-7)
-    torch.testing.assert_close(quadratic.B.diagonal[0], expected.diagonal(), rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(matrix_of(B)[0], expected, rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(B.diagonal[0], expected.diagonal(), rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -81,86 +75,101 @@ def test_where_it_is_cheap_the_curvature_is_the_hessian(n_classes):
     X = torch.randn(40, 5, generator=torch.Generator().manual_seed(0)).double()
     X[:, [1, 4]] += 10.0
     objective, X, *data = make_objective(n_classes, X=X, l1_ratio=0.5)
+    objective, moments = centered_objective(objective)
     (point,) = points(objective, 1)
-    quadratic = HessianCurvature(objective).at(point)
-    # By the weights of features that are centred where they lie far from zero.
-    mean = X.mean(0) * torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0])
-    W = weights_of_centred(point.W, mean)[0]
+    B = HessianCurvature(objective).at(point)
     expected = oracles.hessian(
-        W, X - mean, *data, 0.1, n_classes=n_classes, fit_intercept=True, l1_ratio=0.5
+        *(point.W[0], X - X.mean(0), *data, 0.1),
+        n_classes=n_classes,
+        fit_intercept=True,
+        l1_ratio=0.5,
     )
-    torch.testing.assert_close(matrix_of(quadratic)[0], expected, rtol=1e-6, atol=1e-8)
-    torch.testing.assert_close(quadratic.B.diagonal[0], expected.diagonal(), rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(matrix_of(B)[0], expected, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(B.diagonal[0], expected.diagonal(), rtol=1e-6, atol=1e-8)
+    directions = ProximalDirections(objective, point, moments)
+    assert directions.method == "proximal-newton"
 
 
-def test_a_hessian_that_overflows_or_vanishes_still_gives_a_direction():
-    huge, *_ = make_objective(X=1e30 * torch.ones(40, 2), dtype=torch.float32, l1_ratio=0.5)
-    (point,) = points(huge, 1)
-    assert ProximalDirections(huge, point).at(point).isfinite().all()
-    X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)).double()
-    X[:, 1] = 0.0
-    empty, *_ = make_objective(X=X, l1_ratio=1.0)
-    (point,) = points(empty, 1)
-    assert ProximalDirections(empty, point).at(point).isfinite().all()
-    W = 1e6 * point.W  # where every p * (1 - p) underflows
-    certain = Point(W, *empty.value_and_grad(W))
-    assert not empty.hessian(W).any()
-    assert ProximalDirections(empty, certain).at(certain).isfinite().all()
-
-
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("kind", [HessianCurvature, BFGSCurvature])
-def test_the_matrices_of_some_models_are_those_of_the_batch(kind, n_classes, monkeypatch):
-    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: 2)
-    objective, *_ = make_objective(n_classes, alphas=(0.01, 0.1, 1.0), l1_ratio=0.5)
-    visited = points(objective, 5)
-    arguments = (objective,) if kind is HessianCurvature else (objective, visited[0])
-    curvature = kind(*arguments)
-    for point in visited:
-        quadratic = curvature.at(point)
-    some = torch.tensor([2, 0])
-    part = replace(quadratic, B=quadratic.B.take(some), w=quadratic.w[some])
-    torch.testing.assert_close(matrix_of(part), matrix_of(quadratic)[some])
-    torch.testing.assert_close(part.B.diagonal, quadratic.B.diagonal[some])
-
-
-def start_of(objective):
-    W = torch.zeros(objective.weights_shape).double()
-    return Point(W, *objective.value_and_grad(W))
-
-
-def minimize(objective, tol=1e-9):
-    start = start_of(objective)
-    *_, last = descend(objective, start, ProximalDirections(objective, start), tol=tol)
-    return last
+def direction_at(objective, W):
+    """Return the direction of the first step from ``W``."""
+    start = point_at(objective, W)
+    return ProximalDirections(objective, start, feature_moments(objective)).at(start)
 
 
 @pytest.fixture(params=["hessian", "bfgs"])
 def curvature(request, monkeypatch):
-    if request.param == "bfgs":
-        monkeypatch.setattr(newton, "MAX_PRODUCTS", 0)
+    """Let directions be of an exact Hessian, or of a BFGS matrix."""
+    is_exact = request.param == "hessian"
+    monkeypatch.setattr(proximal, "is_proximal_newton_cheap", lambda *_: is_exact)
 
 
-def test_a_step_is_precise_enough_for_features_far_from_zero(monkeypatch):
+@pytest.mark.usefixtures("curvature")
+def test_a_hessian_that_overflows_or_vanishes_still_gives_a_direction():
+    huge, *_ = make_objective(X=1e30 * torch.ones(40, 2), dtype=torch.float32, l1_ratio=0.5)
+    X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)).double()
+    X[:, 1] = 0.0
+    empty, *_ = make_objective(X=X, l1_ratio=1.0)
+    certain = 1e6 * random_weights(empty)  # where every p * (1 - p) underflows
+    assert not empty.hessian(certain).any()
+    starts = [(huge, random_weights(huge)), (empty, random_weights(empty)), (empty, certain)]
+    for objective, W in starts:
+        direction = direction_at(objective, W)
+        assert direction.isfinite().all()
+        assert direction.any()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kind", ["hessian", "bfgs"])
+def test_the_matrices_of_some_models_are_those_of_the_batch(kind, n_classes):
+    objective, *_ = make_objective(n_classes, n_rows=400, alphas=(0.01, 0.1, 1.0), l1_ratio=0.5)
+    visited = points(objective, 5)
+    of_all = HessianCurvature(objective) if kind == "hessian" else bfgs(objective, visited[0], 2)
+    for point in visited:
+        B = of_all.at(point)
+    some = torch.tensor([2, 0])
+    part = take_models(B, some)
+    torch.testing.assert_close(matrix_of(part), matrix_of(B)[some])
+    torch.testing.assert_close(part.diagonal, B.diagonal[some])
+
+
+def history(objective, tol):
+    """Return the progress of a fit from zero weights, by those of features as they are."""
+    centered, moments = centered_objective(objective)
+    start = point_at(centered, torch.zeros(objective.weights_shape).double())
+    directions = ProximalDirections(centered, start, moments, tol=tol)
+    center = None if centered.center is None else centered.center[:-1]
+    return [
+        replace(progress, W=weights_of_raw(progress.W, center))
+        for progress in descend(centered, start, directions, tol=tol)
+    ]
+
+
+@pytest.fixture
+def without_hessians(monkeypatch):
+    monkeypatch.setattr(proximal, "is_proximal_newton_cheap", lambda *_: False)
+
+
+def far_from_zero(offset):
+    """Return an objective of features that lie about ``offset``."""
+    X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + offset
+    return make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0)
+
+
+@pytest.mark.usefixtures("without_hessians")
+def test_a_step_is_precise_enough_for_features_far_from_zero():
     # Their gradients are the centred ones plus the mean times the intercept's.
-    monkeypatch.setattr(newton, "MAX_PRODUCTS", 0)
-    X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + 1000.0
-    objective, *_ = make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0)
-    start = start_of(objective)
-    directions = ProximalDirections(objective, start, tol=1e-4)
-    *_, last = descend(objective, start, directions, tol=1e-4)
+    objective, *data = far_from_zero(1000.0)
+    last = history(objective, tol=1e-4)[-1]
     assert (last.remaining <= 1e-4).all()
+    violation = oracles.smallest_subgradient(
+        last.W[0], *data, 0.01, n_classes=3, fit_intercept=True, l1_ratio=1.0
+    )
+    assert float(violation.abs().max()) <= 1.01e-4
 
 
 def test_features_far_from_zero_take_hardly_more_iterations():
-    n_iterations = {}
-    for offset in (0.0, 50.0):
-        X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + offset
-        objective, *_ = make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0)
-        start = start_of(objective)
-        directions = ProximalDirections(objective, start, tol=1e-4)
-        n_iterations[offset] = len(list(descend(objective, start, directions, tol=1e-4)))
-    assert n_iterations[50.0] <= n_iterations[0.0] + 3
+    near, far = (len(history(far_from_zero(offset)[0], tol=1e-4)) for offset in (0.0, 50.0))
+    assert far <= near + 3
 
 
 @pytest.mark.usefixtures("curvature")
@@ -171,7 +180,7 @@ def test_the_end_is_the_optimum(n_classes, fit_intercept, l1_ratio):
     objective, *data = make_objective(
         n_classes, l1_ratio=l1_ratio, alphas=(0.4,), fit_intercept=fit_intercept
     )
-    last = minimize(objective)
+    last = history(objective, tol=1e-9)[-1]
     violation = oracles.smallest_subgradient(
         last.W[0], *data, 0.4, n_classes=n_classes, fit_intercept=fit_intercept, l1_ratio=l1_ratio
     )
@@ -179,64 +188,63 @@ def test_the_end_is_the_optimum(n_classes, fit_intercept, l1_ratio):
     assert float(violation.abs().max()) <= 1e-9
     assert float(violation.abs().max()) == pytest.approx(float(last.remaining), abs=1e-13)
     assert (last.W == 0).any()
-    if n_classes > 2 and fit_intercept:
-        assert float(last.W[..., -1].sum()) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.usefixtures("curvature")
+def test_intercepts_of_centered_features_add_up_to_zero():
+    centered, moments = centered_objective(make_objective(l1_ratio=0.9)[0])
+    start = point_at(centered, torch.zeros(centered.weights_shape).double())
+    *_, last = descend(centered, start, ProximalDirections(centered, start, moments), tol=1e-9)
+    assert float(last.W[..., -1].sum()) == pytest.approx(0.0, abs=1e-12)
 
 
 @pytest.mark.usefixtures("curvature")
 def test_a_batch_of_models_ends_where_each_ends_alone():
     alphas = (1e-3, 0.03, 10.0)
     batch, *_ = make_objective(alphas=alphas, l1_ratio=0.7)
-    together = minimize(batch, tol=1e-10)
+    together = history(batch, tol=1e-10)[-1]
     for m, alpha in enumerate(alphas):
-        alone = minimize(make_objective(alphas=(alpha,), l1_ratio=0.7)[0], tol=1e-10)
+        objective, *_ = make_objective(alphas=(alpha,), l1_ratio=0.7)
+        alone = history(objective, tol=1e-10)[-1]
         torch.testing.assert_close(together.W[m], alone.W[0], atol=1e-7, rtol=0)
         assert torch.equal(together.W[m] == 0, alone.W[0] == 0)
 
 
-@pytest.mark.usefixtures("without_classes")
 def test_forgetting_one_model_leaves_the_others():
     objective, *_ = make_objective(alphas=(0.1, 0.1), l1_ratio=0.5)
     visited = points(objective, 4)
-    whole, forgetful = (BFGSCurvature(objective, visited[0]) for _ in range(2))
+    whole, forgetful = (bfgs(objective, visited[0]) for _ in range(2))
     for point in visited:
         whole.at(point)
         forgetful.at(point)
-    forgetful.forget(torch.tensor([True, False]))
-    kept, lost = (matrix_of(c.at(visited[-1])) for c in (whole, forgetful))
+    forgetful.forget(torch.tensor([0]))
+    kept, lost = (matrix_of(of.at(visited[-1])) for of in (whole, forgetful))
     torch.testing.assert_close(kept[1], lost[1])
-    scale = forgetful._scale[0]  # sigma alone is kept
-    unit = torch.eye(18).double().view(-1, 1, 3, 6).expand(-1, 2, -1, -1)
-    plain = scale * shared_metric(objective).apply(unit)[:, 0].flatten(1)
-    torch.testing.assert_close(lost[0], plain)
+    # The scale of the last pair alone is kept: s @ y / (s @ B_0 @ s).
+    diagonal = diagonal_approximation(objective, feature_moments(objective)).diagonal[0].flatten()
+    before, after = (Point(p.W[0], p.value, p.grad[0]) for p in visited[-2:])
+    s, y = (after.W - before.W).flatten(), (after.grad - before.grad).flatten()
+    torch.testing.assert_close(lost[0], torch.diag(diagonal) * (s @ y) / (s @ (diagonal * s)))
 
 
-def test_the_models_kept_go_on_as_in_the_batch(monkeypatch):
-    monkeypatch.setattr(refresh, "iterations_before_classes", lambda _: 3)
+def test_the_models_kept_go_on_as_in_the_batch():
     objective, *_ = make_objective(n_rows=400, alphas=(0.01, 0.1, 1.0), l1_ratio=0.5)
     visited = points(objective, 13)
     part = torch.tensor([0, 2])
-    whole, kept = (BFGSCurvature(objective, visited[0]) for _ in range(2))
+    whole, kept = (bfgs(objective, visited[0], 4) for _ in range(2))
     for i, point in enumerate(visited):
         if i == 11:
             kept.keep(part)
         expected = whole.at(point)
-        quadratic = kept.at(point if i < 11 else point.take(part))
-    torch.testing.assert_close(matrix_of(quadratic), matrix_of(expected)[part])
-    torch.testing.assert_close(quadratic.grad, expected.grad[part])
+        B = kept.at(point if i < 11 else take_models(point, part))
+    torch.testing.assert_close(matrix_of(B), matrix_of(expected)[part])
 
 
-def test_looking_at_the_classes_saves_iterations(monkeypatch):
-    monkeypatch.setattr(newton, "MAX_PRODUCTS", 0)
+@pytest.mark.usefixtures("without_hessians")
+def test_class_hessians_save_iterations(monkeypatch):
     X = torch.randn(2000, 8, generator=torch.Generator().manual_seed(0)).double()
     objective, _, codes, _ = make_objective(n_classes=4, X=X, alphas=(1e-4,), l1_ratio=0.5)
     codes.copy_((X[:, :4] * torch.tensor([1.0, 3.0, 9.0, 27.0])).argmax(1))
-
-    def n_iterations():
-        start = start_of(objective)
-        directions = ProximalDirections(objective, start)
-        return sum(1 for _ in descend(objective, start, directions, tol=1e-7))
-
-    with_classes = n_iterations()
-    monkeypatch.setattr(proximal, "class_metric", lambda *_: None)
-    assert with_classes < n_iterations()
+    with_classes = len(history(objective, tol=1e-7))
+    monkeypatch.setattr(quasi_newton, "class_hessians", lambda *_, **__: None)
+    assert with_classes < len(history(objective, tol=1e-7))

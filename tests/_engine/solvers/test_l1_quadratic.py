@@ -1,30 +1,33 @@
 """The least point of a quadratic plus an L1 penalty, against scipy on split variables."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
 
 from skorchless._engine.objective import smallest_subgradient
-from skorchless._engine.solvers.quadratic import Quadratic, minimize_quadratic
+from skorchless._engine.solvers.l1_quadratic import Precision, Quadratic, minimize_quadratic
 
 SIZE = 12
 
 
+@dataclass(frozen=True)
 class CountedMatrix:
     """Matrices (M, n, n) that note for how many models each product is."""
 
-    def __init__(self, entries, diagonal=None, sizes=None):
-        self.entries = entries
-        self.diagonal = entries.diagonal(dim1=1, dim2=2) if diagonal is None else diagonal
-        self.sizes = [] if sizes is None else sizes
+    entries: torch.Tensor
+    diagonal: torch.Tensor
+    sizes: list
+
+    @classmethod
+    def of(cls, entries, diagonal=None):
+        return cls(entries, entries.diagonal(dim1=1, dim2=2) if diagonal is None else diagonal, [])
 
     def multiply(self, vectors):
         self.sizes.append(len(vectors))
         return (self.entries @ vectors[..., None])[..., 0]
-
-    def take(self, models):
-        return CountedMatrix(self.entries[models], self.diagonal[models], self.sizes)
 
 
 def make(seed=0, condition=0.0):
@@ -35,18 +38,12 @@ def make(seed=0, condition=0.0):
     B = factor @ factor.T / SIZE
     w = torch.randn(1, SIZE, generator=generator).double()
     grad = torch.randn(1, SIZE, generator=generator).double() * B.diagonal().sqrt()
-    return B, Quadratic(w, grad, CountedMatrix(B[None]))
+    return B, Quadratic(w, grad, CountedMatrix.of(B[None]))
 
 
 def solve(quadratic, threshold, reduction=1e-10, min_violation=0.0, max_iter=5000):
-    return minimize_quadratic(
-        quadratic,
-        threshold,
-        reduction=reduction,
-        min_violation=min_violation,
-        max_crossing=0.05,
-        max_iter=max_iter,
-    )
+    precision = Precision(reduction, min_violation, max_crossing=0.05, max_iter=max_iter)
+    return minimize_quadratic(quadratic, threshold, precision)
 
 
 def least_of_split(B, quadratic, threshold):
@@ -104,7 +101,7 @@ def test_without_a_threshold_it_is_a_linear_system():
 def test_many_weights_at_once_and_one_by_one_are_both_quick():
     # A scale of 1e4 between features: steps by the diagonal alone take thousands of products.
     B, quadratic = make(condition=4.0)
-    matrix = CountedMatrix(B[None], diagonal=torch.ones(1, SIZE).double())
+    matrix = CountedMatrix.of(B[None], diagonal=torch.ones(1, SIZE).double())
     plain = Quadratic(quadratic.w, quadratic.grad, matrix)
     solve(plain, 0.01 * quadratic.grad.abs(), reduction=1e-6)
     assert len(matrix.sizes) < 20 * SIZE
@@ -116,7 +113,7 @@ def test_a_batch_ends_where_each_model_ends_alone():
     batch = Quadratic(
         torch.cat([q.w for _, q in parts]),
         torch.cat([q.grad for _, q in parts]),
-        CountedMatrix(Bs),
+        CountedMatrix.of(Bs),
     )
     thresholds = torch.tensor([0.0, 0.3, 3.0]).double()[:, None] * batch.grad.abs()
     together = solve(batch, thresholds)
@@ -136,7 +133,7 @@ def test_the_least_point_is_not_left():
 
 def test_a_diagonal_that_is_too_small_shortens_the_steps_by_it():
     B, quadratic = make(seed=3)
-    matrix = CountedMatrix(50 * B[None], diagonal=B.diagonal()[None])
+    matrix = CountedMatrix.of(50 * B[None], diagonal=B.diagonal()[None])
     scaled = Quadratic(quadratic.w, quadratic.grad, matrix)
     threshold = 0.3 * quadratic.grad.abs()
     expected, _ = least_of_split(50 * B, scaled, threshold)
@@ -148,7 +145,7 @@ def test_more_weights_than_the_curvature_has_ranks_take_no_long_way_round():
     generator = torch.Generator().manual_seed(0)
     factor = torch.randn(300, 60, generator=generator).double()
     B = factor @ factor.T / 60 + 1e-6 * torch.eye(300).double()
-    matrix = CountedMatrix(B[None])
+    matrix = CountedMatrix.of(B[None])
     w, grad = (
         torch.zeros(1, 300).double(),
         (factor @ torch.randn(60, generator=generator).double()),
@@ -161,6 +158,15 @@ def test_more_weights_than_the_curvature_has_ranks_take_no_long_way_round():
     violation = smallest_subgradient(z, slope, threshold).abs().max()
     assert violation <= 0.1 * smallest_subgradient(w, grad, threshold).abs().max()
     assert len(matrix.sizes) < 60
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e170])
+def test_it_ends_where_squares_are_beyond_the_range_of_numbers(size):
+    _, quadratic = make()
+    tiny = Quadratic(quadratic.w, size * quadratic.grad, quadratic.B)
+    z = solve(tiny, torch.zeros(1, SIZE).double(), reduction=0.1)
+    torch.testing.assert_close(z, quadratic.w)
+    assert not quadratic.B.sizes
 
 
 def test_it_ends_at_a_violation_that_is_small_enough():
@@ -182,7 +188,7 @@ def test_who_has_ended_leaves_the_batch():
     quadratics = [make(seed, 4.0 * (6 - seed) / 6) for seed in range(7)]
     Bs = torch.stack([B for B, _ in quadratics])
     w, grad = (torch.cat([getattr(q, name) for _, q in quadratics]) for name in ("w", "grad"))
-    batch = Quadratic(w, grad, CountedMatrix(Bs))
+    batch = Quadratic(w, grad, CountedMatrix.of(Bs))
     together = solve(batch, 0.3 * grad.abs())
     assert sorted(batch.B.sizes, reverse=True) == batch.B.sizes
     assert len(set(batch.B.sizes)) >= 3
@@ -197,7 +203,7 @@ def test_a_direction_without_curvature_is_not_followed_to_infinity(null):
     B, _ = make()
     eigenvalues, Q = torch.linalg.eigh(B)
     eigenvalues[0] = null * eigenvalues[-1]
-    singular = CountedMatrix(((Q * eigenvalues) @ Q.T)[None])
+    singular = CountedMatrix.of(((Q * eigenvalues) @ Q.T)[None])
     w = torch.ones(1, SIZE).double()
     grad = (Q[:, 1] + 1e-9 * Q[:, 0])[None]
     z = solve(Quadratic(w, grad, singular), torch.zeros(1, SIZE).double(), max_iter=50)
@@ -213,7 +219,7 @@ def test_a_step_that_changes_too_many_signs_is_not_tried_again():
     w = 0.3 * torch.randn(1, 300, generator=generator).double()
     w[torch.rand(1, 300, generator=generator) < 0.3] = 0.0
     grad = (B @ torch.randn(300, generator=generator).double())[None]
-    matrix = CountedMatrix(B[None])
+    matrix = CountedMatrix.of(B[None])
     threshold = torch.full((1, 300), 0.03 * float(grad.abs().median())).double()
     z = solve(Quadratic(w, grad, matrix), threshold, reduction=0.01)
     start = smallest_subgradient(w, grad, threshold).abs().max()

@@ -1,0 +1,107 @@
+"""Fits of more features than rows with an L2 penalty, by as many unknowns a class as rows.
+
+The optimum lies in the span of the rows, W = A X with X centred: with the Cholesky factor L of the
+Gram matrix of the rows, X X' = L L', and V = A L, the logits are V L' and the squared norm of W is
+that of V. So V are the weights of the same model on the rows of L, which are square; all models
+share L.
+
+References
+----------
+Hastie & Tibshirani, Efficient quadratic regularization for expression arrays (2004), section 2,
+https://doi.org/10.1093/biostatistics/kxh010.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from skorchless._engine.blocks import Block, scores, weighted_sum
+from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.rows import LocalRows, TensorRows
+
+# Added to the diagonal of the Gram matrix, as a share of its mean: centred rows are linearly
+# dependent. Where it is too little for the rounding of the factorisation, ten times more.
+RIDGE = 1e-12
+MAX_RIDGE = 1e-8
+
+
+@dataclass(frozen=True)
+class RowSpace:
+    """The objective by the weights of the rows of L, and the way there and back."""
+
+    objective: PenalizedNLL  # of the rows of L
+    whole: PenalizedNLL  # of the rows themselves
+    L: Tensor  # (N, N), lower triangular
+
+    @property
+    def reach(self) -> float:
+        """How much larger a gradient entry of the features may be than any of these weights'."""
+        center = self.whole.center
+        largest = 0.0 if center is None else float(center.abs().max())
+        return math.sqrt(len(self.L)) * (1.0 + largest)
+
+    def enter(self, W: Tensor) -> Tensor:
+        """Return the weights (M, K, N + 1) that predict as ``W`` (M, K, D) does."""
+        of_features = self._of_features(W)
+        placement = self.whole.rows.placement
+        W_block = self.whole.of_block(W)
+        intercept = (
+            W_block[..., self.whole.rows.n_features :] - W[..., self.whole.rows.n_features :]
+        )
+
+        def logits(X: Block, *_columns: Tensor) -> Tensor:
+            return scores(X, of_features.to(placement.dtype)).T
+
+        Z = self.whole.rows.map_rows(logits, n_outputs=len(of_features)).to(self.L.dtype)
+        if self.whole.fit_intercept:
+            Z = Z + intercept.flatten().to(self.L.dtype)
+        V = torch.linalg.solve_triangular(self.L, Z, upper=False)  # (N, M * K)
+        V = V.T.reshape(*W.shape[:2], len(self.L))
+        return torch.cat([V, W[..., self.whole.rows.n_features :]], dim=-1)
+
+    def leave(self, V: Tensor) -> Tensor:
+        """Return the weights (M, K, D) of the features of weights ``V`` (M, K, N + 1)."""
+        n_rows, rows = len(self.L), self.whole.rows
+        of_rows = V[..., :n_rows].flatten(0, 1).T  # (N, M * K)
+        A = torch.linalg.solve_triangular(self.L.T, of_rows, upper=True)
+        n_outputs = A.shape[1]
+
+        def sums(X: Block, *columns: Tensor) -> tuple[Tensor]:
+            return (weighted_sum(X, columns[-1].T),)
+
+        beside = rows.beside(A.to(rows.placement.dtype))
+        (W,) = beside.map_sum(sums, n_outputs=n_outputs)  # (M * K, P)
+        if self.whole.mean is not None:
+            W = W - A.sum(0)[:, None] * self.whole.mean
+        W = W.view(*V.shape[:2], -1).to(V.dtype)
+        return torch.cat([W, V[..., n_rows:]], dim=-1)
+
+    def _of_features(self, W: Tensor) -> Tensor:
+        """Return the coefficients (M * K, P) of ``W`` (M, K, D)."""
+        return W[..., : self.whole.rows.n_features].flatten(0, 1)
+
+
+def row_space(objective: PenalizedNLL) -> RowSpace | None:
+    """Return the row space of an objective whose rows are in memory, None where it fails."""
+    rows = objective.rows
+    assert isinstance(rows, LocalRows)  # noqa: S101
+    gram = rows.gram(objective.mean)
+    share = RIDGE
+    while share <= MAX_RIDGE:
+        ridge = share * float(gram.diagonal().mean())
+        regular = gram.clone()
+        regular.diagonal().add_(ridge)
+        L, info = torch.linalg.cholesky_ex(regular)
+        if not info and ridge > 0.0 and bool(L.diagonal().isfinite().all()):
+            placement = replace(rows.placement, dtype=rows.placement.sum_dtype)
+            codes, weights = rows.columns
+            columns = (codes, weights.to(placement.dtype))
+            mean = torch.zeros_like(L[0]) if objective.fit_intercept else None
+            square = replace(objective, rows=TensorRows(L, columns, placement), mean=mean)
+            return RowSpace(square, objective, L)
+        share *= 10.0
+    return None

@@ -1,0 +1,347 @@
+"""One model of a small table: scikit-learn's optimum, in few operations, by either method."""
+
+import math
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from problems import CPU, by_one_model, history, make_objective, random_weights
+from scipy import sparse
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from skorchless._engine.containers import rows_of
+from skorchless._engine.feature_moments import centered_objective
+from skorchless._engine.placement import place
+from skorchless._engine.solvers.base import Status
+from skorchless._engine.solvers.one_model import (
+    LBFGSStep,
+    NewtonStep,
+    OneModel,
+    State,
+    line_search,
+    minimize_one_model,
+)
+from skorchless._engine.solvers.quasi_newton import N_PAIRS
+from skorchless._engine.streamed_rows import StreamedRows
+
+METHODS = {"lbfgs": False, "newton": True}
+
+
+@pytest.fixture(params=METHODS)
+def solve(request):
+    """Return a function that gives the progress of every iteration of one method."""
+    return partial(history, by_one_model, by_newton=METHODS[request.param])
+
+
+def weights_with_zeros(n_rows=40):
+    """Return row weights of which each fifth is 0."""
+    weights = torch.rand(n_rows, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights[::5] = 0.0
+    return weights
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+@pytest.mark.parametrize("weights", [None, weights_with_zeros()], ids=["plain", "weighted"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_it_finds_the_optimum_of_scikit_learn(solve, n_classes, fit_intercept, weights, offset):
+    objective, X, codes, weights = make_objective(
+        n_classes,
+        X=make_objective()[1] + offset,
+        fit_intercept=fit_intercept,
+        weights=weights,
+    )
+    expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=fit_intercept)
+    last = solve(objective, tol=1e-11)[-1]
+    torch.testing.assert_close(last.W[0], expected, rtol=1e-6, atol=1e-7)
+
+
+def test_it_has_the_row_weights_of_its_fold(solve):
+    weights = torch.stack([weights_with_zeros(), weights_with_zeros().flip(0)], dim=1)
+    objective, X, codes, _ = make_objective(weights=weights, alphas=(0.1, 0.2))
+    for m, alpha in enumerate((0.1, 0.2)):
+        expected = oracles.optimum(X, codes, weights[:, m], alpha, fit_intercept=True)
+        last = solve(objective.take(torch.tensor([m])), tol=1e-11)[-1]
+        torch.testing.assert_close(last.W[0], expected, rtol=1e-6, atol=1e-7)
+
+
+def test_from_any_start_it_ends_at_the_same_optimum(solve):
+    objective, *data = make_objective()
+    expected = oracles.optimum(*data, 0.1, fit_intercept=True)
+    W = objective.without_shift(10.0 * random_weights(objective))
+    last = solve(objective, tol=1e-11, W=W)[-1]
+    torch.testing.assert_close(last.W[0], expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_float32_features_lead_near_the_optimum_of_float64(solve, fit_intercept):
+    objective, X, codes, weights = make_objective(
+        X=make_objective()[1].float(), dtype=torch.float32, fit_intercept=fit_intercept
+    )
+    expected = oracles.optimum(X.double(), codes, weights, 0.1, fit_intercept=fit_intercept)
+    last = solve(objective, tol=1e-6)[-1]
+    assert last.W.dtype == torch.float64
+    torch.testing.assert_close(last.W[0], expected, rtol=0, atol=1e-5)
+
+
+def streamed(X, columns, placement):
+    return StreamedRows(torch.from_numpy(X), columns, placement)
+
+
+def partitioned(X, columns, placement):
+    pytest.importorskip("dask", reason="needs the extra dask")
+    import dask
+
+    from skorchless._engine.dask_rows import DaskRows
+
+    lengths = [13, 1, 26]
+    ends = np.cumsum([0, *lengths])
+    parts = [
+        dask.delayed(rows_of)(X[a:b], tuple(column[a:b] for column in columns), placement)
+        for a, b in pairwise(ends)
+    ]
+    return DaskRows(parts, lengths, X.shape[1], placement)
+
+
+FORMS = {
+    "uint8": lambda X, *rest: rows_of(X.astype(np.uint8), *rest),
+    "CSR": lambda X, *rest: rows_of(sparse.csr_array(X), *rest),
+    "CSC": lambda X, *rest: rows_of(sparse.csc_array(X), *rest),
+    "CSR of int64": lambda X, *rest: rows_of(sparse.csr_array(X.astype(np.int64)), *rest),
+    "streamed": streamed,
+    "Dask": partitioned,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_rows_of_any_kind_lead_to_the_optimum_of_dense_ones(form, fit_intercept):
+    X = make_objective()[1].mul(2).round().abs()
+    objective, X, codes, weights = make_objective(
+        X=X, weights=weights_with_zeros(), fit_intercept=fit_intercept
+    )
+    expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=fit_intercept)
+    rows = FORMS[form](X.numpy(), (codes, weights[:, None]), place(CPU, torch.float64))
+    objective = replace(objective, rows=rows)
+    last = history(by_one_model, objective, tol=1e-11, by_newton=True)[-1]
+    torch.testing.assert_close(last.W[0], expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(("constant", "fit_intercept"), [(0.0, False), (0.0, True), (1e9, True)])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_constant_features_get_no_coefficient_without_a_penalty(
+    solve, scale, constant, fit_intercept, dtype
+):
+    X = scale * make_objective()[1]
+    X[:, 3] = constant
+    objective, *_ = make_objective(X=X, alphas=(0.0,), dtype=dtype, fit_intercept=fit_intercept)
+    last = solve(objective, tol=1e-6, max_iter=100)[-1]
+    assert (last.W[..., 3] == 0).all()
+    assert torch.isfinite(last.W).all()
+    assert (last.W[..., :3] != 0).all()
+
+
+def test_duplicate_features_without_a_penalty_share_the_best_value(solve):
+    X = make_objective()[1]
+    single, *_ = make_objective(2, X=X, alphas=(0.0,))
+    twice, *_ = make_objective(2, X=torch.cat([X, X[:, :1]], dim=1), alphas=(0.0,))
+    expected = solve(single)[-1]
+    last = solve(twice)[-1]
+    assert last.status == Status.CONVERGED
+    assert float(last.value) == pytest.approx(float(expected.value), rel=1e-12)
+    torch.testing.assert_close(last.W[0, 0, 0] + last.W[0, 0, 5], expected.W[0, 0, 0])
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(1e30, torch.float32), (1e200, torch.float64)])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_squares_that_overflow_leave_the_weights_finite(solve, fit_intercept, size, dtype):
+    X = size * make_objective()[1]
+    objective, *_ = make_objective(X=X, fit_intercept=fit_intercept, dtype=dtype)
+    with np.errstate(all="warn"):  # and, as every warning is an error here, NumPy silent
+        last = solve(objective, max_iter=50)[-1]
+    assert last.W.isfinite().all()
+    assert last.status == Status.STALLED
+    assert float(last.value) <= math.log(3) + 1e-6  # of no features
+
+
+def test_it_ends_after_max_iter_with_a_model_that_runs():
+    objective, moments = centered_objective(make_objective(alphas=(1e-6,))[0])
+    W = torch.zeros(objective.weights_shape).double()
+    model = OneModel(objective, moments)
+    steps = minimize_one_model(model, W, tol=1e-12, by_newton=False, max_iter=3)
+    assert [p.status.tolist() for p in steps] == [[Status.RUNNING]] * 3
+
+
+class ProductsWith(TorchDispatchMode):
+    """Counts the matrix products with ``X`` or a view of it."""
+
+    def __init__(self, X):
+        super().__init__()
+        self.address, self.n_products = X.data_ptr(), 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if "mm" in str(function):
+            self.n_products += any(
+                isinstance(arg, torch.Tensor) and arg.data_ptr() == self.address for arg in args
+            )
+        return function(*args, **(kwargs or {}))
+
+
+def model_and_state(objective, W=None):
+    """Return the model of an objective, and its state at raw weights ``W`` (1, K, D)."""
+    W = torch.zeros(objective.weights_shape).double() if W is None else W
+    model = OneModel(*centered_objective(objective))
+    u = model.of_weights(W[0].numpy())
+    logits = model.logits(u)
+    return model, model.state(u, logits, model.value(u, logits))
+
+
+def raw(model, u):
+    """Return the weights (K, D) of raw features of ``u``."""
+    return torch.from_numpy(model.weights_of(u))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_weights_are_those_of_features_as_they_are(n_classes, fit_intercept):
+    X = make_objective()[1] + 30.0
+    objective, X, codes, weights = make_objective(
+        n_classes, X=X, weights=weights_with_zeros(), fit_intercept=fit_intercept
+    )
+    W = random_weights(objective)
+    given = W.clone()
+    model, state = model_and_state(objective, W)
+    assert torch.equal(W, given)
+    torch.testing.assert_close(raw(model, state.u), W[0])
+    logits = W[0, :, :5] @ X.T + (W[0, :, 5:] if fit_intercept else 0.0)
+    torch.testing.assert_close(state.logits, logits)
+    proba = logits.sigmoid() if n_classes == 2 else logits.softmax(0)
+    torch.testing.assert_close(state.proba, proba)
+    value, grad = oracles.value_and_grad(
+        W[0], X, codes, weights, 0.1, n_classes=n_classes, fit_intercept=fit_intercept
+    )
+    assert state.value == pytest.approx(float(value), rel=1e-12)
+    assert state.violation == pytest.approx(float(grad.abs().max()), rel=1e-9)
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+@pytest.mark.parametrize("length", [1.0, 1e3, 1e6])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_line_search_makes_one_product_and_one_for_the_gradient(n_classes, length, is_plain):
+    model, state = model_and_state(make_objective(n_classes, alphas=(1e-3,))[0])
+    with ProductsWith(model.X) as products:
+        reached = line_search(model, state, -length * state.grad, is_plain=is_plain)
+    assert reached.value < state.value
+    assert products.n_products == 2
+
+
+def test_an_iteration_makes_two_products(solve):
+    objective, *_ = make_objective(alphas=(1e-3,))
+    W = objective.without_shift(10.0 * random_weights(objective))
+    with ProductsWith(objective.rows.whole()[0]) as products:
+        n_iterations = len(solve(objective, W=W))
+    # Its moments take one product, and the start two.
+    assert products.n_products <= 2 * n_iterations + 3
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_first_length_is_exact_along_the_direction(n_classes, fit_intercept):
+    objective, *data = make_objective(
+        n_classes, weights=weights_with_zeros(), fit_intercept=fit_intercept
+    )
+    W = 0.1 * random_weights(objective)
+    model, state = model_and_state(objective, W)
+    d = -state.grad
+    reached = line_search(model, state, d, is_plain=True)
+    options = {"n_classes": n_classes, "fit_intercept": fit_intercept}
+    _, grad = oracles.value_and_grad(W[0], *data, 0.1, **options)
+    hessian = oracles.hessian(W[0], *data, 0.1, **options)
+    along = raw(model, d).flatten()
+    step = -(grad.flatten() @ along) / (along @ hessian @ along)
+    torch.testing.assert_close(raw(model, reached.u).flatten(), W[0].flatten() + step * along)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_newton_direction_solves_the_newton_equation(n_classes, fit_intercept):
+    objective, *data = make_objective(
+        n_classes, weights=weights_with_zeros(), fit_intercept=fit_intercept
+    )
+    W = objective.without_shift(random_weights(objective))
+    model, state = model_and_state(objective, W)
+    options = {"n_classes": n_classes, "fit_intercept": fit_intercept}
+    hessian = oracles.hessian(W[0], *data, 0.1, **options)  # singular along common intercepts
+    _, grad = oracles.value_and_grad(W[0], *data, 0.1, **options)
+    direction = raw(model, NewtonStep(model).at(state))
+    torch.testing.assert_close(hessian @ direction.flatten(), -grad.flatten())
+
+
+def test_newton_converges_quadratically():
+    objective, *_ = make_objective(alphas=(1e-3,))
+    steps = history(by_one_model, objective, tol=1e-12, by_newton=True)
+    remaining = [float(p.remaining) for p in steps]
+    assert len(remaining) < 10
+    assert remaining[-1] < 10 * remaining[-2] ** 2 + 1e-15
+
+
+N_WEIGHTS = 8
+
+
+def state_of(u, grad):
+    """Return a state of which weights and gradient alone are known."""
+    return State(u, logits=None, value=0.0, grad=grad, violation=0.0, proba=None)
+
+
+@pytest.mark.parametrize("n_states", [1, 2, 4, N_PAIRS + 5])
+def test_the_lbfgs_direction_is_that_of_dense_updates(n_states):
+    generator = np.random.default_rng(0)
+    root = generator.standard_normal((N_WEIGHTS, N_WEIGHTS))
+    curvature = root @ root.T + np.eye(N_WEIGHTS)
+    visited = generator.standard_normal((n_states, N_WEIGHTS))
+    states = [state_of(u, curvature @ u) for u in visited]
+    step = LBFGSStep(N_WEIGHTS)
+    *_, direction = (step.at(state) for state in states)
+    pairs = [(b.u - a.u, b.grad - a.grad) for a, b in pairwise(states)]
+    pairs = pairs[-N_PAIRS:]
+    H = np.eye(N_WEIGHTS)
+    if pairs:
+        s, y = pairs[-1]
+        H *= s @ y / (y @ y)
+    for s, y in pairs:
+        # Nocedal & Wright, equation 6.17.
+        left = np.eye(N_WEIGHTS) - np.outer(s, y) / (y @ s)
+        H = left @ H @ left.T + np.outer(s, s) / (y @ s)
+    np.testing.assert_allclose(direction, -H @ states[-1].grad, rtol=1e-7, atol=1e-7)
+    assert step.is_plain == (n_states == 1)
+
+
+def test_lbfgs_learns_no_pair_without_curvature_and_forgets_all():
+    u, grad = np.ones(N_WEIGHTS), np.arange(1.0, N_WEIGHTS + 1)
+    step = LBFGSStep(N_WEIGHTS)
+    step.at(state_of(u, grad))
+    direction = step.at(state_of(2 * u, grad - u))  # curved downwards
+    np.testing.assert_array_equal(direction, u - grad)
+    assert step.is_plain
+    step.at(state_of(3 * u, grad + u))
+    assert not step.is_plain
+    step.forget()
+    assert step.is_plain
+
+
+def test_a_direction_uphill_leads_nowhere_higher():
+    model, state = model_and_state(make_objective()[0])
+    reached = line_search(model, state, state.grad, is_plain=False)
+    assert reached is None or reached.value <= state.value
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_method_is_told(method):
+    objective, *_ = make_objective()
+    first, *_ = history(by_one_model, objective, by_newton=METHODS[method])
+    assert first.method == method

@@ -1,0 +1,241 @@
+"""Wide fits in the space of their rows end at the optimum of their features."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from problems import CPU, make_objective, random_weights
+from scipy import sparse
+
+from skorchless._engine.containers import rows_of
+from skorchless._engine.feature_moments import centered_objective
+from skorchless._engine.objective import weights_of_raw
+from skorchless._engine.placement import place
+from skorchless._engine.rows import LocalRows
+from skorchless._engine.solvers import full_batch
+from skorchless._engine.solvers.base import Status
+from skorchless._engine.solvers.full_batch import minimize_full_batch
+from skorchless._engine.solvers.row_space import row_space
+
+N_ROWS = 30
+
+
+@pytest.fixture
+def solve(monkeypatch):
+    """Return a function that gives the last progress of a fit in the row space."""
+    monkeypatch.setattr(full_batch, "iterations_before_row_space", lambda _: 1)
+
+    def last(objective, W=None, tol=1e-9):
+        W = torch.zeros(objective.weights_shape) if W is None else W
+        *_, last = minimize_full_batch(objective, W, tol=tol)
+        assert last.method == "row-space"
+        return last
+
+    return last
+
+
+make_wide = partial(make_objective, n_rows=N_ROWS, n_features=80)
+
+
+def weights_with_zeros():
+    """Return row weights of which each fifth is 0."""
+    weights = torch.rand(N_ROWS, generator=torch.Generator().manual_seed(2)).double()
+    weights[::5] = 0.0
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("fit_intercept", "offset"),
+    [(True, 0.0), (True, 3.0), (True, 1e6), (False, 0.0), (False, 3.0)],
+)
+@pytest.mark.parametrize("weights", [None, weights_with_zeros()], ids=["plain", "weighted"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_it_ends_at_the_optimum_of_scikit_learn(solve, n_classes, fit_intercept, weights, offset):
+    X = make_wide()[1] + offset
+    objective, X, codes, weights = make_wide(
+        n_classes, X=X, fit_intercept=fit_intercept, weights=weights
+    )
+    # scikit-learn does not centre: of features far off, the oracle has centred ones.
+    shift = offset if fit_intercept else 0.0
+    expected = oracles.optimum(X - shift, codes, weights, 0.1, fit_intercept=fit_intercept)
+    last = solve(objective)
+    coef = last.W[0, :, :80]
+    torch.testing.assert_close(coef, expected[:, :80], rtol=1e-5, atol=1e-7)
+    if fit_intercept:
+        intercept = last.W[0, :, 80] + shift * coef.sum(1)
+        torch.testing.assert_close(intercept, expected[:, 80], rtol=1e-5, atol=1e-6)
+    assert last.status == Status.CONVERGED
+
+
+def memmap(X, path):
+    np.save(path / "X.npy", X)
+    return np.load(path / "X.npy", mmap_mode="r")
+
+
+FORMS = {
+    "dense": lambda X, _: X,
+    "Fortran": lambda X, _: np.asfortranarray(X),
+    "memmap": memmap,
+    "uint8": lambda X, _: X.astype(np.uint8),
+    "CSR": lambda X, _: sparse.csr_array(X),
+    "CSC": lambda X, _: sparse.csc_array(X),
+    "CSR of int64": lambda X, _: sparse.csr_array(X.astype(np.int64)),
+}
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_of_any_kind_end_at_the_optimum_of_dense_ones(solve, form, fit_intercept, tmp_path):
+    X = make_wide()[1].mul(2).round().abs()
+    objective, _, codes, weights = make_wide(
+        X=X, weights=weights_with_zeros(), fit_intercept=fit_intercept
+    )
+    expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=fit_intercept)
+    given = FORMS[form](X.numpy(), tmp_path)
+    rows = rows_of(given, (codes, weights[:, None]), place(CPU, torch.float64))
+    last = solve(replace(objective, rows=rows))
+    torch.testing.assert_close(last.W[0], expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_subset_of_the_rows_ends_at_its_own_optimum(solve):
+    objective, X, codes, weights = make_wide()
+    own = torch.arange(0, N_ROWS, 2)
+    half = replace(
+        objective,
+        rows=objective.rows.subset(own),
+        total_weight=torch.tensor([len(own)]).double(),
+    )
+    expected = oracles.optimum(X[own], codes[own], weights[own], 0.1, fit_intercept=True)
+    torch.testing.assert_close(solve(half).W[0], expected, rtol=1e-5, atol=1e-7)
+
+
+def test_float32_rows_end_near_the_optimum_of_float64(solve):
+    X = make_wide()[1].float()
+    objective, _, codes, weights = make_wide(X=X, dtype=torch.float32)
+    expected = oracles.optimum(X.double(), codes, weights, 0.1, fit_intercept=True)
+    last = solve(objective, tol=1e-6)
+    assert last.W.dtype == torch.float64
+    torch.testing.assert_close(last.W[0], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_rows_that_are_there_twice_count_twice(solve, fit_intercept):
+    X = make_wide()[1]
+    X[1::2] = X[::2]
+    objective, X, codes, weights = make_wide(X=X, fit_intercept=fit_intercept)
+    expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=fit_intercept)
+    torch.testing.assert_close(solve(objective).W[0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_from_any_start_it_ends_at_the_same_optimum(solve):
+    objective, X, codes, weights = make_wide()
+    expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=True)
+    W = objective.without_shift(random_weights(objective))
+    torch.testing.assert_close(solve(objective, W).W[0], expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.fixture
+def factorised(monkeypatch):
+    """Return a list to which each Cholesky factorisation of N rows adds its batch's shape."""
+    shapes = []
+    cholesky = torch.linalg.cholesky_ex
+
+    def counted(matrix, **options):
+        if matrix.shape[-1] == N_ROWS:
+            shapes.append(matrix.shape)
+        return cholesky(matrix, **options)
+
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", counted)
+    return shapes
+
+
+@pytest.fixture
+def gram_matrices(monkeypatch):
+    """Return a list to which each Gram matrix of the rows is added."""
+    made = []
+    gram = LocalRows.gram
+
+    def counted(self, mean):
+        made.append(gram(self, mean))
+        return made[-1]
+
+    monkeypatch.setattr(LocalRows, "gram", counted)
+    return made
+
+
+def test_models_of_several_penalties_and_folds_share_one_factor(solve, factorised, gram_matrices):
+    alphas = (0.01, 0.1, 1.0, 0.1)
+    of_last = weights_with_zeros()
+    weights = torch.stack([*[torch.ones(N_ROWS).double()] * 3, of_last], dim=1)
+    objective, X, codes, _ = make_wide(alphas=alphas, weights=weights)
+    last = solve(objective)
+    assert len(gram_matrices) == 1
+    assert factorised == [(N_ROWS, N_ROWS)]
+    for m, alpha in enumerate(alphas):
+        expected = oracles.optimum(X, codes, weights[:, m], alpha, fit_intercept=True)
+        torch.testing.assert_close(last.W[m], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_what_tol_bounds_is_the_gradient_by_the_features(solve, fit_intercept, offset):
+    X = make_wide()[1] + offset
+    objective, *data = make_wide(X=X, fit_intercept=fit_intercept, alphas=(1e-2,))
+    last = solve(objective, tol=1e-5)
+    options = {"n_classes": 3, "fit_intercept": fit_intercept}
+    _, grad = oracles.value_and_grad(last.W[0], *data, 1e-2, **options)
+    assert last.status == Status.CONVERGED
+    assert float(grad.abs().max()) <= 1e-5
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_who_enters_and_leaves_predicts_the_same(fit_intercept):
+    objective, *_ = make_wide(alphas=(0.1, 1.0), fit_intercept=fit_intercept)
+    objective, _ = centered_objective(objective)
+    W = random_weights(objective)
+    space = row_space(objective)
+    V = space.enter(W)
+    assert V.shape == (2, 3, N_ROWS + fit_intercept)
+    back = space.leave(V)
+    X = objective.rows.whole()[0] - (objective.mean if fit_intercept else 0.0)
+    of_weights, of_space = (
+        torch.einsum("mkp,np->mkn", weights[..., :80], X) for weights in (W, back)
+    )
+    torch.testing.assert_close(of_space, of_weights, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(back[..., 80:], W[..., 80:])
+    # What is left has no part outside of the rows, and the norm that V has.
+    norm = V[..., :N_ROWS].square().sum(-1)
+    torch.testing.assert_close(back[..., :80].square().sum(-1), norm, rtol=1e-5, atol=1e-8)
+    assert (norm <= W[..., :80].square().sum(-1)).all()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_value_is_that_of_the_features(fit_intercept):
+    objective, X, codes, weights = make_wide(alphas=(0.1, 1.0), fit_intercept=fit_intercept)
+    centered, _ = centered_objective(objective)
+    space = row_space(centered)
+    V = space.enter(random_weights(objective))
+    value, _ = space.objective.value_and_grad(V)
+    for m, alpha in enumerate((0.1, 1.0)):
+        W = weights_of_raw(space.leave(V), centered.mean)[m]
+        options = {"n_classes": 3, "fit_intercept": fit_intercept}
+        expected, _ = oracles.value_and_grad(W, X, codes, weights, alpha, **options)
+        assert float(value[m]) == pytest.approx(float(expected), rel=1e-7)
+
+
+def test_rows_that_overflow_have_none():
+    objective, *_ = make_wide(X=1e200 * make_wide()[1])
+    assert row_space(objective) is None
+
+
+def test_where_the_row_space_fails_the_features_go_on(monkeypatch):
+    monkeypatch.setattr(full_batch, "iterations_before_row_space", lambda _: 1)
+    monkeypatch.setattr(full_batch, "row_space", lambda _: None)
+    objective, X, codes, weights = make_wide()
+    *_, last = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-9)
+    assert last.method != "row-space"
+    expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=True)
+    torch.testing.assert_close(last.W[0], expected, rtol=1e-5, atol=1e-7)

@@ -1,0 +1,295 @@
+"""The choice of a method by shape, and nothing dear before passes have cost as much."""
+
+import math
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import scipy.optimize
+import torch
+from problems import CPU, make_objective
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from skorchless._engine.containers import rows_of
+from skorchless._engine.placement import place
+from skorchless._engine.rows import LocalRows
+from skorchless._engine.solvers import full_batch, quasi_newton
+from skorchless._engine.solvers.full_batch import minimize_full_batch
+from skorchless._engine.solvers.one_model import OneModel
+from skorchless._engine.solvers.strategy import (
+    MIN_ITERATIONS,
+    ClassHessianSchedule,
+    class_hessian_seconds,
+    hard_schedule,
+    is_newton_cheap,
+    is_small_table,
+    iterations_before_row_space,
+    pass_seconds,
+)
+
+
+def of_shape(n_rows, n_features, n_classes=2, **options):
+    """Return an objective of rows that take no memory."""
+    X = torch.zeros(1, 1, dtype=torch.float64).expand(n_rows, n_features)
+    return make_objective(n_classes, X=X, **options)[0]
+
+
+def of_teacher(n_rows, n_features, n_classes, kind="plain", **options):
+    """Return an objective of labels that a linear teacher has drawn, for C=1.
+
+    Features are standard normal, "correlated", or "scaled" by factors up to some hundred.
+    """
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((n_rows, n_features))
+    if kind == "correlated":
+        rank = max(1, min(n_features, n_rows) // 5)
+        factors = generator.standard_normal((n_rows, rank)) / np.sqrt(rank)
+        X = 0.3 * X + factors @ generator.standard_normal((rank, n_features))
+    teacher = 2.0 * generator.standard_normal((n_features, n_classes)) / np.sqrt(n_features)
+    y = (X @ teacher + generator.gumbel(size=(n_rows, n_classes))).argmax(1)
+    if kind == "scaled":
+        X *= np.exp(2.0 * generator.standard_normal(n_features))
+    options.setdefault("alphas", (1.0 / n_rows,))
+    objective, _, codes, _ = make_objective(n_classes, X=torch.from_numpy(X), **options)
+    codes.copy_(torch.from_numpy(y))
+    return objective
+
+
+def fit(objective, tol=1e-4, max_iter=1000):
+    """Return the progress of each iteration from zero weights."""
+    W = torch.zeros(objective.weights_shape)
+    return list(islice(minimize_full_batch(objective, W, tol=tol), max_iter))
+
+
+@pytest.mark.parametrize(
+    ("shape", "method"),
+    [
+        ((150, 4, 3), "newton"),
+        ((569, 30, 2), "newton"),
+        ((2000, 100, 2), "lbfgs"),
+        ((20_000, 30, 2), "lbfgs"),
+        ((1000, 100, 10), "lbfgs"),
+        ((20_000, 20, 10, "correlated"), "lbfgs-hessian"),
+        ((40, 1000, 2), "row-space"),
+        ((100, 1000, 3, "scaled"), "row-space"),
+        ((100, 500, 2, "correlated"), "row-space"),
+    ],
+)
+def test_the_method_suits_the_shape(shape, method):
+    assert fit(of_teacher(*shape))[-1].method == method
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"l1_ratio": 1.0}, {"l1_ratio": 0.5}, {"alphas": (0.0,)}],
+    ids=["lasso", "elastic net", "no penalty"],
+)
+@pytest.mark.parametrize("kind", ["plain", "scaled"])
+def test_the_row_space_is_never_entered_without_an_l2_penalty_alone(options, kind):
+    objective = of_teacher(40, 300, 2, kind, **options)
+    assert "row-space" not in {progress.method for progress in fit(objective, max_iter=200)}
+    assert "row-space" in {progress.method for progress in fit(of_teacher(40, 300, 2, kind))}
+
+
+def test_a_wide_fit_that_is_easy_ends_before_the_row_space_pays():
+    steps = fit(of_teacher(40, 1000, 2, alphas=(10.0,)))
+    assert "row-space" not in {progress.method for progress in steps}
+
+
+@pytest.mark.parametrize(
+    ("objective", "is_possible"),
+    [
+        (of_shape(100, 1000), True),
+        (of_shape(100, 1000, alphas=(0.1, 1.0)), True),
+        (of_shape(100, 1000, alphas=(0.1, 0.0)), False),
+        (of_shape(100, 100), False),
+        (of_shape(1000, 100), False),
+    ],
+    ids=["wide", "penalties", "one without a penalty", "square", "tall"],
+)
+def test_the_row_space_is_for_more_features_than_rows_and_an_l2_penalty(objective, is_possible):
+    assert (iterations_before_row_space(objective) is not None) == is_possible
+
+
+def test_the_row_space_is_not_for_few_entries():
+    objective = of_shape(100, 1000)
+    columns = objective.rows.columns
+    for n_entries, is_possible in ((20_000, True), (5000, False)):  # the Gram matrix has 10,000
+        X = sparse.random_array((100, 1000), density=n_entries / 1e5, format="csr", rng=0)
+        rows = rows_of(X, columns, place(CPU, torch.float64))
+        due = iterations_before_row_space(replace(objective, rows=rows))
+        assert (due is not None) == is_possible
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_cheap"),
+    [((569, 30), True), ((5000, 300), False), ((500_000, 30), False), ((150, 4, 3), True)],
+)
+def test_newton_is_cheap_only_while_the_hessian_is_small(shape, is_cheap):
+    assert is_newton_cheap(of_shape(*shape)) == is_cheap
+
+
+@pytest.mark.parametrize(
+    ("objective", "is_small"),
+    [
+        (of_shape(150, 4, 3), True),
+        (of_shape(1000, 100), True),
+        (of_shape(1000, 100, alphas=(0.1, 1.0)), False),
+        (of_shape(10**6, 10), False),
+        (of_shape(100, 20_000, 10), False),
+    ],
+    ids=["iris", "medium", "two models", "tall", "wide"],
+)
+def test_a_small_table_is_one_model_of_few_entries(objective, is_small):
+    assert is_small_table(objective) == is_small
+
+
+@pytest.mark.parametrize("are_in_memory", [True, False])
+def test_small_tables_and_the_row_space_are_in_memory(are_in_memory):
+    small, wide = of_shape(150, 4, 3), of_shape(100, 1000)
+    small.rows.are_in_memory = wide.rows.are_in_memory = are_in_memory
+    assert is_small_table(small) == are_in_memory
+    assert (iterations_before_row_space(wide) is not None) == are_in_memory
+
+
+def test_a_sparse_table_is_not_a_small_one():
+    objective = of_shape(150, 4, 3)
+    X = sparse.csr_array(np.ones((150, 4)))
+    rows = rows_of(X, objective.rows.columns, place(CPU, torch.float64))
+    assert not is_small_table(replace(objective, rows=rows))
+
+
+def due_at(schedule, n_iterations):
+    """Return at which iterations class Hessians are due, and the damping of each."""
+    due = [(i, schedule.damping) for i in range(n_iterations) if schedule.count()]
+    return [i for i, _ in due]
+
+
+def test_class_hessians_are_twice_as_far_apart_and_less_damped_each_time():
+    schedule = ClassHessianSchedule(2)
+    due, dampings = [], []
+    for iteration in range(20):
+        if schedule.count():
+            due.append(iteration)
+            dampings.append(schedule.damping)
+    assert due == [2, 4, 8, 16]
+    assert dampings == pytest.approx([1e-3, 1e-4, 1e-5, 1e-6])
+
+
+def test_class_hessians_may_be_due_at_once():
+    assert due_at(ClassHessianSchedule(2, first=0), 10) == [0, 2, 6]
+
+
+def test_where_class_hessians_pay_at_once_they_come_at_equal_intervals():
+    assert due_at(hard_schedule(), 10) == [0, 3, 6, 9]
+
+
+def test_class_hessians_that_never_pay_are_never_due():
+    assert due_at(ClassHessianSchedule(math.inf), 100) == []
+
+
+SHAPES = [
+    (1000, 20, 5),
+    (2000, 100, 2),
+    (5000, 800, 2),
+    (20_000, 300, 10),
+    (10**5, 1000, 3),
+    (10**6, 10, 2),
+]
+
+
+@pytest.mark.parametrize("alphas", [(0.1,), (1e-3, 0.1, 10.0)], ids=len)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_class_hessians_never_cost_more_than_passes_so_far_are_worth(shape, alphas):
+    objective = of_shape(*shape, alphas=alphas)
+    # An iteration on a small table takes a third of those that follow class Hessians.
+    worth = 2.5 if is_small_table(objective) else 0.5
+    due = due_at(ClassHessianSchedule.of(objective), 2000)
+    assert due[0] >= MIN_ITERATIONS
+    for n_hessians, n_passes in enumerate(due, start=1):
+        of_hessians = n_hessians * class_hessian_seconds(objective)
+        assert worth * of_hessians <= n_passes * pass_seconds(objective)
+
+
+@pytest.mark.parametrize("shape", [(2000, 20, 5), (4000, 100, 2), (3000, 200, 3)])
+def test_class_hessians_of_a_fit_never_cost_more_than_twice_its_passes(shape, monkeypatch):
+    objective = of_teacher(*shape, "scaled", alphas=(1e-7,))
+    made, n_iterations = [], 0
+    class_hessians = quasi_newton.class_hessians
+
+    def counted(*args, **options):
+        made.append(n_iterations)
+        return class_hessians(*args, **options)
+
+    monkeypatch.setattr(quasi_newton, "class_hessians", counted)
+    monkeypatch.setattr(full_batch, "is_newton_cheap", lambda *_: False)
+    W = torch.zeros(objective.weights_shape)
+    for n_iterations, _ in enumerate(minimize_full_batch(objective, W, tol=0.0), start=1):
+        if n_iterations == 100:
+            break
+    assert made
+    for n_hessians, n_passes in enumerate(made, start=1):
+        of_hessians = n_hessians * class_hessian_seconds(objective)
+        assert of_hessians <= 2 * n_passes * pass_seconds(objective)
+
+
+def test_class_hessians_come_later_the_more_they_cost():
+    def first(*shape):
+        return ClassHessianSchedule.of(of_shape(*shape)).first
+
+    assert first(10**6, 20) == MIN_ITERATIONS
+    assert MIN_ITERATIONS < first(1000, 150) < first(1000, 300) < math.inf
+    assert first(100, 150) == math.inf  # larger than X itself
+
+
+@pytest.fixture
+def counts(monkeypatch):
+    """Return how often X is read, of "ours" and by the function that scikit-learn minimises."""
+    n_calls = {"ours": 0, "reference": 0}
+
+    def count(cls, name):
+        original = getattr(cls, name)
+
+        def counted(self, *args, **options):
+            n_calls["ours"] += 1
+            return original(self, *args, **options)
+
+        monkeypatch.setattr(cls, name, counted)
+
+    # `state`, the gradient, belongs to the pass of `logits`.
+    for cls, name in (
+        (LocalRows, "map_reduce"),
+        (LocalRows, "map_rows"),
+        (LocalRows, "gram"),
+        (OneModel, "logits"),
+    ):
+        count(cls, name)
+    minimize = scipy.optimize.minimize
+
+    def minimized(*args, **options):
+        result = minimize(*args, **options)
+        n_calls["reference"] += result.nfev
+        return result
+
+    monkeypatch.setattr(scipy.optimize, "minimize", minimized)
+    return n_calls
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", ["plain", "correlated", "scaled"])
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("n_features", [5, 50, 300])
+@pytest.mark.parametrize("n_rows", [100, 1000])
+def test_a_fit_reads_X_at_most_twice_as_often_as_scikit_learn(
+    n_rows, n_features, n_classes, kind, counts
+):
+    # A counter, not an optimum: what guards the shape of the code without a stopwatch.
+    objective = of_teacher(n_rows, n_features, n_classes, kind)
+    codes, _ = objective.rows.columns
+    X = objective.rows.whole()[0].numpy()
+    LogisticRegression(tol=1e-4, max_iter=200).fit(X, codes.numpy())
+    steps = fit(objective, tol=1e-4)
+    assert len(steps) < counts["ours"]
+    assert counts["ours"] <= 2 * counts["reference"]
