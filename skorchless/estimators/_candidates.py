@@ -23,6 +23,7 @@ class Candidates:
     n_iter: Tensor  # (M,)
     status: Tensor  # (M,) of Status
     remaining: Tensor  # (M,)
+    method: str  # of the last iteration
     is_stopped_early: bool
 
 
@@ -56,10 +57,13 @@ def run_candidates(
         if verbose:
             n_candidates, n_running = len(is_running), int(is_running.sum())
             violation = float(progress.remaining.max())
-            table.add_row(number, n_candidates - n_running, n_candidates, violation)
+            n_finished = n_candidates - n_running
+            table.add_row(number, n_finished, n_candidates, violation, method=progress.method)
         if is_stopped or not is_running.any():
             break
-    return Candidates(progress.W, n_iter, progress.status, progress.remaining, is_stopped)
+    return Candidates(
+        progress.W, n_iter, progress.status, progress.remaining, progress.method, is_stopped
+    )
 
 
 def candidates_shortfall(candidates: Candidates, tol: float, dtype: torch.dtype) -> str | None:

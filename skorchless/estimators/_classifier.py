@@ -108,13 +108,12 @@ class TorchLogisticClassifier(
         Weights of the classes, ``{label: weight}``; labels left out weigh 1. 'balanced'
         weighs classes by the inverse of their (weighted) frequency.
     solver : {'lbfgs', 'adam', 'sgd'}, default='lbfgs'
-        - 'lbfgs' uses all rows in each iteration and converges to the optimum. Its L-BFGS
-          starts from the curvature of ``X``, so that features need not have the same scale,
-          and goes on from that of each class. Where a Hessian costs less than an iteration
-          (a few dozen weights, or few rows), it takes the steps of Newton's method. With an
-          L1 penalty its steps are proximal: to the least point of a quadratic with that
-          curvature plus the penalty, so that zeros are exact. Beyond 1,500 features it then
-          works on those that matter, and looks at all of them in between.
+        - 'lbfgs' uses all rows in each iteration and converges to the optimum. Features are
+          centred and scaled inside, so that they need not have the same scale. A dearer
+          method takes over when the iterations so far have cost as much: see ``solver_``.
+          A Hessian that costs less than an iteration (a few dozen weights, or few rows) is
+          used from the start. With an L1 penalty the steps are proximal: to the least point
+          of a quadratic plus the penalty, so that zeros are exact.
         - 'adam' and 'sgd' go through shuffled minibatches; an iteration is an epoch. They
           come near the optimum within few epochs, and can learn from a stream
           (`partial_fit`). With an L1 penalty each step ends with soft thresholding; the
@@ -122,13 +121,19 @@ class TorchLogisticClassifier(
     max_iter : int, default=100
         The largest number of iterations: epochs for 'adam' and 'sgd'.
     tol : float, default=1e-4
-        For 'lbfgs', the fit has converged when the largest violation of optimality does not
-        exceed ``tol``: that of an entry of the objective's gradient or, with an L1 penalty, of
-        its smallest subgradient (:math:`\max(|g| - \lambda, 0)` for a coefficient of zero,
-        :math:`|g \pm \lambda|` for others, with the gradient :math:`g` of all else and
-        :math:`\lambda = \rho / (C \sum_i s_i)`). For 'adam' and 'sgd', when the training
-        loss has not fallen by ``tol`` for ``n_iter_no_change`` epochs. With
-        ``early_stopping``, the fall of the validation loss that counts.
+        For 'lbfgs', the fit has converged when two conditions hold. No entry of the
+        objective's gradient exceeds ``tol``, as in `LogisticRegression`. And the objective is
+        not expected to fall by more than ``tol`` times its value (or ``tol / 1000``, where it
+        is below 1e-3) in the next iteration: with many classes the gradient alone is small
+        long before the optimum.
+
+        With an L1 penalty the gradient is the smallest subgradient:
+        :math:`\max(|g| - \lambda, 0)` for a coefficient of zero, :math:`|g \pm \lambda|`
+        for others, with the gradient :math:`g` of all else and
+        :math:`\lambda = \rho / (C \sum_i s_i)`.
+
+        'adam' and 'sgd' have converged when the training loss has not fallen by ``tol`` for
+        ``n_iter_no_change`` epochs; with ``early_stopping``, when the validation loss has not.
     batch_size : int, default=64
         Samples in a minibatch. Ignored by 'lbfgs', as are the next three.
     learning_rate_init : float, default=1e-3
@@ -154,7 +159,7 @@ class TorchLogisticClassifier(
     verbose : int, default=0
         1 prints one row for each iteration: its number, the objective (training loss plus
         penalty, as in ``loss_curve_``), validation loss and accuracy where there are
-        validation samples, and seconds since the start.
+        validation samples, seconds since the start, and the method, as in ``solver_``.
     device : str or torch.device, default='auto'
         Where to fit: 'cpu', 'cuda', 'cuda:1', 'mps'. 'auto' means the device of ``X`` where
         ``X`` is a tensor, else the first CUDA device, else the CPU. A sparse ``X`` is fitted
@@ -175,6 +180,15 @@ class TorchLogisticClassifier(
         The labels, sorted.
     n_iter_ : int
         Iterations (epochs) run by the last fit; by all calls of `partial_fit` together.
+    solver_ : str
+        The method of the last iteration: 'adam' or 'sgd', or of 'lbfgs' one of
+
+        - 'newton', the exact Hessian;
+        - 'lbfgs', which starts from the variances of the features;
+        - 'lbfgs-hessian', which starts from the Hessian of each class, of a sample of rows;
+        - 'row-space', by as many unknowns a class as rows, where there are more features;
+        - 'proximal-newton' and 'proximal-lbfgs', with an L1 penalty;
+        - 'working-sets', the same on the features that matter, beyond 1,500 features.
     loss_curve_ : ndarray of shape (`n_iter_`,)
         The objective after each iteration of 'lbfgs'; for 'adam' and 'sgd', its mean over
         the minibatches of each epoch, each taken before its update.
@@ -268,6 +282,7 @@ class TorchLogisticClassifier(
     }
 
     n_iter_: int
+    solver_: str
     loss_curve_: Array
     validation_scores_: Array | None
     validation_loss_curve_: Array | None
@@ -382,6 +397,7 @@ class TorchLogisticClassifier(
             solver = build_solver(self, objective, W, rng)
             history = self._drive(solver, W, classes, placement.dtype, validation, given)
             self._store(history.W, classes, placement, history.losses, validation)
+            self.solver_ = history.method or self.solver
             # Where partial_fit would go on belongs to the weights that are now replaced.
             self._stream = None
         if message := shortfall(self, history, placement.dtype):
@@ -437,6 +453,7 @@ class TorchLogisticClassifier(
             losses = [] if is_first else self.loss_curve_.tolist()
             W = finite_weights(progress.W, self.solver, placement.dtype)
             self._store(W, self.classes_, placement, [*losses, float(progress.value)], None)
+            self.solver_ = self.solver
             self._stream = stream.after(progress)
         return self
 

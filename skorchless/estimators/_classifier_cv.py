@@ -123,10 +123,12 @@ class TorchLogisticClassifierCV(
         The largest number of iterations of a candidate.
     tol : float, default=1e-4
         A candidate has converged when its largest violation of optimality, an entry of the
-        gradient or with an L1 penalty of the smallest subgradient, does not exceed ``tol``.
+        gradient or with an L1 penalty of the smallest subgradient, does not exceed ``tol``, and
+        the decrease of its objective that is still expected not ``tol`` times the objective.
     verbose : int, default=0
         1 prints one row for each iteration: its number, how many of the candidates have
-        finished, the largest violation of optimality of any, and seconds since the start.
+        finished, the largest violation of optimality of any, seconds since the start, and the
+        method, as in ``solver_``.
     device : str or torch.device, default='auto'
         Where to fit, as in `TorchLogisticClassifier`.
     dtype : {'float32', 'float64'} or None, default=None
@@ -152,6 +154,8 @@ class TorchLogisticClassifierCV(
         classes have one row.
     n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
         The iterations of each candidate.
+    solver_ : str
+        The method of the last iteration, as in `TorchLogisticClassifier`.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Coefficients; one row where there are two classes.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -455,6 +459,7 @@ def search_attributes(
         "scores_": scores,
         "coefs_paths_": paths.reshape(*grid.shape, *paths.shape[1:]),
         "n_iter_": candidates.n_iter.cpu().numpy().reshape(grid.shape),
+        "solver_": candidates.method,
         "device_": str(placement.device),
     }
 

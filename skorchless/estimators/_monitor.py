@@ -136,21 +136,23 @@ class Validation:
 
 
 class ProgressTable:
-    """The table that ``verbose`` prints: one row an iteration, its seconds last."""
+    """The table that ``verbose`` prints: one row an iteration, its seconds and method last."""
 
     def __init__(self, *names: str) -> None:
         self._names = [*names, "seconds"]
         self._start = time.perf_counter()
 
-    def add_row(self, *values: float) -> None:
+    def add_row(self, *values: float, method: str = "") -> None:
         """Print a row: whole numbers as they are, others to 5 digits; names before the first."""
         if values[0] == 1:
-            print("".join(f"{name:>12}" for name in self._names))  # noqa: T201, verbose is to print
+            names = "".join(f"{name:>12}" for name in self._names)
+            print(f"{names}  {'solver':<15}" if method else names)  # noqa: T201, verbose prints
         cells = [
             f"{value:12d}" if isinstance(value, int) else f"{value:12.5f}" for value in values
         ]
         seconds = time.perf_counter() - self._start
-        print(f"{''.join(cells)}{seconds:12.2f}", flush=True)  # noqa: T201
+        of_method = f"  {method:<15}" if method else ""
+        print(f"{''.join(cells)}{seconds:12.2f}{of_method}", flush=True)  # noqa: T201
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class History:
     losses: list[float]
     status: Status
     remaining: float
+    method: str  # of the last iteration, "" where the solver has one alone
     # A callback or the validation loss ended the fit, not the solver and not max_iter.
     is_stopped_early: bool
 
@@ -189,7 +192,7 @@ def run(
         losses.append(float(progress.value))
         scores = () if validation is None else validation.score(W)
         if verbose:
-            table.add_row(n_iter, losses[-1], *scores)
+            table.add_row(n_iter, losses[-1], *scores, method=progress.method)
         is_stopped = tasks.end(W)
         is_stopped |= validation is not None and validation.is_exhausted
         if is_stopped or int(progress.status) != Status.RUNNING:
@@ -200,6 +203,7 @@ def run(
         losses=losses,
         status=Status(int(progress.status)),
         remaining=float(progress.remaining),
+        method=progress.method,
         is_stopped_early=is_stopped,
     )
 

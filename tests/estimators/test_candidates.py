@@ -99,9 +99,10 @@ def test_a_progress_bar_is_at_the_share_of_candidates_finished(monkeypatch):
 def test_verbose_prints_a_row_for_each_iteration_of_the_batch(capsys):
     clf = TorchLogisticClassifierCV(**GRID, verbose=1).fit(X, Y)
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["iter", "finished", "of", "violation", "seconds"]
+    assert header.split() == ["iter", "finished", "of", "violation", "seconds", "solver"]
     assert len({len(line) for line in (header, *rows)}) == 1
-    cells = np.array([row.split() for row in rows], dtype=float)
+    cells = np.array([row.split()[:-1] for row in rows], dtype=float)
+    assert {row.split()[-1] for row in rows} == {clf.solver_}
     assert len(rows) == clf.n_iter_.max()
     finished = [(clf.n_iter_ <= number).sum() for number in range(1, len(rows) + 1)]
     np.testing.assert_array_equal(cells[:, 1], finished)
@@ -116,7 +117,9 @@ def test_of_stalled_and_unfinished_candidates_more_iterations_are_advised():
     stalled = torch.tensor([Status.STALLED, Status.STALLED, Status.CONVERGED])
     messages = [
         candidates_shortfall(
-            Candidates(W, torch.tensor([5, 9, 2]), status, torch.tensor([0.3, 0.2, 0.0]), False),
+            Candidates(
+                W, torch.tensor([5, 9, 2]), status, torch.tensor([0.3, 0.2, 0.0]), "", False
+            ),
             1e-4,
             torch.float32,
         )

@@ -168,8 +168,11 @@ def test_verbose_prints_one_row_an_iteration(capsys):
 def test_verbose_shows_validation_loss_and_accuracy(capsys):
     clf = TorchLogisticClassifier(verbose=1).fit(X, Y, X_val=X, y_val=Y)
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == [*("iter", "objective", "valid", "loss", "valid", "acc", "seconds")]
-    _, _, loss, accuracy, _ = (float(cell) for cell in rows[-1].split())
+    names = ("iter", "objective", "valid", "loss", "valid", "acc", "seconds", "solver")
+    assert header.split() == [*names]
+    *cells, method = rows[-1].split()
+    _, _, loss, accuracy, _ = map(float, cells)
+    assert method == clf.solver_ == "newton"
     proba = clf.predict_proba(X)
     assert loss == pytest.approx(-np.log(proba[np.arange(len(Y)), Y]).mean(), abs=1e-5)
     assert accuracy == pytest.approx(clf.score(X, Y), abs=1e-5)
