@@ -81,8 +81,3 @@ def history(minimize, objective, *, tol=1e-9, max_iter=1000, W=None, **options):
     """Return the progress of each iteration of ``minimize``, from weights ``W`` or zeros."""
     W = torch.zeros(objective.weights_shape, dtype=torch.float64) if W is None else W
     return list(islice(minimize(*centered_objective(objective), W, tol=tol, **options), max_iter))
-
-
-def n_lbfgs_iterations(objective, tol=1e-6, max_iter=1000, schedule=None):
-    """Return how many iterations L-BFGS takes from zero weights, ``max_iter`` for more."""
-    return len(history(by_descent, objective, tol=tol, max_iter=max_iter, schedule=schedule))

@@ -136,7 +136,7 @@ def class_hessians(
     part /= part.sum(1, keepdim=True)
     penalty = part @ objective.shrinkage[:, 0].to(dtype)  # (groups, D)
     ridge = torch.zeros_like(penalty[0])  # (D,)
-    if rows.n_rows > _n_drawn(objective):
+    if rows.n_rows > n_drawn_rows(objective):
         ridge[: rows.n_features] = damping * moments.squared_range
     curvature = _row_curvature(objective, W, rows, part)  # (groups, K, rows)
 
@@ -208,14 +208,14 @@ def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: Rows, part: Tensor)
     return rows.map_rows(of_block, n_outputs=W.shape[0] * W.shape[1]).permute(1, 2, 0)
 
 
-def _n_drawn(objective: PenalizedNLL) -> int:
+def n_drawn_rows(objective: PenalizedNLL) -> int:
     """Return how many rows are drawn for each class, of more."""
     return max(MIN_DRAWN_ROWS, DRAWN_ROWS_PER_COLUMN * objective.weights_shape[-1])
 
 
 def _class_hessian(rows: Rows, curvature: Tensor, objective: PenalizedNLL) -> Tensor:
     """Return the mean of ``curvature`` (rows,) times row outer product (D, D), from a sample."""
-    n_drawn = _n_drawn(objective)
+    n_drawn = n_drawn_rows(objective)
     if rows.n_rows > n_drawn:
         # Systematic sampling, each row by its share of the curvature: a row that is classified
         # beyond doubt has none. On MNIST 2,000 rows drawn so serve as well as 10,000 others.

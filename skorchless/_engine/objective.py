@@ -119,8 +119,8 @@ class PenalizedNLL:
         (total,) = self.rows.map_sum(sums, n_outputs=2 * W.shape[0] * W.shape[1])  # (3, M, T)
         value, slope, curvature = total / self.total_weight[:, None]
         shrunk = self.shrinkage * direction
-        constant, quadratic = (_dot(shrunk, other)[:, None] for other in (W, direction))
-        at_W = 0.5 * _dot(self.shrinkage * W, W)[:, None]
+        constant, quadratic = (dot(shrunk, other)[:, None] for other in (W, direction))
+        at_W = 0.5 * dot(self.shrinkage * W, W)[:, None]
         value = value + at_W + steps * (constant + 0.5 * steps * quadratic)
         if self.has_l1:
             each = [self.l1_penalty(W + step * direction) for step in steps.T[..., None, None]]
@@ -270,7 +270,7 @@ class PenalizedNLL:
         return center if parts else None
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
+def dot(a: Tensor, b: Tensor) -> Tensor:
     """Return the inner products (M,) of weights (M, K, D)."""
     return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
 

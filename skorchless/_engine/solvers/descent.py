@@ -1,6 +1,6 @@
 """Descent for M models at once: a direction, a line search, and when to stop.
 
-Where a direction comes from is the business of `quasi_newton`, `newton` and `proximal`. Each model
+Where a direction comes from is the business of `quasi_newton` and `proximal`. Each model
 has its own step size and status; they share the passes over the rows. Weights are held in the
 dtype of sums whatever the dtype of X, so that a float32 fit does not stall at float32's resolution
 of the objective. What is decided of each model is decided on the host, with NumPy: an operation on
@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.objective import PenalizedNLL, dot
 from skorchless._engine.records import put_models, take_models
 from skorchless._engine.solvers.base import Progress, Status
 
@@ -78,11 +78,6 @@ class Directions(Protocol):
 
     def keep(self, models: Tensor) -> None:
         """Go on with ``models`` alone, an index into all M."""
-
-
-def dot(a: Tensor, b: Tensor) -> Tensor:
-    """Return the inner products (M,) of weights (M, K, D)."""
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
 
 
 def to_host(values: Tensor) -> Numbers:
@@ -271,11 +266,7 @@ def descend(
 def _next_ray(objective: PenalizedNLL, point: Point, directions: Directions) -> Ray:
     """Return where to go from ``point``."""
     direction = objective.without_shift(directions.at(point))
-    slope = dot(point.grad, direction)
-    if objective.has_l1:
-        l1_change = objective.l1_change(point.W, direction)
-        slope = slope + l1_change
-    else:
-        l1_change = torch.zeros_like(slope)
+    l1_change = objective.l1_change(point.W, direction)
+    slope = dot(point.grad, direction) + l1_change
     # Where rounding makes it an ascent, no increase is to be called sufficient.
     return Ray(objective, point, direction, slope.clamp(max=0.0), l1_change)

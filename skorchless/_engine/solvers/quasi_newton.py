@@ -133,54 +133,10 @@ class Memory:
         return matrix.solve(vectors) if self._by_inverse else matrix.multiply(vectors)
 
 
-class _FirstApproximation:
-    """The diagonal that a fit starts from, and the class Hessians that follow it."""
+class _Corrected:
+    """The diagonal that a fit starts from, the class Hessians that follow it, and their memory."""
 
-    def __init__(
-        self,
-        objective: PenalizedNLL,
-        moments: FeatureMoments,
-        schedule: ClassHessianSchedule,
-        *,
-        as_factors: bool,
-    ) -> None:
-        self._objective = objective
-        self._moments = moments
-        self._schedule = schedule
-        self._as_factors = as_factors
-        self.diagonal = diagonal_approximation(objective, moments)
-
-    def follow(self, memory: Memory, point: Point) -> None:
-        """Let ``memory`` learn what led to ``point``, and give it class Hessians when due.
-
-        It goes on from the diagonal where they fail.
-        """
-        memory.update(point)
-        if not self._schedule.count():
-            return
-        # The last ones go before the next are made: each take as much as K Gram matrices.
-        memory.approximation = self.diagonal
-        hessians = class_hessians(
-            self._objective,
-            point.W,
-            self._moments,
-            self._schedule.damping,
-            as_factors=self._as_factors,
-        )
-        memory.replace_approximation(hessians or self.diagonal)
-
-    def keep(self, models: Tensor) -> None:
-        """Go on with ``models`` alone, an index into all M."""
-        self._objective = self._objective.take(models)
-        self.diagonal = self.diagonal.take(models)
-
-
-class LBFGSDirections:
-    """The inverse of the corrected approximation applied to the gradient (theorem 2.2).
-
-    The compact form of the two-loop recursion: a handful of products of stacked pairs in place
-    of four operations for each pair.
-    """
+    by_inverse: bool
 
     def __init__(
         self,
@@ -190,8 +146,49 @@ class LBFGSDirections:
         schedule: ClassHessianSchedule,
     ) -> None:
         self._objective = objective
-        self._first = _FirstApproximation(objective, moments, schedule, as_factors=True)
-        self._memory = Memory(start, self._first.diagonal, by_inverse=True)
+        self._moments = moments
+        self._schedule = schedule
+        self._diagonal = diagonal_approximation(objective, moments)
+        self._memory = Memory(start, self._diagonal, by_inverse=self.by_inverse)
+
+    def _follow(self, point: Point) -> None:
+        """Learn what led to ``point``, and make class Hessians when they are due.
+
+        It goes on from the diagonal where they fail.
+        """
+        self._memory.update(point)
+        if not self._schedule.count():
+            return
+        # The last ones go before the next are made: each take as much as K Gram matrices.
+        self._memory.approximation = self._diagonal
+        hessians = class_hessians(
+            self._objective,
+            point.W,
+            self._moments,
+            self._schedule.damping,
+            as_factors=self.by_inverse,
+        )
+        self._memory.replace_approximation(hessians or self._diagonal)
+
+    def forget(self, models: Tensor) -> None:
+        """Drop all pairs of ``models``, an index."""
+        self._memory.forget(models)
+
+    def keep(self, models: Tensor) -> None:
+        """Go on with ``models`` alone, an index into all M."""
+        self._objective = self._objective.take(models)
+        self._diagonal = self._diagonal.take(models)
+        self._memory.keep(models)
+
+
+class LBFGSDirections(_Corrected):
+    """The inverse of the corrected approximation applied to the gradient (theorem 2.2).
+
+    The compact form of the two-loop recursion: a handful of products of stacked pairs in place
+    of four operations for each pair.
+    """
+
+    by_inverse = True
 
     @property
     def method(self) -> str:
@@ -202,7 +199,7 @@ class LBFGSDirections:
     def at(self, point: Point) -> Tensor:
         """Return -H @ grad (M, K, D) at ``point``, after the pair that led there is learnt."""
         memory = self._memory
-        self._first.follow(memory, point)
+        self._follow(point)
         grad = point.grad.flatten(1)
         has_pairs = memory.has_pairs
         solution = (
@@ -242,33 +239,15 @@ class LBFGSDirections:
         length = torch.where(is_plain & (curvature > 0), -slope / curvature, 1.0)
         return direction * length.nan_to_num(1.0)[:, None, None]
 
-    def forget(self, models: Tensor) -> None:
-        """Drop all pairs of ``models``, an index."""
-        self._memory.forget(models)
 
-    def keep(self, models: Tensor) -> None:
-        """Go on with ``models`` alone, an index into all M."""
-        self._objective = self._objective.take(models)
-        self._first.keep(models)
-        self._memory.keep(models)
-
-
-class BFGSCurvature:
+class BFGSCurvature(_Corrected):
     """The corrected approximation itself, to multiply by (theorem 2.3)."""
 
-    def __init__(
-        self,
-        objective: PenalizedNLL,
-        start: Point,
-        moments: FeatureMoments,
-        schedule: ClassHessianSchedule,
-    ) -> None:
-        self._first = _FirstApproximation(objective, moments, schedule, as_factors=False)
-        self._memory = Memory(start, self._first.diagonal, by_inverse=False)
+    by_inverse = False
 
     def at(self, point: Point) -> BFGSMatrix:
         """Return the matrix at ``point``, after the pair that led there is learnt."""
-        self._first.follow(self._memory, point)
+        self._follow(point)
         return self._matrix()
 
     def _matrix(self) -> BFGSMatrix:
@@ -291,15 +270,6 @@ class BFGSCurvature:
         plain = scale[:, 0] * memory.approximation.diagonal.flatten(1)
         diagonal = torch.maximum(plain - (wide * folded).sum(1), MIN_DIAGONAL * plain)
         return BFGSMatrix(memory.approximation, scale[:, 0], wide, folded, diagonal)
-
-    def forget(self, models: Tensor) -> None:
-        """Drop all pairs of ``models``, an index."""
-        self._memory.forget(models)
-
-    def keep(self, models: Tensor) -> None:
-        """Go on with ``models`` alone, an index into all M."""
-        self._first.keep(models)
-        self._memory.keep(models)
 
 
 @dataclass(frozen=True)

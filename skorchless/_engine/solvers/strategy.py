@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 
 from skorchless._engine.hessian_approximation import (
-    DRAWN_ROWS_PER_COLUMN,
-    MIN_DRAWN_ROWS,
     groups,
     n_affordable,
+    n_drawn_rows,
 )
 from skorchless._engine.objective import PenalizedNLL
 
@@ -134,7 +133,7 @@ def class_hessian_seconds(objective: PenalizedNLL) -> float:
         return math.inf
     _, n_weight_rows, n_columns = objective.weights_shape
     n_groups = int(groups(objective).max()) + 1
-    n_drawn = min(objective.rows.n_rows, max(MIN_DRAWN_ROWS, DRAWN_ROWS_PER_COLUMN * n_columns))
+    n_drawn = min(objective.rows.n_rows, n_drawn_rows(objective))
     n_products = n_columns**2 * (n_drawn + n_columns / 3)
     of_class = n_products * SECONDS_PER_MATRIX_PRODUCT * objective.rows.placement.dtype.itemsize
     return n_groups * n_weight_rows * (of_class + CLASS_SECONDS)
