@@ -1,6 +1,5 @@
 """Small problems for the engine's tests."""
 
-import math
 from dataclasses import replace
 from itertools import islice
 
@@ -11,7 +10,7 @@ from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weigh
 from skorchless._engine.placement import place
 from skorchless._engine.rows import TensorRows
 from skorchless._engine.solvers.descent import descend, point_at
-from skorchless._engine.solvers.one_model import OneModel, minimize_one_model
+from skorchless._engine.solvers.one_model import minimize_one_model
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
 from skorchless._engine.solvers.strategy import ClassHessianSchedule
 
@@ -73,8 +72,7 @@ def by_descent(objective, moments, W, *, tol, schedule=None):
 
 def by_one_model(objective, moments, W, *, tol, by_newton):
     """Yield the progress of the solver of one small table."""
-    model = OneModel(objective, moments)
-    yield from minimize_one_model(model, W, tol=tol, by_newton=by_newton, max_iter=math.inf)
+    yield from minimize_one_model(objective, moments, W, tol=tol, by_newton=by_newton)
 
 
 def history(minimize, objective, *, tol=1e-9, max_iter=1000, W=None, **options):

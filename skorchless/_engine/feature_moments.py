@@ -12,8 +12,7 @@ from skorchless._engine.blocks import (
     Block,
     extremes,
     is_sparse,
-    weighted_squares,
-    weighted_sum,
+    weighted_moments,
 )
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows import Rows
@@ -53,8 +52,8 @@ def feature_moments(objective: PenalizedNLL) -> FeatureMoments:
 
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         weights = weights[:, folds].mean(1)[None]
-        squares = weighted_squares(X, weights)[0]
-        return weighted_sum(X, weights)[0], squares, weights.sum()
+        total, squares = weighted_moments(X, weights)
+        return total[0], squares[0], weights.sum()
 
     total, squares, weight = rows.map_sum(sums)
     # Where sums overflow, any finite values will do.
@@ -63,6 +62,13 @@ def feature_moments(objective: PenalizedNLL) -> FeatureMoments:
     if not objective.fit_intercept:
         return FeatureMoments(rows, None, variance)
     return FeatureMoments(rows, mean, (variance - mean.square()).clamp(min=0.0))
+
+
+def are_far(moments: FeatureMoments, dtype: torch.dtype) -> Tensor:
+    """Return whether features (P,) lie too far from zero to be read in ``dtype`` as they are."""
+    assert moments.mean is not None  # noqa: S101
+    rounding = torch.finfo(dtype).eps / MAX_GRADIENT_ROUNDING
+    return moments.mean.square() * rounding > moments.variance
 
 
 def centered_objective(objective: PenalizedNLL) -> tuple[PenalizedNLL, FeatureMoments]:
@@ -75,8 +81,7 @@ def centered_objective(objective: PenalizedNLL) -> tuple[PenalizedNLL, FeatureMo
     rows, moments = objective.rows, feature_moments(objective)
     # Less a center, a sparse X would be dense.
     if moments.mean is not None and rows.n_stored is None and rows.center is None:
-        rounding = torch.finfo(rows.placement.dtype).eps / MAX_GRADIENT_ROUNDING
-        is_far = moments.mean.square() * rounding > moments.variance
+        is_far = are_far(moments, rows.placement.dtype)
         if is_far.any():
             # Not the mean, whose rounding would make a constant feature one that varies.
             (first,) = rows.take(torch.zeros(1, dtype=torch.int64))[0]

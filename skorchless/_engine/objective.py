@@ -71,7 +71,7 @@ class PenalizedNLL:
     @cached_property
     def folds(self) -> Tensor:
         """The folds (F',) of these models, in order."""
-        return torch.unique(self.fold)
+        return torch.unique(self.fold) if len(self.fold) > 1 else self.fold
 
     def take(self, models: Tensor) -> PenalizedNLL:
         """Return the objective of ``models``, an index into all M, on the same rows."""
@@ -319,11 +319,11 @@ def class_shares(objective: PenalizedNLL) -> Tensor:
     n_classes, sum_dtype = objective.n_classes, objective.alpha.dtype
 
     def class_weights(_X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-        counts = weights.new_zeros(n_classes, weights.shape[1], dtype=sum_dtype)
-        return (counts.index_add_(0, codes, weights.to(sum_dtype)),)
+        of_folds = weights.to(sum_dtype).T
+        return (torch.stack([torch.bincount(codes, each, n_classes) for each in of_folds]),)
 
-    (counts,) = objective.rows.map_sum(class_weights)  # (classes, F)
-    return (counts / counts.sum(0)).T[objective.fold]
+    (counts,) = objective.rows.map_sum(class_weights)  # (F, classes)
+    return (counts / counts.sum(1, keepdim=True))[objective.fold]
 
 
 def constant_model(objective: PenalizedNLL) -> Tensor:

@@ -6,7 +6,9 @@ The objective and the curvature call it; what kind of container holds X ends her
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any, Self
@@ -17,7 +19,7 @@ from torch import Tensor
 from skorchless._engine.blocks import Block, n_bytes
 from skorchless._engine.costs import MIN_BLOCK_ROWS, n_row_blocks
 from skorchless._engine.placement import Placement
-from skorchless._engine.workers import share
+from skorchless._engine.workers import row_slices, share
 
 # A GPU wants few large kernels; the bound keeps the logits and a converted block small.
 GPU_BLOCK_BYTES = 256 * 2**20
@@ -316,6 +318,18 @@ class TensorRows(LocalRows):
         if self.center is not None:
             features -= self.center
         return (X, *self._columns_of(index))
+
+    def rounded(self, dtype: torch.dtype) -> Rows:
+        """Return these rows with a copy of X in ``dtype``, to be read in it."""
+        placement = replace(self.placement, dtype=dtype)
+        columns = tuple(
+            column.to(dtype) if column.is_floating_point() else column for column in self._columns
+        )
+        X = self._own_rows()
+        rounded = torch.empty(X.shape, dtype=dtype)
+        slices = row_slices(X)
+        deque(share(lambda rows: rounded[rows].copy_(X[rows]), slices, len(slices)), maxlen=0)
+        return TensorRows(rounded, columns, placement)
 
     def select_features(self, features: Tensor) -> Rows:
         """Return the rows with ``features`` (P',) alone, a copy of those columns."""

@@ -168,7 +168,8 @@ class TorchLogisticClassifier(
         The precision of products with ``X``. None keeps float32 and float64 as they come,
         computes 32- and 64-bit integers in float64 and all else (smaller integers, bools,
         float16, bfloat16) in float32, which holds them exactly: a block of rows at a time,
-        without a converted copy of ``X``.
+        without a converted copy of ``X``. 'lbfgs' reads a dense float64 ``X`` through a
+        float32 copy where its rounding is far below ``tol``.
 
     Attributes
     ----------

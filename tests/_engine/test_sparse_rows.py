@@ -45,7 +45,6 @@ def sums(rows, n_outputs=1):
     """Return what fits ask of rows, added up over all blocks."""
     W = torch.randn(3, rows.n_features + 1, generator=torch.Generator().manual_seed(0))
     W = W.to(rows.placement.dtype)
-    center = W[0, :-1]
 
     def of_block(X, column):
         scores = blocks.scores(X, W)
@@ -54,7 +53,7 @@ def sums(rows, n_outputs=1):
             blocks.weighted_sum(X, scores * column),
             without_intercept.sum(1),
             blocks.weighted_squares(X, column[None]),
-            blocks.squares_about(X, center, column),
+            *blocks.weighted_moments(X, column[None]),
             blocks.to_dense(X).sum(0),
         )
 

@@ -51,6 +51,8 @@ MAX_IDLE_ITERATIONS = 10
 VIOLATION_DROP = 0.5
 # ``tol`` bounds the decrease that is still expected too, as a share of the objective, or of this
 # where that is lower: without a penalty separable classes lower it by a constant share for ever.
+# With 2 ``tol`` fits of more features than rows take a tenth fewer iterations, but that of the
+# standardised digits ends 2e-4 above LogisticRegression's.
 MIN_OBJECTIVE = 1e-3
 
 
@@ -183,8 +185,8 @@ class Watch:
         value: float,
         violation: float,
         slope: float | None,
-        *,
         tol: float,
+        *,
         rounding: float,
         has_failed: bool = False,
     ) -> Status:
@@ -245,7 +247,7 @@ def descend(
         now = zip(watches, point.value.tolist(), violation.tolist(), slopes, strict=True)
         has_failed = set(lost.tolist())
         status = [
-            int(watch.status(*of_model, tol=tol, rounding=rounding, has_failed=m in has_failed))
+            int(watch.status(*of_model, tol, rounding=rounding, has_failed=m in has_failed))
             for m, (watch, *of_model) in enumerate(now)
         ]
         on_device = torch.tensor(status, device=running.device)

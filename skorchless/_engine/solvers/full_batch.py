@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -18,19 +18,22 @@ from skorchless._engine.feature_moments import (
     have_different_ranges,
 )
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
+from skorchless._engine.rows import TensorRows
 from skorchless._engine.solvers.base import Progress, Status
 from skorchless._engine.solvers.descent import descend, point_at
-from skorchless._engine.solvers.one_model import OneModel, minimize_one_model
+from skorchless._engine.solvers.one_model import minimize_one_model
 from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
 from skorchless._engine.solvers.row_space import row_space
 from skorchless._engine.solvers.strategy import (
     MAX_MATRIX_FEATURES,
     ClassHessianSchedule,
+    float32_rounding,
     hard_schedule,
+    is_float32_near_enough,
     is_newton_cheap,
     is_small_table,
-    iterations_before_row_space,
+    row_space_pace,
 )
 from skorchless._engine.solvers.working_set import minimize_by_working_sets
 from skorchless._engine.workers import in_turns
@@ -105,11 +108,31 @@ def _uncentred(
 def _minimize_smooth(
     objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
 ) -> Iterator[Progress]:
+    """Yield the progress of fits without an L1 penalty, by float32 where that is near enough."""
+    if is_float32_near_enough(objective, moments, tol):
+        assert isinstance(objective.rows, TensorRows)  # noqa: S101
+        rounded = replace(objective, rows=objective.rows.rounded(torch.float32))
+        tol -= float32_rounding(moments)
+        for progress in _minimize_in_dtype(rounded, moments, W, tol):
+            W, states = progress.W, progress.status.tolist()
+            if Status.STALLED in states:
+                break
+            yield progress
+            if Status.RUNNING not in states:
+                return
+    yield from _minimize_in_dtype(objective, moments, W, tol)
+
+
+def _minimize_in_dtype(
+    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
+) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, in the row space when that is due."""
-    n_cheap = iterations_before_row_space(objective)
-    for progress in islice(_minimize_by_features(objective, moments, W, tol), n_cheap):
+    pace = row_space_pace(objective)
+    for progress in _minimize_by_features(objective, moments, W, tol):
         yield progress
-    if bool((progress.status == Status.RUNNING).any()):
+        if pace.is_due(float(progress.remaining.max()), tol):
+            break
+    if Status.RUNNING in progress.status.tolist():
         yield from _uncentred(partial(_minimize_by_rows, moments), objective, progress.W, tol)
 
 
@@ -146,7 +169,9 @@ def _minimize_by_features(
         return
     schedule = ClassHessianSchedule.of(objective)
     if is_small_table(objective):
-        for progress in _minimize_small(objective, moments, W, tol, schedule.first):
+        # The Hessian of two classes is made there as well.
+        max_iter = schedule.first if objective.n_classes > 2 else math.inf
+        for progress in _minimize_small(objective, moments, W, tol, max_iter):
             yield progress
         if not bool((progress.status == Status.RUNNING).any()):
             return
@@ -176,12 +201,10 @@ def _minimize_small(
     by_newton = is_newton_cheap(objective)
     minimize = partial(minimize_one_model, tol=tol, by_newton=by_newton, max_iter=max_iter)
     if W.shape[0] == 1 and W.is_cpu:
-        yield from minimize(OneModel(objective, moments), W)
+        yield from minimize(objective, moments, W)
         return
     models = list(torch.arange(W.shape[0], device=W.device)[:, None])
-    solvers = [
-        minimize(OneModel(objective.take(of_model), moments), W[of_model]) for of_model in models
-    ]
+    solvers = [minimize(objective.take(of_model), moments, W[of_model]) for of_model in models]
     yield from _in_turns(objective, W, zip(models, solvers, strict=True))
 
 

@@ -8,13 +8,18 @@ and float64, take 0.4 to 1.2 times as many passes as is reckoned here.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import torch
+
+from skorchless._engine.feature_moments import FeatureMoments, are_far
 from skorchless._engine.hessian_approximation import (
     groups,
     n_affordable,
     n_drawn_rows,
 )
 from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.rows import TensorRows
 
 # What an iteration takes beside its passes: some 80 small operations.
 ITERATION_SECONDS = 2e-4
@@ -34,15 +39,25 @@ SECONDS_PER_MATRIX_PRODUCT = 5e-12
 # What each class Hessian takes beside its product, and what it takes to leave `one_model`.
 CLASS_SECONDS = 5e-4
 SWITCH_SECONDS = 6e-3
-# Class Hessians and the row space are due when the passes have cost this many times as much. On
+# Class Hessians are due when the passes have cost this many times as much. On
 # MNIST half saves a tenth of a fit of 10,000 rows compared with once, and changes none of all
 # rows. A small table is mostly fitted before: a switch for the last iterations takes longer.
 WORTH = 0.5
 SMALL_WORTH = 2.5
-ROW_SPACE_WORTH = 2.0
 # The softmax part of the curvature changes much in the first iterations: what is measured earlier
 # is thrown away. And plain tables are fitted after 6 to 10 iterations.
 MIN_ITERATIONS = 8
+# Passes that a fit saves at least which starts with its Hessian: 100,000 x 10 takes 4 to 7
+# iterations in place of 7 to 11.
+CHEAP_HESSIAN_PASSES = 2.0
+# What is left of a fit once it has its Hessian.
+DEAR_ITERATIONS = 4
+# Entries of a float64 X from which on a float32 copy pays, and up to which there may be one: it
+# takes 1 GB.
+MIN_ROUNDED_ENTRIES = 2**17
+MAX_ROUNDED_ENTRIES = 2**28
+# What a mean of float32 products may be off by, in units of its precision and the feature's.
+ROUNDINGS = 20.0
 # A fit with more features than rows that has not converged by then is a hard one: 2,000 x 5,000 of
 # mixed scales is 20 % above the optimum after 100 iterations, whatever the row space costs.
 MAX_CHEAP_ITERATIONS = 60
@@ -72,6 +87,27 @@ MAX_PRODUCTS = 10**8
 MAX_PRODUCT_COST = 10.0
 
 
+def float32_rounding(moments: FeatureMoments) -> float:
+    """Return what a gradient entry may be off by if X is read as float32."""
+    deviation = float(moments.variance.max()) ** 0.5
+    return ROUNDINGS * torch.finfo(torch.float32).eps * deviation
+
+
+def is_float32_near_enough(objective: PenalizedNLL, moments: FeatureMoments, tol: float) -> bool:
+    """Return whether a float32 copy of a float64 X saves time, and leads as near as ``tol``."""
+    rows, n_entries = objective.rows, objective.rows.n_rows * objective.rows.n_features
+    if (
+        not isinstance(rows, TensorRows)
+        or rows.placement.dtype != torch.float64
+        or rows.center is not None
+        or not MIN_ROUNDED_ENTRIES <= n_entries <= MAX_ROUNDED_ENTRIES
+        or is_newton_cheap(objective)
+        or float32_rounding(moments) > 0.5 * tol
+    ):
+        return False
+    return moments.mean is None or not are_far(moments, torch.float32).any()
+
+
 def pass_seconds(objective: PenalizedNLL, n_models: int | None = None) -> float:
     """Return what an iteration of all models, or of some, takes that makes one pass."""
     rows = objective.rows
@@ -89,7 +125,8 @@ def newton_seconds(objective: PenalizedNLL) -> float:
     """Return what the Hessian of a model takes, and its factorisation."""
     _, n_weight_rows, n_columns = objective.weights_shape
     n_weights = n_weight_rows * n_columns
-    n_rows, itemsize = objective.rows.n_rows, objective.rows.placement.dtype.itemsize
+    # In float64 whatever X is.
+    n_rows, itemsize = objective.rows.n_rows, torch.float64.itemsize
     n_products = n_weights**2 * (n_rows + n_weights / 3)
     n_weighted = n_rows * n_weight_rows * n_weights
     return itemsize * (SECONDS_PER_MATRIX_PRODUCT * n_products + SECONDS_PER_COPY * n_weighted)
@@ -143,19 +180,54 @@ def row_space_seconds(objective: PenalizedNLL) -> float:
     """Return what the row space takes, and the first Hessians in it; infinity where it is none."""
     rows = objective.rows
     n_entries = rows.n_rows * rows.n_features if rows.n_stored is None else rows.n_stored
-    is_possible = rows.are_in_memory and bool((objective.ridge > 0).all())
-    if not is_possible or rows.n_rows >= rows.n_features or rows.n_rows**2 > n_entries:
+    is_wide = rows.n_rows < rows.n_features and rows.n_rows**2 <= n_entries
+    if not is_wide or not rows.are_in_memory or not bool((objective.ridge > 0).all()):
         return math.inf
     n_products = rows.n_rows * n_entries + rows.n_rows**3 * (1 / 3 + objective.weights_shape[1])
-    return SECONDS_PER_MATRIX_PRODUCT * 8 * n_products
+    return 8 * (SECONDS_PER_MATRIX_PRODUCT * n_products + 2 * SECONDS_PER_COPY * n_entries)
 
 
-def iterations_before_row_space(objective: PenalizedNLL) -> int | None:
-    """Return after how many iterations the row space is due, None for never."""
+@dataclass
+class Pace:
+    """How fast a fit gets near, which tells when something dearer than a pass pays.
+
+    ``n_passes`` is how many passes that takes as long as, infinity where it is not to be; after
+    ``max_iter`` iterations it is due whatever the pace.
+    """
+
+    n_passes: float
+    max_iter: float = math.inf
+    violation: float | None = None
+    n_iter: int = 0
+
+    def is_due(self, violation: float, tol: float) -> bool:
+        """Count an iteration; return whether those left to ``tol`` would take longer."""
+        self.n_iter += 1
+        self.violation = self.violation or violation
+        if math.isinf(self.n_passes):
+            return False
+        if self.n_iter < self.max_iter:
+            if self.n_iter < MIN_ITERATIONS or not violation > tol:
+                return False
+            fallen = math.log(max(self.violation / violation, 1.0))
+            can_end = fallen > 0.0 and tol > 0.0
+            n_left = self.n_iter * math.log(violation / tol) / fallen if can_end else math.inf
+            if n_left < self.n_passes + DEAR_ITERATIONS:
+                return False
+        self.violation, self.n_iter = violation, 0
+        return True
+
+
+def hessian_pace(objective: PenalizedNLL) -> Pace:
+    """Return when the Hessian of a small table is due: of two classes."""
+    is_binary = objective.weights_shape[1] == 1
+    return Pace(newton_seconds(objective) / pass_seconds(objective) if is_binary else math.inf)
+
+
+def row_space_pace(objective: PenalizedNLL) -> Pace:
+    """Return when the row space is due."""
     n_passes = row_space_seconds(objective) / pass_seconds(objective)
-    if math.isinf(n_passes):
-        return None
-    return max(MIN_ITERATIONS, min(MAX_CHEAP_ITERATIONS, int(ROW_SPACE_WORTH * n_passes)))
+    return Pace(n_passes, max_iter=MAX_CHEAP_ITERATIONS)
 
 
 class ClassHessianSchedule:

@@ -337,7 +337,7 @@ def statuses(values, violations, *, slope=-1.0, tol=0.0, failures=(), **options)
     """Return the status of a model after each of some iterations, the first at its start."""
     watch = Watch(values[0], violations[0], **options)
     return [
-        (watch.status(*now, slope, tol=tol, rounding=1e-7, has_failed=i in failures), watch.n_idle)
+        (watch.status(*now, slope, tol, rounding=1e-7, has_failed=i in failures), watch.n_idle)
         for i, now in enumerate(zip(values, violations, strict=True))
     ]
 
@@ -392,7 +392,7 @@ def test_a_model_converges_when_tol_bounds_gradient_and_decrease(change, has_con
 
 def test_the_last_decrease_is_that_of_the_last_iteration_alone():
     watch = Watch(value=3.0, violation=1.0)
-    seen = [watch.status(2.0, 0.0, 0.0, tol=0.01, rounding=1e-7) for _ in range(2)]
+    seen = [watch.status(2.0, 0.0, 0.0, 0.01, rounding=1e-7) for _ in range(2)]
     assert seen == [Status.RUNNING, Status.CONVERGED]
 
 

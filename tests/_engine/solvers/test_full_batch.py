@@ -1,11 +1,15 @@
 """The full-batch solver ends at one optimum whatever method suits the size."""
 
+import math
+from dataclasses import replace
+
 import oracles
 import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine.solvers import full_batch, proximal, strategy
+from skorchless._engine.rows import TensorRows
+from skorchless._engine.solvers import full_batch, one_model, proximal, strategy
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 
@@ -14,7 +18,7 @@ SMOOTH = {
     "newton": {"is_newton_cheap": True},
     "lbfgs of a small table": {},
     "lbfgs": {"is_small_table": False},
-    "row-space": {"is_small_table": False, "iterations_before_row_space": 2},
+    "row-space": {"is_small_table": False, "row_space_pace": 2},
 }
 L1 = {"proximal-newton": True, "proximal-bfgs": False}
 MATRIX_FEATURES = {"all features": 10**6, "working sets": 0}
@@ -25,9 +29,15 @@ def choose(monkeypatch, method):
     answers = {
         "is_newton_cheap": False,
         "is_small_table": True,
-        "iterations_before_row_space": None,
+        "row_space_pace": math.inf,
     }
-    for question, answer in {**answers, **SMOOTH[method]}.items():
+    answers |= SMOOTH[method]
+    after = answers.pop("row_space_pace")
+    n_passes = 0.0 if after < math.inf else math.inf
+    monkeypatch.setattr(full_batch, "row_space_pace", lambda _: strategy.Pace(n_passes, after))
+    # What a small table of two classes goes on with has tests of its own.
+    monkeypatch.setattr(one_model, "hessian_pace", lambda _: strategy.Pace(math.inf))
+    for question, answer in answers.items():
         monkeypatch.setattr(full_batch, question, lambda *_, answer=answer: answer)
 
 
@@ -144,3 +154,69 @@ def test_with_an_l1_penalty_neither_does_it(method, max_features, monkeypatch):
     monkeypatch.setattr(proximal, "is_proximal_newton_cheap", lambda *_: L1[method])
     monkeypatch.setattr(full_batch, "MAX_MATRIX_FEATURES", MATRIX_FEATURES[max_features])
     assert records_are_kept(make_objective(alphas=(0.01, 0.1), l1_ratio=1.0)[0])
+
+
+@pytest.fixture
+def n_copies(monkeypatch):
+    """Return a list with an entry for each float32 copy of X; tables of any size are copied."""
+    monkeypatch.setattr(strategy, "MIN_ROUNDED_ENTRIES", 0)
+    monkeypatch.setattr(strategy, "is_newton_cheap", lambda _: False)
+    monkeypatch.setattr(full_batch, "is_newton_cheap", lambda _: False)
+    copies, rounded = [], TensorRows.rounded
+
+    def counted(self, dtype):
+        copies.append(dtype)
+        return rounded(self, dtype)
+
+    monkeypatch.setattr(TensorRows, "rounded", counted)
+    return copies
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("is_small", [True, False])
+@pytest.mark.parametrize(("scale", "tol"), [(1.0, 1e-4), (1e-3, 1e-7), (10.0, 1e-3)])
+def test_a_fit_by_a_float32_copy_is_as_near_as_tol(
+    scale, tol, is_small, n_classes, n_copies, monkeypatch
+):
+    monkeypatch.setattr(full_batch, "is_small_table", lambda _: is_small)
+    X = scale * make_objective()[1]
+    objective, *data = make_objective(n_classes, X=X, alphas=(1e-3,))
+    W, _ = optimum(objective, tol=tol)
+    assert n_copies == [torch.float32]
+    _, grad = oracles.value_and_grad(W[0], *data, 1e-3, n_classes=n_classes, fit_intercept=True)
+    assert float(grad.abs().max()) <= tol
+
+
+@pytest.mark.parametrize(
+    ("X", "tol"),
+    [
+        (make_objective()[1], 1e-6),
+        (1e3 * make_objective()[1], 1e-4),
+        (make_objective()[1] + 30.0, 1e-4),
+        (make_objective()[1].float(), 1e-4),
+    ],
+    ids=["tight tol", "large features", "far features", "float32"],
+)
+def test_where_float32_is_too_coarse_there_is_no_copy(X, tol, n_copies):
+    objective, *_ = make_objective(X=X, dtype=X.dtype)
+    optimum(objective, tol=tol)
+    assert n_copies == []
+
+
+def test_where_float32_stalls_the_fit_goes_on_with_X_itself(n_copies, monkeypatch):
+    steps_in_dtype = full_batch._minimize_in_dtype
+
+    def stalled(objective, *args):
+        steps = steps_in_dtype(objective, *args)
+        if objective.rows.placement.dtype == torch.float64:
+            return steps
+        before, last = next(steps), next(steps)
+        return iter([before, replace(last, status=torch.tensor([int(Status.STALLED)]))])
+
+    monkeypatch.setattr(full_batch, "_minimize_in_dtype", stalled)
+    objective, *data = make_objective(alphas=(0.1,))
+    *_, last = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-4)
+    assert n_copies == [torch.float32]
+    assert last.status.tolist() == [Status.CONVERGED]
+    expected = oracles.optimum(*data, 0.1, fit_intercept=True)
+    torch.testing.assert_close(last.W[0], expected, rtol=0, atol=1e-2)

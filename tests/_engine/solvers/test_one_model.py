@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from skorchless._engine.containers import rows_of
 from skorchless._engine.feature_moments import centered_objective
 from skorchless._engine.placement import place
+from skorchless._engine.solvers import one_model
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.one_model import (
     LBFGSStep,
@@ -26,6 +27,7 @@ from skorchless._engine.solvers.one_model import (
     minimize_one_model,
 )
 from skorchless._engine.solvers.quasi_newton import N_PAIRS
+from skorchless._engine.solvers.strategy import Pace
 from skorchless._engine.streamed_rows import StreamedRows
 
 METHODS = {"lbfgs": False, "newton": True}
@@ -172,8 +174,7 @@ def test_squares_that_overflow_leave_the_weights_finite(solve, fit_intercept, si
 def test_it_ends_after_max_iter_with_a_model_that_runs():
     objective, moments = centered_objective(make_objective(alphas=(1e-6,))[0])
     W = torch.zeros(objective.weights_shape).double()
-    model = OneModel(objective, moments)
-    steps = minimize_one_model(model, W, tol=1e-12, by_newton=False, max_iter=3)
+    steps = minimize_one_model(objective, moments, W, tol=1e-12, by_newton=False, max_iter=3)
     assert [p.status.tolist() for p in steps] == [[Status.RUNNING]] * 3
 
 
@@ -185,7 +186,7 @@ class ProductsWith(TorchDispatchMode):
         self.address, self.n_products = X.data_ptr(), 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if "mm" in str(function):
+        if "mm" in str(function) or "mv" in str(function):
             self.n_products += any(
                 isinstance(arg, torch.Tensor) and arg.data_ptr() == self.address for arg in args
             )
@@ -196,9 +197,7 @@ def model_and_state(objective, W=None):
     """Return the model of an objective, and its state at raw weights ``W`` (1, K, D)."""
     W = torch.zeros(objective.weights_shape).double() if W is None else W
     model = OneModel(*centered_objective(objective))
-    u = model.of_weights(W[0].numpy())
-    logits = model.logits(u)
-    return model, model.state(u, logits, model.value(u, logits))
+    return model, model.state_at(model.of_weights(W[0].numpy()))
 
 
 def raw(model, u):
@@ -219,8 +218,11 @@ def test_weights_are_those_of_features_as_they_are(n_classes, fit_intercept):
     assert torch.equal(W, given)
     torch.testing.assert_close(raw(model, state.u), W[0])
     logits = W[0, :, :5] @ X.T + (W[0, :, 5:] if fit_intercept else 0.0)
-    torch.testing.assert_close(state.logits, logits)
-    proba = logits.sigmoid() if n_classes == 2 else logits.softmax(0)
+    margins = (
+        logits * (1 - 2 * codes) if n_classes == 2 else logits - logits.gather(0, codes[None])
+    )
+    torch.testing.assert_close(state.margins, margins)
+    proba = margins.sigmoid() if n_classes == 2 else logits.softmax(0)
     torch.testing.assert_close(state.proba, proba)
     value, grad = oracles.value_and_grad(
         W[0], X, codes, weights, 0.1, n_classes=n_classes, fit_intercept=fit_intercept
@@ -240,13 +242,25 @@ def test_a_line_search_makes_one_product_and_one_for_the_gradient(n_classes, len
     assert products.n_products == 2
 
 
-def test_an_iteration_makes_two_products(solve):
+def test_an_iteration_makes_two_products(solve, monkeypatch):
+    n_products = 0
+
+    def count(name):
+        compute = getattr(OneModel, name)
+
+        def counted(*args):
+            nonlocal n_products
+            n_products += 1
+            return compute(*args)
+
+        monkeypatch.setattr(OneModel, name, counted)
+
+    count("margins")
+    count("state")  # the gradient
     objective, *_ = make_objective(alphas=(1e-3,))
     W = objective.without_shift(10.0 * random_weights(objective))
-    with ProductsWith(objective.rows.whole()[0]) as products:
-        n_iterations = len(solve(objective, W=W))
-    # Its moments take one product, and the start two.
-    assert products.n_products <= 2 * n_iterations + 3
+    n_iterations = len(solve(objective, W=W))
+    assert n_products <= 2 * n_iterations + 2  # of the start
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -290,12 +304,45 @@ def test_newton_converges_quadratically():
     assert remaining[-1] < 10 * remaining[-2] ** 2 + 1e-15
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("n_rows", [40, 5000])
+def test_the_hessian_is_that_of_all_rows(n_rows, n_classes, monkeypatch):
+    monkeypatch.setattr(one_model, "COPIED_ENTRIES", 3000)  # of 5,000 rows in several parts
+    objective, *data = make_objective(n_classes, n_rows=n_rows, fit_intercept=False)
+    W = objective.without_shift(random_weights(objective))
+    model, state = model_and_state(objective, W)
+    expected = oracles.hessian(W[0], *data, 0.1, n_classes=n_classes, fit_intercept=False)
+    scale = np.tile(model.scale, model.shape[0])
+    hessian = (model.hessian(state.proba).numpy() + np.diag(model.penalty_weight)) / np.outer(
+        scale, scale
+    )
+    np.testing.assert_allclose(hessian, expected, rtol=1e-7, atol=1e-12)
+
+
+def test_from_the_inverse_of_its_hessian_lbfgs_steps_as_newton_does():
+    model, state = model_and_state(make_objective(2)[0])
+    step = LBFGSStep()
+    step.start_from(model.inverse_hessian(state.proba))
+    np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4)
+    assert step.method == "lbfgs-hessian"
+    assert not step.is_plain
+
+
+def test_a_slow_fit_of_two_classes_makes_its_hessian(monkeypatch):
+    monkeypatch.setattr(one_model, "hessian_pace", lambda _: Pace(3.0))
+    objective, *data = make_objective(2, n_rows=400, n_features=30, alphas=(1e-6,))
+    last = history(by_one_model, objective, tol=1e-9, by_newton=False)[-1]
+    assert last.method == "lbfgs-hessian"
+    expected = oracles.optimum(*data, 1e-6, fit_intercept=True)
+    torch.testing.assert_close(last.W[0], expected, rtol=1e-4, atol=1e-6)
+
+
 N_WEIGHTS = 8
 
 
 def state_of(u, grad):
     """Return a state of which weights and gradient alone are known."""
-    return State(u, logits=None, value=0.0, grad=grad, violation=0.0, proba=None)
+    return State(u, margins=None, value=0.0, grad=grad, violation=0.0, proba=None)
 
 
 @pytest.mark.parametrize("n_states", [1, 2, 4, N_PAIRS + 5])
@@ -305,7 +352,7 @@ def test_the_lbfgs_direction_is_that_of_dense_updates(n_states):
     curvature = root @ root.T + np.eye(N_WEIGHTS)
     visited = generator.standard_normal((n_states, N_WEIGHTS))
     states = [state_of(u, curvature @ u) for u in visited]
-    step = LBFGSStep(N_WEIGHTS)
+    step = LBFGSStep()
     *_, direction = (step.at(state) for state in states)
     pairs = [(b.u - a.u, b.grad - a.grad) for a, b in pairwise(states)]
     pairs = pairs[-N_PAIRS:]
@@ -323,7 +370,7 @@ def test_the_lbfgs_direction_is_that_of_dense_updates(n_states):
 
 def test_lbfgs_learns_no_pair_without_curvature_and_forgets_all():
     u, grad = np.ones(N_WEIGHTS), np.arange(1.0, N_WEIGHTS + 1)
-    step = LBFGSStep(N_WEIGHTS)
+    step = LBFGSStep()
     step.at(state_of(u, grad))
     direction = step.at(state_of(2 * u, grad - u))  # curved downwards
     np.testing.assert_array_equal(direction, u - grad)

@@ -19,6 +19,7 @@ from skorchless._engine.solvers import full_batch
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.row_space import row_space
+from skorchless._engine.solvers.strategy import Pace
 
 N_ROWS = 30
 
@@ -26,7 +27,7 @@ N_ROWS = 30
 @pytest.fixture
 def solve(monkeypatch):
     """Return a function that gives the last progress of a fit in the row space."""
-    monkeypatch.setattr(full_batch, "iterations_before_row_space", lambda _: 1)
+    monkeypatch.setattr(full_batch, "row_space_pace", lambda _: Pace(0.0, max_iter=1))
 
     def last(objective, W=None, tol=1e-9):
         W = torch.zeros(objective.weights_shape) if W is None else W
@@ -232,7 +233,7 @@ def test_rows_that_overflow_have_none():
 
 
 def test_where_the_row_space_fails_the_features_go_on(monkeypatch):
-    monkeypatch.setattr(full_batch, "iterations_before_row_space", lambda _: 1)
+    monkeypatch.setattr(full_batch, "row_space_pace", lambda _: Pace(0.0, max_iter=1))
     monkeypatch.setattr(full_batch, "row_space", lambda _: None)
     objective, X, codes, weights = make_wide()
     *_, last = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-9)

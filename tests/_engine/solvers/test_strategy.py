@@ -21,12 +21,13 @@ from skorchless._engine.solvers.one_model import OneModel
 from skorchless._engine.solvers.strategy import (
     MIN_ITERATIONS,
     ClassHessianSchedule,
+    Pace,
     class_hessian_seconds,
     hard_schedule,
     is_newton_cheap,
     is_small_table,
-    iterations_before_row_space,
     pass_seconds,
+    row_space_seconds,
 )
 
 
@@ -110,7 +111,7 @@ def test_a_wide_fit_that_is_easy_ends_before_the_row_space_pays():
     ids=["wide", "penalties", "one without a penalty", "square", "tall"],
 )
 def test_the_row_space_is_for_more_features_than_rows_and_an_l2_penalty(objective, is_possible):
-    assert (iterations_before_row_space(objective) is not None) == is_possible
+    assert math.isfinite(row_space_seconds(objective)) == is_possible
 
 
 def test_the_row_space_is_not_for_few_entries():
@@ -119,8 +120,8 @@ def test_the_row_space_is_not_for_few_entries():
     for n_entries, is_possible in ((20_000, True), (5000, False)):  # the Gram matrix has 10,000
         X = sparse.random_array((100, 1000), density=n_entries / 1e5, format="csr", rng=0)
         rows = rows_of(X, columns, place(CPU, torch.float64))
-        due = iterations_before_row_space(replace(objective, rows=rows))
-        assert (due is not None) == is_possible
+        seconds = row_space_seconds(replace(objective, rows=rows))
+        assert math.isfinite(seconds) == is_possible
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ def test_small_tables_and_the_row_space_are_in_memory(are_in_memory):
     small, wide = of_shape(150, 4, 3), of_shape(100, 1000)
     small.rows.are_in_memory = wide.rows.are_in_memory = are_in_memory
     assert is_small_table(small) == are_in_memory
-    assert (iterations_before_row_space(wide) is not None) == are_in_memory
+    assert math.isfinite(row_space_seconds(wide)) == are_in_memory
 
 
 def test_a_sparse_table_is_not_a_small_one():
@@ -165,6 +166,28 @@ def due_at(schedule, n_iterations):
     """Return at which iterations class Hessians are due, and the damping of each."""
     due = [(i, schedule.damping) for i in range(n_iterations) if schedule.count()]
     return [i for i, _ in due]
+
+
+def due_by_pace(pace, violations, tol=1e-4):
+    """Return at which iterations, from 1 on, what is dearer than a pass is due."""
+    return [i for i, each in enumerate(violations, start=1) if pace.is_due(each, tol)]
+
+
+def test_what_takes_longer_than_the_iterations_left_is_never_due():
+    halved = [0.5**i for i in range(14)]  # 13 iterations to tol in all
+    assert due_by_pace(Pace(n_passes=10.0), halved) == []
+    assert due_by_pace(Pace(n_passes=0.5), halved) == [MIN_ITERATIONS]
+
+
+def test_a_slow_fit_makes_it_due_and_again_when_it_stays_slow():
+    slow = [0.99**i for i in range(3 * MIN_ITERATIONS)]
+    assert due_by_pace(Pace(n_passes=20.0), slow) == [MIN_ITERATIONS * i for i in (1, 2, 3)]
+    assert due_by_pace(Pace(n_passes=20.0), [1.0] * MIN_ITERATIONS) == [MIN_ITERATIONS]
+
+
+def test_after_the_most_iterations_it_is_due_whatever_the_pace():
+    assert due_by_pace(Pace(n_passes=1e6, max_iter=5), [1e-9] * 9) == [5]
+    assert due_by_pace(Pace(n_passes=math.inf, max_iter=5), [1.0] * 9) == []
 
 
 def test_class_hessians_are_twice_as_far_apart_and_less_damped_each_time():
@@ -213,7 +236,7 @@ def test_class_hessians_never_cost_more_than_passes_so_far_are_worth(shape, alph
         assert worth * of_hessians <= n_passes * pass_seconds(objective)
 
 
-@pytest.mark.parametrize("shape", [(2000, 20, 5), (4000, 100, 2), (3000, 200, 3)])
+@pytest.mark.parametrize("shape", [(2000, 20, 5), (30_000, 100, 2), (3000, 200, 3)])
 def test_class_hessians_of_a_fit_never_cost_more_than_twice_its_passes(shape, monkeypatch):
     objective = of_teacher(*shape, "scaled", alphas=(1e-7,))
     made, n_iterations = [], 0
@@ -258,12 +281,12 @@ def counts(monkeypatch):
 
         monkeypatch.setattr(cls, name, counted)
 
-    # `state`, the gradient, belongs to the pass of `logits`.
+    # `state`, the gradient, belongs to the pass of `margins`.
     for cls, name in (
         (LocalRows, "map_reduce"),
         (LocalRows, "map_rows"),
         (LocalRows, "gram"),
-        (OneModel, "logits"),
+        (OneModel, "margins"),
     ):
         count(cls, name)
     minimize = scipy.optimize.minimize
