@@ -30,8 +30,8 @@ from sklearn.model_selection import GridSearchCV
 from skorchless import TorchLogisticClassifier
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import place
-from skorchless._engine.rows import TensorRows
-from skorchless._engine.workers import sharing
+from skorchless._engine.rows.memory import TensorRows
+from skorchless._engine.rows.workers import sharing
 
 HERE = Path(__file__).parent
 N_SMALL = 10_000  # rows of MNIST

@@ -12,9 +12,9 @@ import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster
 from measure import show
+from skorchless.estimators._fit.problem import build_objective, read_samples, resolve_placement
 
 from skorchless import TorchLogisticClassifier
-from skorchless.estimators._problem import build_objective, read_samples, resolve_placement
 
 N_CLASSES = 10
 

@@ -1,9 +1,15 @@
 """Sphinx configuration. `python -m nox -s docs` builds with it; a warning is an error."""
 
+import sys
+from pathlib import Path
+
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 
 from skorchless import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))
+from architecture_picture import draw
 
 project = "skorchless"
 author = "the skorchless developers"
@@ -29,7 +35,16 @@ html_theme_options = {
 }
 # Pages without others beside or below them have nothing to list at their side; the lecture's go on
 # in one order, and their code needs the width.
-PAGES = ("index", "benchmarks", "faq", "changelog", "search", "genindex", "lecture/*")
+PAGES = (
+    "index",
+    "benchmarks",
+    "architecture",
+    "faq",
+    "changelog",
+    "search",
+    "genindex",
+    "lecture/*",
+)
 html_sidebars = {name: [] for name in PAGES}
 
 autosummary_generate = True
@@ -68,7 +83,8 @@ html_math_renderer = "mathml"
 
 
 def setup(app):
-    """Add the renderer of formulas."""
+    """Draw the picture of the architecture, and add the renderer of formulas."""
+    draw(Path(app.srcdir) / "generated" / "architecture.svg")
 
     def visit_math(writer, node):
         writer.body.append(tex2mathml(node.astext()))

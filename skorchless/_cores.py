@@ -1,6 +1,6 @@
 """How many cores a call may use: estimators and the tasks of a cluster ask here.
 
-The engine's workers take them; see `_engine.workers`.
+The engine's workers take them; see `_engine.rows.workers`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import joblib
 
-from skorchless._engine.workers import sharing
+from skorchless._engine.rows.workers import sharing
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

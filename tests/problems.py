@@ -5,10 +5,10 @@ from itertools import islice
 
 import torch
 
-from skorchless._engine.feature_moments import centered_objective
+from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
 from skorchless._engine.placement import place
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.solvers.descent import descend, point_at
 from skorchless._engine.solvers.one_model import minimize_one_model
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections

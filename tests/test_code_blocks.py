@@ -133,6 +133,9 @@ def run_commands(text):
             case ["python", "-m", "pip", "install", *words]:
                 known = {"-c", "constraints.txt", "-e", ".", "", "--group", "nox", "-U", "pip"}
                 assert {*re.split(r"[][, ]", " ".join(words))} <= known | {*extras, *groups}
+            case ["python", script, *words] if script.startswith("benchmarks/"):
+                source = (ROOT / script).read_text("utf-8")
+                assert all(word in source for word in words if word.startswith("--"))
             case [] | ["pre-commit", "install"]:
                 pass
             case _:

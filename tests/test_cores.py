@@ -18,7 +18,8 @@ from thread_settings import settings
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
 from skorchless._cores import n_usable_cores, shared_among_cores
-from skorchless._engine import costs, rows, workers
+from skorchless._engine.rows import costs, workers
+from skorchless._engine.rows import memory as rows
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

@@ -1,4 +1,4 @@
-"""check_save_path: a path that can not be written is told before the work is done."""
+"""check_save_path: a path that cannot be written is told before the work is done."""
 
 import os
 import sys

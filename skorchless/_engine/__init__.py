@@ -1,4 +1,4 @@
-"""The rooms: torch, NumPy and SciPy. Row blocks, the objective and its solvers; no scikit-learn.
+"""The engine, on torch, NumPy and SciPy: rows, the objective and its solvers; no scikit-learn.
 
 Axis letters, the same everywhere in this folder:
 

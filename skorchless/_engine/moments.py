@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skorchless._engine.rows import Rows
+from skorchless._engine.rows.memory import Rows
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The negative log-likelihood (NLL) of M models on one block of rows.
 
-It knows nothing of where the rows are: a `NLL` goes to wherever a block is. The binary case is
-settled here and nowhere else: two classes have one row of weights (K = 1) and a logistic loss,
-because two softmax rows with an L2 penalty are another model.
+It knows nothing of where the rows are: a `NLL` goes to wherever a block is. Two classes
+have one row of weights (K = 1) and a logistic loss, because two softmax rows with an L2 penalty
+are another model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import Block, scores, to_dense, weighted_squares, weighted_sum
+from skorchless._engine.products import Block, logits, to_dense, weighted_squares, weighted_sum
 from skorchless._engine.records import take_models
 
 
@@ -21,28 +21,28 @@ def n_weight_rows(n_classes: int) -> int:
     return 1 if n_classes == 2 else n_classes
 
 
-def log_proba(scores: Tensor) -> Tensor:
-    """Return the log-probabilities (..., K, B) of ``scores``; (..., 2, B) where K = 1."""
-    if scores.shape[-2] == 1:
-        scores = torch.cat([torch.zeros_like(scores), scores], dim=-2)
-    return torch.log_softmax(scores, dim=-2)
+def log_proba(logits: Tensor) -> Tensor:
+    """Return the log-probabilities (..., K, B) of ``logits``; (..., 2, B) where K = 1."""
+    if logits.shape[-2] == 1:
+        logits = torch.cat([torch.zeros_like(logits), logits], dim=-2)
+    return torch.log_softmax(logits, dim=-2)
 
 
 def _binary_nll_and_residual(
-    scores: Tensor, codes: Tensor, weights: Tensor
+    logits: Tensor, codes: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the weighted NLL (..., 1, B) and its derivative by the scores (..., 1, B)."""
-    targets = codes.to(scores.dtype)
+    """Return the weighted NLL (..., 1, B) and its derivative by the logits (..., 1, B)."""
+    targets = codes.to(logits.dtype)
     # reduction=0: none. The function of torch.nn takes twice as long on a few numbers.
-    nll = torch.binary_cross_entropy_with_logits(scores, targets, weights, None, 0)
-    return nll, torch.sigmoid(scores).sub_(targets).mul_(weights)
+    nll = torch.binary_cross_entropy_with_logits(logits, targets, weights, None, 0)
+    return nll, torch.sigmoid(logits).sub_(targets).mul_(weights)
 
 
 def _multinomial_nll_and_residual(
-    scores: Tensor, codes: Tensor, weights: Tensor
+    logits: Tensor, codes: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the weighted NLL (..., 1, B) and its derivative by the scores (..., K, B)."""
-    log_p = torch.log_softmax(scores, dim=-2)
+    """Return the weighted NLL (..., 1, B) and its derivative by the logits (..., K, B)."""
+    log_p = torch.log_softmax(logits, dim=-2)
     minus_weights = -weights
     nll = log_p.gather(-2, codes).mul_(minus_weights)
     # Weights times (softmax minus one-hot), with no one-hot matrix.
@@ -123,7 +123,7 @@ class NLL:
 
     def _logits(self, W: Tensor, X: Block) -> Tensor:
         """Return the logits (M, K, B) of a block for the weights ``W`` (M, K, D)."""
-        return scores(X, W.flatten(0, 1)).view(*W.shape[:2], X.shape[0])
+        return logits(X, W.flatten(0, 1)).view(*W.shape[:2], X.shape[0])
 
     def _proba(self, logits: Tensor) -> Tensor:
         """Return the probabilities (M, K, B) of each class, of the second one where K = 1."""
@@ -147,16 +147,16 @@ class NLL:
         return of_folds if len(of_folds) == 1 else of_folds.index_select(0, self.fold)
 
     def each_and_residual(
-        self, scores: Tensor, codes: Tensor, weights: Tensor
+        self, logits: Tensor, codes: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL (..., 1, B) and its derivative by ``scores`` (..., K, B).
+        """Return the weighted NLL (..., 1, B) and its derivative by ``logits`` (..., K, B).
 
         ``codes`` and ``weights`` are (..., 1, B).
         """
         of_classes = (
             _binary_nll_and_residual if self.n_classes == 2 else _multinomial_nll_and_residual
         )
-        return of_classes(scores, codes, weights)
+        return of_classes(logits, codes, weights)
 
     def hessian(
         self, proba: Tensor, X: Block, weights: Tensor, mean: Tensor | None = None
@@ -184,7 +184,7 @@ class NLL:
     def row_curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
         """Return what `hvp` needs to know of the rows of a block at ``W``, (M, K, B).
 
-        It is the weighted second derivative by the score where K = 1, else each class's weighted
+        It is the weighted second derivative by the logit where K = 1, else each class's weighted
         probability: the weight itself is their sum.
         """
         if self.n_classes == 2:
@@ -197,7 +197,7 @@ class NLL:
         ``row_curvature`` is (M * K, B).
         """
         # On views of two axes: a product with few entries takes no longer than ten views do.
-        change = scores(X, V)  # (M * K, B)
+        change = logits(X, V)  # (M * K, B)
         if self.n_classes > 2:
             of_models = (-1, self.n_classes, change.shape[1])
             weighted, p = (row_curvature * change).view(of_models), row_curvature.view(of_models)
@@ -222,7 +222,7 @@ class NLL:
         return torch.cat([diagonal, curvature.sum(1, keepdim=True)], dim=1)
 
     def curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
-        """Return the weighted second derivative (M, K, B) of each row's NLL by each score."""
+        """Return the weighted second derivative (M, K, B) of each row's NLL by each logit."""
         p = self.proba(W, X)
         return p * (1.0 - p) * self._of_models(weights)[:, None]
 

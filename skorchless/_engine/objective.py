@@ -1,6 +1,6 @@
 """What is minimised: the penalised negative log-likelihood (NLL) of M models that share rows.
 
-The solvers call it.
+The solvers call it, and so do estimators, for first weights and validation.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import Block, scores
 from skorchless._engine.nll import NLL, NLLAndGrad, log_proba, n_weight_rows
+from skorchless._engine.products import Block, logits
 from skorchless._engine.records import SHARED, take_models
-from skorchless._engine.rows import Rows
+from skorchless._engine.rows.memory import Rows
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class PenalizedNLL:
         def has_weight(_X: Block, _codes: Tensor, weights: Tensor) -> Tensor:
             return weights[:, folds].any(1)
 
-        index = self.rows.map_rows(has_weight, n_outputs=1).nonzero()[:, 0]
+        index = self.rows.map_rows(has_weight, values_per_row=1).nonzero()[:, 0]
         return replace(self, rows=self.rows.subset(index))
 
     def select_features(self, features: Tensor) -> PenalizedNLL:
@@ -101,7 +101,7 @@ class PenalizedNLL:
     def value_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
         sums = NLLAndGrad(self.nll, self.of_block(W))
-        loss, grad = self.rows.map_sum(sums, n_outputs=W.shape[0] * W.shape[1])
+        loss, grad = self.rows.map_sum(sums, values_per_row=W.shape[0] * W.shape[1])
         return self._value(loss, W), self._grad(grad, W)
 
     def along(self, W: Tensor, direction: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -116,7 +116,7 @@ class PenalizedNLL:
         def sums(X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor]:
             return (nll.along(of_block, t, X, codes, weights),)
 
-        (total,) = self.rows.map_sum(sums, n_outputs=2 * W.shape[0] * W.shape[1])  # (3, M, T)
+        (total,) = self.rows.map_sum(sums, values_per_row=2 * W.shape[0] * W.shape[1])  # (3, M, T)
         value, slope, curvature = total / self.total_weight[:, None]
         shrunk = self.shrinkage * direction
         constant, quadratic = (dot(shrunk, other)[:, None] for other in (W, direction))
@@ -154,7 +154,7 @@ class PenalizedNLL:
     def nll_and_grad_by(self, part: PenalizedNLL, W_part: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean NLL (M,) and its gradient (M, K, D) at weights (M, K, D') of ``part``.
 
-        All other weights are 0, and the scores those of few features: one product with all of X
+        All other weights are 0, and the logits those of few features: one product with all of X
         instead of two.
         """
         nll, W_block = self.nll, part.of_block(W_part)
@@ -163,7 +163,7 @@ class PenalizedNLL:
             return nll.sum_and_grad(W_block, X, codes, weights, X_part)
 
         rows = self.rows.beside(part.rows)
-        loss, grad = rows.map_sum(sums, n_outputs=W_part.shape[0] * W_part.shape[1])
+        loss, grad = rows.map_sum(sums, values_per_row=W_part.shape[0] * W_part.shape[1])
         grad.div_(self.total_weight[:, None, None])
         return loss / self.total_weight, grad_of_centred(grad, self.mean)
 
@@ -175,8 +175,8 @@ class PenalizedNLL:
         def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
             return (nll.hessian(nll.proba(W_block, X), X, weights, mean),)
 
-        n_outputs = W.shape[0] * W.shape[1] ** 2 * W.shape[2]
-        (total,) = self.rows.map_sum(sums, n_outputs=n_outputs)  # (M, K, K, D, D)
+        values_per_row = W.shape[0] * W.shape[1] ** 2 * W.shape[2]
+        (total,) = self.rows.map_sum(sums, values_per_row=values_per_row)  # (M, K, K, D, D)
         n_weights = W.shape[1] * W.shape[2]
         hessian = total.transpose(2, 3).reshape(len(W), n_weights, n_weights)
         hessian = hessian / self.total_weight[:, None, None]
@@ -211,7 +211,7 @@ class PenalizedNLL:
             per_column[-1] = 0.0
         return per_column
 
-    def without_shift(self, W: Tensor) -> Tensor:
+    def center_over_classes(self, W: Tensor) -> Tensor:
         """Return the weights (M, K, D) of the same models whose mean over classes is 0."""
         # Softmax does not see what all classes have in common, and an L2 penalty is lowest
         # without; an L1 penalty itself decides on it.
@@ -326,7 +326,7 @@ def class_shares(objective: PenalizedNLL) -> Tensor:
     return (counts / counts.sum(1, keepdim=True))[objective.fold]
 
 
-def constant_model(objective: PenalizedNLL) -> Tensor:
+def intercept_only_weights(objective: PenalizedNLL) -> Tensor:
     """Return the weights (M, K, D) of the best model that ignores X: log class frequencies.
 
     Where there is no intercept, zeros. Adam moves an intercept by its learning rate a step, so
@@ -354,7 +354,7 @@ def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
     sum_dtype = rows.placement.sum_dtype
 
     def block_sums(X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-        log_p = log_proba(scores(X, W_block))  # (classes, B)
+        log_p = log_proba(logits(X, W_block))  # (classes, B)
         nll = -log_p.gather(0, codes[None])[0]
         weights = weights[:, 0]
         hit = (log_p.argmax(0) == codes).to(weights.dtype)
@@ -362,5 +362,5 @@ def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
             column.sum(dtype=sum_dtype) for column in (weights * nll, weights * hit, weights)
         )
 
-    nll, hits, total = rows.map_sum(block_sums, n_outputs=2 * len(W))
+    nll, hits, total = rows.map_sum(block_sums, values_per_row=2 * len(W))
     return nll / total, hits / total

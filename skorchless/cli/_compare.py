@@ -22,8 +22,7 @@ from skorchless.comparison._preprocessor import (
 from skorchless.comparison._save import save_table
 from skorchless.comparison._split import Split, draw_split
 from skorchless.comparison._target import list_names, take_target
-from skorchless.datasets import fetch_mnist
-from skorchless.datasets._table import read_table
+from skorchless.datasets import fetch_mnist, read_table
 
 Progress = Callable[[str], None]
 
@@ -60,7 +59,7 @@ def _write_files(
     conditions: dict[str, str],
     progress: Progress,
 ) -> None:
-    """Write the files that are asked for; one that can not be written does not cost the other."""
+    """Write the files that are asked for; one that cannot be written does not cost the other."""
     try:
         if arguments.save is not None:
             save_table(comparison.table, arguments.save)

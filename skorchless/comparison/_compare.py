@@ -17,12 +17,12 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, log_loss
 
+from skorchless._arrays import Array, to_numpy
 from skorchless.comparison._comparison import Comparison
 from skorchless.comparison._conditions import describe_conditions
 from skorchless.comparison._models import default_models
 from skorchless.comparison._preprocessor import check_numbers, column_preprocessor
 from skorchless.comparison._split import TEST_SIZE, Split, resolve_split
-from skorchless.estimators._inputs import Array, to_numpy
 
 
 def compare(
@@ -110,7 +110,7 @@ def compare(
     fitted = _unfitted_clones(models)
     split = resolve_split(X, y, X_test, y_test, test_size, random_state)
     _check_image_shape(image_shape, split.X)
-    # Before the fits, which would be lost with whatever can not be described.
+    # Before the fits, which would be lost with whatever cannot be described.
     conditions = describe_conditions(split.X, split.y, split.y_test, random_state)
     measured = {}
     for number, (name, model) in enumerate(fitted.items(), start=1):

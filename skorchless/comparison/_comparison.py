@@ -113,7 +113,7 @@ class Comparison(Record):
         ValueError
             If the ending is another.
         OSError
-            If the file can not be written.
+            If the file cannot be written.
         """
         # Here, as in `plot`.
         from skorchless.comparison._report import render_report

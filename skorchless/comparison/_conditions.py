@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from skorchless.estimators._inputs import Array
+from skorchless._arrays import Array
 
 PACKAGES = ("skorchless", "scikit-learn", "torch", "numpy", "scipy", "pandas")
 

@@ -10,13 +10,13 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from skorchless._arrays import Array
 from skorchless.comparison._measures import accuracy_interval
-from skorchless.estimators._inputs import Array
 from skorchless.plotting import CoefficientImageDisplay, plot_image
 from skorchless.plotting._axes import axes_in_rows
 from skorchless.plotting._images import as_image
 
-# Beyond so many classes numbers in a confusion matrix can not be read, and then its labels.
+# Classes beyond which the numbers of a confusion matrix are too small to read, and its labels.
 MOST_NUMBERS, MOST_LABELS = 15, 40
 LONGEST_LABEL = 20
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"

@@ -11,18 +11,17 @@ from sklearn.calibration import calibration_curve
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
+from skorchless._arrays import Array
+from skorchless._fitted import class_weights_of, confidence_of, final_step
 from skorchless.comparison._preprocessor import without_prefix
-from skorchless.estimators._inputs import Array
-from skorchless.plotting._fitted import class_weights_of, final_step
-from skorchless.plotting._misclassified import confidence_of
 
-# Of so many samples the share of right answers is known to about a tenth.
+# Samples in a bin of a reliability curve: with 20 its accuracy is known to about 0.1.
 SAMPLES_IN_A_BIN = 20
 MOST_BINS = 10
 
 
 def accuracy_interval(accuracy: float, n_samples: int) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy measured on so many samples, Wilson's."""
+    """Return Wilson's 95 % interval of an accuracy that was measured on ``n_samples``."""
     n_right = round(accuracy * n_samples)
     interval = binomtest(n_right, n_samples).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)

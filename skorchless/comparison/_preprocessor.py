@@ -12,7 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from skorchless.estimators._inputs import Array
+from skorchless._arrays import Array
 
 # A category of fewer training rows shares one column with the others like it: so few rows say
 # little of it, and an identifier would otherwise be a column for each row. Of a small table ten
@@ -69,7 +69,7 @@ def column_preprocessor(frame: pd.DataFrame) -> ColumnTransformer:
             (CATEGORIES, _of_categories(min_frequency), categories),
         ]
     )
-    # Whatever scikit-learn is set to: frames can not be sparse.
+    # Whatever scikit-learn is set to: frames cannot be sparse.
     return transformer.set_output(transform="default")
 
 

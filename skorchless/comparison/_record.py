@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from skorchless.estimators._inputs import Array
+from skorchless._arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import Pipeline
 
+from skorchless._arrays import Array
+from skorchless._fitted import final_step
 from skorchless.comparison._figures import (
     MISTAKES_IN_A_ROW,
     are_long,
@@ -34,8 +36,6 @@ from skorchless.comparison._measures import (
 from skorchless.comparison._pictures import Picture, render
 from skorchless.comparison._record import Record
 from skorchless.comparison._table import format_table
-from skorchless.estimators._inputs import Array
-from skorchless.plotting._fitted import final_step
 from skorchless.plotting._images import as_rows
 
 MOST_MISTAKES = 2 * MISTAKES_IN_A_ROW

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from skorchless.estimators._inputs import Array, to_numpy
+from skorchless._arrays import Array, to_numpy
 
 TEST_SIZE = 0.25  # train_test_split's default
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skorchless._arrays import Array
 from skorchless.comparison._split import TEST_SIZE
-from skorchless.estimators._inputs import Array
 
-# Whole numbers are taken for classes up to so many different ones, and beyond that while they
-# are no more than this share of the rows: prices and ages in years have more.
+# Whole numbers are labels where there are at most 20 different ones, or at most one for every 20
+# rows: prices and ages in years have more.
 MOST_CODES = 20
 LARGEST_SHARE = 0.05
-# A message names so many columns of a table.
+# Columns that a message names at most.
 MOST_NAMES = 10
 
 

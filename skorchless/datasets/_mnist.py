@@ -22,7 +22,7 @@ import pandas as pd
 from sklearn.datasets import fetch_file, get_data_home
 from sklearn.utils import Bunch
 
-Array = np.ndarray[Any, Any]
+from skorchless._arrays import Array
 
 
 @dataclass(frozen=True)
@@ -241,5 +241,5 @@ def _parse_idx(content: bytes) -> Array:
     """Return the array of an IDX file of bytes: magic, big-endian shape, values."""
     n_axes = content[3]
     shape = np.frombuffer(content, ">u4", count=n_axes, offset=4)
-    # A bytearray, because a view of bytes can not be written to.
+    # A bytearray, because a view of bytes cannot be written to.
     return np.frombuffer(bytearray(content), np.uint8, offset=4 + 4 * n_axes).reshape(shape)

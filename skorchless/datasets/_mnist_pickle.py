@@ -19,7 +19,8 @@ from typing import Any, cast
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from skorchless._arrays import Array
+
 Pair = tuple[Array, Array]
 
 MAX_BYTES = 256 * 2**20  # the true file unpacks to 220,080,410 bytes

@@ -1,4 +1,4 @@
-"""A table from a file: CSV, Parquet or Feather, told by the ending. For the command line."""
+"""A table from a file: CSV, Parquet or Feather, told by the ending."""
 
 from __future__ import annotations
 
@@ -20,8 +20,43 @@ DATES = {r"\d{4}-\d\d-\d\d.*": "ISO8601", r"\d\d?\.\d\d?\.\d{4}": "%d.%m.%Y"}
 DECIMAL_COMMA = r"-?\d+,\d+"
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Return the table in the file ``path``; raise one sentence for what can not be read."""
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table from a file, as the command line does.
+
+    In a CSV file the separator is the commonest of comma, semicolon, tab and bar in its first
+    line; columns of numbers with a decimal comma become numbers, and columns of dates dates.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file whose name ends in ``.csv``, ``.csv.gz``, ``.tsv``, ``.parquet`` or ``.feather``.
+        The last two need pyarrow, of the extra ``arrow``.
+
+    Returns
+    -------
+    frame : pandas.DataFrame of shape (n_samples, n_columns)
+        The table; the names of its columns are text.
+
+    Raises
+    ------
+    ValueError
+        If the file is of another kind or cannot be parsed, or a column's name stands there twice.
+    OSError
+        If the file cannot be opened.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skorchless.datasets import read_table
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "sales.csv")
+    ...     _ = path.write_text("day;price\\n2024-05-01;1,5\\n2024-05-02;2,25\\n")
+    ...     frame = read_table(path)
+    >>> frame["price"].tolist()
+    [1.5, 2.25]
+    """
+    path = Path(path)
     cannot = f"cannot read {str(path)!r}"
     ending = next((e for e in DATA_ENDINGS if path.name.lower().endswith(e)), None)
     if ending is None:

@@ -1,4 +1,4 @@
-"""The doors: the only folder that speaks scikit-learn's estimator language."""
+"""The estimators: the only folder that speaks scikit-learn's estimator language."""
 
 from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._classifier_cv import TorchLogisticClassifierCV

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -16,41 +14,30 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
+from skorchless._arrays import Array, to_numpy
 from skorchless._cores import shared_among_cores
+from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import Placement
-from skorchless._engine.solvers.base import Progress
 from skorchless.estimators._convert import ConversionMixin
-from skorchless.estimators._inputs import (
-    Array,
+from skorchless.estimators._data.read import AnySamples, read_samples, resolve_placement
+from skorchless.estimators._data.validation import (
     check_has_two_classes,
     fitted_state_kept_on_error,
-    to_numpy,
     with_known_signature,
 )
+from skorchless.estimators._fit.callbacks import as_metadata, begin_tasks
+from skorchless.estimators._fit.convergence import convergence_message, finite_weights
+from skorchless.estimators._fit.grid import grid_of_one
+from skorchless.estimators._fit.loop import ModelWatcher, drive
+from skorchless.estimators._fit.objective import build_objective
+from skorchless.estimators._fit.solver import build_solver, first_weights
+from skorchless.estimators._fit.stream import continued_stream
+from skorchless.estimators._fit.validation import Validation, set_validation_aside
 from skorchless.estimators._linear import (
     LinearPredictionMixin,
     linear_attributes,
     pack_weights,
     penalty_name,
-)
-from skorchless.estimators._monitor import (
-    History,
-    Validation,
-    as_metadata,
-    begin_tasks,
-    finite_weights,
-    run,
-    shortfall,
-)
-from skorchless.estimators._problem import (
-    Stream,
-    build_objective,
-    build_solver,
-    continued_stream,
-    first_weights,
-    read_samples,
-    resolve_placement,
-    set_validation_aside,
 )
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
@@ -288,7 +275,7 @@ class TorchLogisticClassifier(
     validation_scores_: Array | None
     validation_loss_curve_: Array | None
     device_: str
-    _stream: Stream | None
+    _stream: dict[str, Any] | None  # see `_fit.stream`
 
     @with_known_signature
     def __init__(
@@ -392,16 +379,21 @@ class TorchLogisticClassifier(
             train, validation = set_validation_aside(
                 self, train, classes, (X_val, y_val), placement, rng
             )
-            objective = build_objective(train, classes, self, placement)
+            objective = self._objective(train, classes, placement)
             del train  # so that a cluster does not hold it beside the rows made of it
             W = first_weights(self, objective, classes)
+            tasks = begin_tasks(self, given, classes, placement.dtype, max_subtasks=self.max_iter)
+            watcher = ModelWatcher(tasks, validation, verbose=self.verbose)
             solver = build_solver(self, objective, W, rng)
-            history = self._drive(solver, W, classes, placement.dtype, validation, given)
-            self._store(history.W, classes, placement, history.losses, validation)
-            self.solver_ = history.method or self.solver
+            fit = drive(solver, W, max_iter=self.max_iter, watcher=watcher)
+            W = fit.W if validation is None else validation.best_of(fit.W)
+            W = finite_weights(W, self.solver, placement.dtype)
+            tasks.end_fit(W)
+            self._store(W, classes, placement, watcher.losses, validation)
+            self.solver_ = fit.method or self.solver
             # Where partial_fit would go on belongs to the weights that are now replaced.
             self._stream = None
-        if message := shortfall(self, history, placement.dtype):
+        if message := convergence_message(self, fit, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return self
@@ -447,7 +439,7 @@ class TorchLogisticClassifier(
             chunk = read_samples(self, X, y, sample_weight, reset=is_first)
             placement = resolve_placement(self, chunk.X)
             chunk = chunk.encode(self.classes_, "y")
-            objective = build_objective(chunk, self.classes_, self, placement, unit=1.0)
+            objective = self._objective(chunk, self.classes_, placement, unit=1.0)
             W = torch.zeros(objective.weights_shape) if is_first else pack_weights(self)
             stream = continued_stream(self)
             progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
@@ -455,7 +447,7 @@ class TorchLogisticClassifier(
             W = finite_weights(progress.W, self.solver, placement.dtype)
             self._store(W, self.classes_, placement, [*losses, float(progress.value)], None)
             self.solver_ = self.solver
-            self._stream = stream.after(progress)
+            self._stream = vars(stream.after(progress))
         return self
 
     def _check_partial_fit_parameters(self) -> None:
@@ -469,28 +461,16 @@ class TorchLogisticClassifier(
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True.")
 
-    def _drive(
-        self,
-        solver: Iterator[Progress],
-        W: Tensor,
-        classes: Array,
-        dtype: torch.dtype,
-        validation: Validation | None,
-        given: dict[str, Any],
-    ) -> History:
-        """Run ``solver`` from ``W`` under the eyes of callbacks and of the validation samples."""
-        tasks = begin_tasks(self, given, classes, dtype, max_subtasks=self.max_iter)
-        history = run(
-            solver,
-            W,
-            max_iter=self.max_iter,
-            tasks=tasks,
-            validation=validation,
-            verbose=self.verbose,
+    def _objective(
+        self, samples: AnySamples, classes: Array, placement: Placement, unit: float | None = None
+    ) -> PenalizedNLL:
+        """Return the objective of ``samples``: that of a grid of one."""
+        return build_objective(
+            *(samples, classes, grid_of_one(self.C, self.l1_ratio), placement),
+            class_weight=self.class_weight,
+            fit_intercept=self.fit_intercept,
+            unit=unit,
         )
-        W = finite_weights(history.W, self.solver, dtype)
-        tasks.end_fit(W)
-        return replace(history, W=W)
 
     def _store(
         self,

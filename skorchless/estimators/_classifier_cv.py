@@ -18,55 +18,40 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skorchless._arrays import Array, to_numpy
 from skorchless._cores import shared_among_cores
-from skorchless._engine.objective import constant_model
+from skorchless._engine.objective import intercept_only_weights
 from skorchless._engine.placement import Placement, place
 from skorchless._engine.solvers.full_batch import minimize_full_batch
-from skorchless.estimators._candidates import (
-    Candidates,
-    candidates_shortfall,
-    run_candidates,
-)
 from skorchless.estimators._convert import ConversionMixin
-from skorchless.estimators._grid import (
-    Choice,
-    Grid,
-    Problem,
-    build_grid_objective,
-    build_problem,
-    choose,
-)
-from skorchless.estimators._inputs import (
-    Array,
+from skorchless.estimators._data.read import AnySamples, read_samples, resolve_placement
+from skorchless.estimators._data.validation import (
     check_Cs,
     check_folds,
     check_has_two_classes,
     check_l1_ratios,
     fitted_state_kept_on_error,
     is_dask,
-    to_numpy,
 )
-from skorchless.estimators._linear import (
-    LinearPredictionMixin,
-    linear_attributes,
-    pack_weights,
-    penalty_name,
-    predictions_in_numpy,
-    score_rows,
-)
-from skorchless.estimators._monitor import (
-    CallbackTasks,
-    as_metadata,
-    begin_tasks,
-    finite_weights,
-)
-from skorchless.estimators._problem import read_samples, resolve_placement
-from skorchless.estimators._scoring import (
+from skorchless.estimators._fit.callbacks import as_metadata, begin_tasks
+from skorchless.estimators._fit.convergence import finite_weights, full_batch_message
+from skorchless.estimators._fit.grid import BestPenalty, Grid, choose, grid_of_one
+from skorchless.estimators._fit.loop import CandidatesWatcher, FitResult, Watcher, drive
+from skorchless.estimators._fit.objective import build_objective
+from skorchless.estimators._fit.scoring import (
     resolve_scorer,
     score_folds,
     scored_classifier,
     weights_for,
     with_all_classes,
+)
+from skorchless.estimators._linear import (
+    LinearPredictionMixin,
+    linear_attributes,
+    logits_of_rows,
+    pack_weights,
+    penalty_name,
+    predictions_in_numpy,
 )
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
@@ -106,7 +91,7 @@ class TorchLogisticClassifierCV(
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     cv : int, cross-validation generator or iterable, default=None
-        The splits: 5 stratified folds for None, so many for an int, or any splitter of
+        The splits: 5 stratified folds for None, that number of them for an int, or any splitter of
         :mod:`sklearn.model_selection`, or pairs of training and test indices.
     scoring : str, callable or None, default=None
         The score to choose by, as :func:`~sklearn.metrics.get_scorer` names it, or a callable
@@ -134,7 +119,7 @@ class TorchLogisticClassifierCV(
     dtype : {'float32', 'float64'} or None, default=None
         The precision of products with ``X``, as in `TorchLogisticClassifier`.
     random_state : int, RandomState instance or None, default=None
-        Not used: the fit has no chance in it, and a splitter has a ``random_state`` of its own.
+        Not used: the fit is deterministic, and a splitter has a ``random_state`` of its own.
 
     Attributes
     ----------
@@ -314,37 +299,26 @@ class TorchLogisticClassifierCV(
             placement = resolve_placement(self, samples.X)
             classes = samples.classes()
             check_has_two_classes(classes)
-            X, y, weights = samples.X, samples.labels, samples.weights
             scorer = resolve_scorer(self.scoring)
-            for_split, for_score = self._route(
-                scorer, None if sample_weight is None else weights, params
-            )
-            splits = check_cv(self.cv, y, classifier=True).split(X, y, **for_split)
-            folds = check_folds(splits, len(y), for_score.get("sample_weight"))
-            grid = Grid(Cs, l1_ratios, folds, len(y))
-            problem = build_problem(samples, classes, self.class_weight, placement)
+            folds, score_params = self._split(samples, scorer, sample_weight, params)
+            grid = Grid(Cs, l1_ratios, folds)
             tasks = begin_tasks(
-                self,
-                given,
-                classes,
-                placement.dtype,
+                *(self, given, classes, placement.dtype),
                 max_subtasks=len(grid.candidate_Cs),
                 in_order=False,
             )
-            candidates = self._solve(grid, problem, tasks=tasks, verbose=self.verbose)
+            encoded = samples.encode(classes, "y")
+            watcher = CandidatesWatcher(tasks, len(grid.candidate_Cs), verbose=self.verbose)
+            candidates = self._fit_grid(grid, encoded, classes, placement, watcher=watcher)
             scores = score_folds(
-                grid,
-                candidates.W.to(placement.dtype),
-                X=X,
-                y=y,
-                classes=classes,
-                scorer=scorer,
-                score_params=for_score,
+                *(grid, candidates.W.to(placement.dtype), samples, classes, scorer),
+                score_params=score_params,
                 parameters=self._shared_parameters(),
             )
             fits, chosen = [candidates], choose(grid, candidates.W, scores, refit=self.refit)
             if self.refit and not candidates.is_stopped_early:
-                fits.append(self._solve(grid.to_all_samples(chosen), problem, W=chosen.W))
+                whole = grid_of_one(chosen.C, chosen.l1_ratio)
+                fits.append(self._fit_grid(whole, encoded, classes, placement, W=chosen.W))
                 chosen = replace(chosen, W=fits[-1].W)
             W = finite_weights(chosen.W, "lbfgs", placement.dtype)
             self.__dict__.update(
@@ -352,7 +326,7 @@ class TorchLogisticClassifierCV(
                 **search_attributes(grid, candidates, chosen, scores, placement),
             )
             tasks.end_fit(W)
-        for category, message in shortfalls(fits, scores, self.tol, placement.dtype):
+        for category, message in search_warnings(fits, scores, self.tol, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.
             warnings.warn(message, category, stacklevel=4)
         return self
@@ -387,7 +361,7 @@ class TorchLogisticClassifierCV(
             X, y = samples.X, samples.labels
             sample_weight = None if sample_weight is None else samples.weights
             W = pack_weights(self)
-            scores = score_rows(X, W[0], place(W.device, W.dtype))
+            scores = logits_of_rows(X, W[0], place(W.device, W.dtype))
             model = scored_classifier(W, X, scores, self.classes_, **self._shared_parameters())
         if _routing_enabled():
             if sample_weight is not None:
@@ -415,30 +389,40 @@ class TorchLogisticClassifierCV(
         router.add(splitter=self.cv, method_mapping=of_splitter)
         return router.add(scorer=resolve_scorer(self.scoring), method_mapping=of_scorer)
 
-    def _route(
-        self, scorer: Any, sample_weight: Array | None, params: dict[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what the splitter and what the scorer get of the metadata of a fit."""
+    def _split(
+        self, samples: AnySamples, scorer: Any, sample_weight: Any, params: dict[str, Any]
+    ) -> tuple[list[tuple[Array, Array]], dict[str, Any]]:
+        """Return the folds, and what the scorer gets of the metadata of a fit."""
+        y, weights = samples.labels, None if sample_weight is None else samples.weights
+        for_split: dict[str, Any] = {}
         if _routing_enabled():
             params = {name: to_numpy(value) for name, value in params.items()}
-            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
-            return routed.splitter.split, routed.scorer.score
-        return {}, weights_for(scorer, sample_weight)
+            routed = process_routing(self, "fit", sample_weight=weights, **params)
+            for_split, for_score = routed.splitter.split, routed.scorer.score
+        else:
+            for_score = weights_for(scorer, weights)
+        splits = check_cv(self.cv, y, classifier=True).split(samples.X, y, **for_split)
+        return check_folds(splits, len(y), for_score.get("sample_weight")), for_score
 
-    def _solve(
+    def _fit_grid(
         self,
         grid: Grid,
-        problem: Problem,
+        samples: AnySamples,
+        classes: Array,
+        placement: Placement,
         *,
         W: Tensor | None = None,
-        tasks: CallbackTasks | None = None,
-        verbose: int = 0,
-    ) -> Candidates:
+        watcher: Watcher | None = None,
+    ) -> FitResult:
         """Return the fitted candidates of ``grid``, from the weights ``W`` (M, K, D) on."""
-        objective = build_grid_objective(grid, problem, fit_intercept=self.fit_intercept)
-        W = constant_model(objective) if W is None else W
+        objective = build_objective(
+            *(samples, classes, grid, placement),
+            class_weight=self.class_weight,
+            fit_intercept=self.fit_intercept,
+        )
+        W = intercept_only_weights(objective) if W is None else W
         solver = minimize_full_batch(objective, W, tol=self.tol)
-        return run_candidates(solver, W, max_iter=self.max_iter, tasks=tasks, verbose=verbose)
+        return drive(solver, W, max_iter=self.max_iter, watcher=watcher)
 
     def _shared_parameters(self) -> dict[str, Any]:
         """Return the parameters that TorchLogisticClassifier has too."""
@@ -447,7 +431,7 @@ class TorchLogisticClassifierCV(
 
 
 def search_attributes(
-    grid: Grid, candidates: Candidates, chosen: Choice, scores: Array, placement: Placement
+    grid: Grid, candidates: FitResult, chosen: BestPenalty, scores: Array, placement: Placement
 ) -> dict[str, Any]:
     """Return the fitted attributes beside the model, as NumPy of the fit's dtype."""
     paths = candidates.W.to(placement.dtype).cpu().numpy()
@@ -458,18 +442,18 @@ def search_attributes(
         "l1_ratios_": grid.l1_ratios,
         "scores_": scores,
         "coefs_paths_": paths.reshape(*grid.shape, *paths.shape[1:]),
-        "n_iter_": candidates.n_iter.cpu().numpy().reshape(grid.shape),
+        "n_iter_": np.array(candidates.n_iter).reshape(grid.shape),
         "solver_": candidates.method,
         "device_": str(placement.device),
     }
 
 
-def shortfalls(
-    fits: list[Candidates], scores: Array, tol: float, dtype: torch.dtype
+def search_warnings(
+    fits: list[FitResult], scores: Array, tol: float, dtype: torch.dtype
 ) -> Iterator[tuple[type[Warning], str]]:
     """Yield the warnings of scores that are no numbers and of fits that did not converge."""
     if n_nan := int(np.isnan(scores).sum()):
         yield UserWarning, f"{n_nan} of {scores.size} scores are NaN, and count as the lowest."
     for fitted in fits:
-        if message := candidates_shortfall(fitted, tol, dtype):
+        if message := full_batch_message(fitted, tol, dtype):
             yield ConvergenceWarning, message

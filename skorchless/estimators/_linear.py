@@ -18,13 +18,14 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skorchless._arrays import Array, to_numpy
 from skorchless._cores import shared_among_cores
-from skorchless._engine.blocks import Block, scores
-from skorchless._engine.containers import map_rows_of
 from skorchless._engine.nll import log_proba
 from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, resolve_dtype
-from skorchless.estimators._inputs import Array, check_X, is_dask, to_numpy
-from skorchless.estimators._lazy import lazy_on_dask
+from skorchless._engine.products import Block, logits
+from skorchless._engine.rows.containers import map_rows_of
+from skorchless.estimators._data.lazy import lazy_on_dask
+from skorchless.estimators._data.validation import check_X, is_dask
 from skorchless.estimators._sklearn_private import SparseCoefMixin
 
 
@@ -45,7 +46,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
     @lazy_on_dask
     @shared_among_cores
     def decision_function(self, X: Any) -> Any:
-        """Return the score of each class for each sample.
+        """Return the logit of each class for each sample.
 
         Parameters
         ----------
@@ -55,13 +56,20 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            ``X @ coef_.T + intercept_``. With two classes, the score of ``classes_[1]``,
+            ``X @ coef_.T + intercept_``. With two classes, the logit of ``classes_[1]``,
             which is predicted where it is above 0. A tensor on the device of ``X`` where
             ``X`` is one and scikit-learn's ``array_api_dispatch`` is on. For a Dask collection a
             lazy Dask array.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier has not been fitted.
+        ValueError
+            If ``X`` has non-finite values, or another number of features than in `fit`.
         """
-        scores = self._scores(X)  # (N, K)
-        return _to_output(scores[:, 0] if scores.shape[1] == 1 else scores, X)
+        logits = self._logits(X)  # (N, K)
+        return _to_output(logits[:, 0] if logits.shape[1] == 1 else logits, X)
 
     @lazy_on_dask
     @shared_among_cores
@@ -79,9 +87,16 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
             Entries of ``classes_``. A tensor on the device of ``X`` where ``X`` is one,
             ``array_api_dispatch`` is on and the classes are numbers; a lazy Dask array for a
             Dask collection.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier has not been fitted.
+        ValueError
+            If ``X`` has non-finite values, or another number of features than in `fit`.
         """
-        scores = self._scores(X)  # (N, K)
-        codes = (scores[:, 0] > 0).long() if scores.shape[1] == 1 else scores.argmax(1)
+        logits = self._logits(X)  # (N, K)
+        codes = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
         if _returns_tensors(X) and self.classes_.dtype.kind in "biuf":
             return as_tensor(self.classes_).to(codes.device)[codes]
         return self.classes_[codes.cpu().numpy()]
@@ -99,11 +114,18 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
-            The log-softmax of the scores, finite even where the probability underflows.
+            The log-softmax of the logits, finite even where the probability underflows.
             Columns are in the order of ``classes_``; a tensor or a Dask array as
             `decision_function` says.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier has not been fitted.
+        ValueError
+            If ``X`` has non-finite values, or another number of features than in `fit`.
         """
-        return _to_output(log_proba(self._scores(X).T).T, X)
+        return _to_output(log_proba(self._logits(X).T).T, X)
 
     @lazy_on_dask
     @shared_among_cores
@@ -120,8 +142,15 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         proba : ndarray of shape (n_samples, n_classes)
             Rows sum to 1. Columns are in the order of ``classes_``; a tensor or a Dask array
             as `decision_function` says.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier has not been fitted.
+        ValueError
+            If ``X`` has non-finite values, or another number of features than in `fit`.
         """
-        return _to_output(log_proba(self._scores(X).T).exp_().T, X)
+        return _to_output(log_proba(self._logits(X).T).exp_().T, X)
 
     @shared_among_cores
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -140,18 +169,26 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         -------
         score : float
             The weighted fraction of samples whose label is predicted.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier has not been fitted.
+        ValueError
+            If ``X`` has non-finite values, or another number of features than in `fit`;
+            if ``y`` or ``sample_weight`` has another length.
         """
         if is_dask(X):
             # Imported where it is used: Dask is optional.
-            from skorchless.estimators._dask import accuracy
+            from skorchless.estimators._data.dask import accuracy
 
             return accuracy(self, X, y, sample_weight)
         if not _returns_tensors(X):
             y, sample_weight = to_numpy(y), to_numpy(sample_weight)
         return float(super().score(X, y, sample_weight))
 
-    def _scores(self, X: Any) -> Tensor:
-        """Return the scores (N, K) on the device of ``X``: the only product."""
+    def _logits(self, X: Any) -> Tensor:
+        """Return the logits (N, K) on the device of ``X``: the only product."""
         if not hasattr(self, "coef_"):
             check_is_fitted(self)  # which takes 7 us to find that nothing is missing
         X = check_X(self, X, reset=False)
@@ -159,9 +196,9 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         dtype = torch.promote_types(resolve_dtype(self.dtype, dtype_of(X)), W.dtype)
         placement = place(X.device if isinstance(X, Tensor) else torch.device("cpu"), dtype)
         W = W.to(placement.device, placement.dtype)
-        scores = score_rows(X, W, placement)
-        # Huge features times huge weights leave the range of float32, and inf - inf is no score.
-        return scores if math.isfinite(scores.sum().item()) else _scores_in_range(X, W, placement)
+        logits = logits_of_rows(X, W, placement)
+        # Huge features times huge weights leave the range of float32, and inf - inf is no logit.
+        return logits if math.isfinite(logits.sum().item()) else _logits_in_range(X, W, placement)
 
 
 def penalty_name(l1_ratio: float) -> str:
@@ -199,23 +236,23 @@ def linear_attributes(W: Tensor, n_features: int, classes: Array) -> dict[str, A
     return {"coef_": coef, "intercept_": intercept, "classes_": classes}
 
 
-def score_rows(X: Any, W: Tensor, placement: Placement) -> Tensor:
-    """Return the scores (N, K') of the rows ``X`` (N, P) for the weights ``W`` (K', D)."""
+def logits_of_rows(X: Any, W: Tensor, placement: Placement) -> Tensor:
+    """Return the logits (N, K') of the rows ``X`` (N, P) for the weights ``W`` (K', D)."""
 
     def of_rows(block: Block) -> Tensor:
-        return scores(block, W).T  # (B, K')
+        return logits(block, W).T  # (B, K')
 
-    return map_rows_of(of_rows, X, placement, n_outputs=len(W))
+    return map_rows_of(of_rows, X, placement, values_per_row=len(W))
 
 
-def _scores_in_range(X: Any, W: Tensor, placement: Placement) -> Tensor:
-    """Return the scores (N, K) by a wider type, those of rows beyond the range made smaller."""
+def _logits_in_range(X: Any, W: Tensor, placement: Placement) -> Tensor:
+    """Return the logits (N, K) by a wider type, those of rows beyond the range made smaller."""
     wide = place(placement.device, placement.sum_dtype)
-    scores = score_rows(X, W.to(wide.dtype), wide)
+    logits = logits_of_rows(X, W.to(wide.dtype), wide)
     # A quarter, so that differences are within the range too. The order stays as it is.
     limit = torch.finfo(placement.dtype).max / 4
-    largest = scores.abs().amax(1, keepdim=True)
-    return (scores * (limit / largest).clamp(max=1.0)).to(placement.dtype)
+    largest = logits.abs().amax(1, keepdim=True)
+    return (logits * (limit / largest).clamp(max=1.0)).to(placement.dtype)
 
 
 def predictions_in_numpy() -> AbstractContextManager[None]:

@@ -14,22 +14,21 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skorchless._arrays import Array, is_foreign
 from skorchless._cores import shared_among_cores
-from skorchless._engine.blocks import summed
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
 from skorchless._engine.placement import as_tensor, dtype_of, exact_float_dtype, place
-from skorchless._engine.rows import TensorRows
-from skorchless._engine.workers import lies_by_column, row_slices, share
-from skorchless.estimators._array_api import is_foreign
-from skorchless.estimators._inputs import (
-    Array,
+from skorchless._engine.products import summed
+from skorchless._engine.rows.memory import TensorRows
+from skorchless._engine.rows.workers import lies_by_column, row_slices, share
+from skorchless.estimators._data.lazy import lazy_on_dask
+from skorchless.estimators._data.validation import (
     check_sample_weight,
     check_X,
     fitted_state_kept_on_error,
     is_dask,
 )
-from skorchless.estimators._lazy import lazy_on_dask
-from skorchless.estimators._monitor import as_metadata
+from skorchless.estimators._fit.callbacks import as_metadata
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
     _fit_context,
@@ -181,6 +180,13 @@ class GlobalStandardScaler(
         X_new : {ndarray, sparse matrix, tensor, Dask array} of shape (n_samples, n_features)
             The standardised samples, float32 or float64, of the kind that ``X`` is; a lazy Dask
             array for a Dask collection.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler has not been fitted.
+        ValueError
+            If ``X`` has infinite values, or another number of features than in `fit`.
         """
         return self._rewritten(X, self._standardise, copy)
 
@@ -200,6 +206,13 @@ class GlobalStandardScaler(
         -------
         X_original : {ndarray, sparse matrix, tensor, Dask array} of shape (n_samples, n_features)
             The samples in their own unit, float32 or float64.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler has not been fitted.
+        ValueError
+            If ``X`` has infinite values, or another number of features than in `fit`.
         """
         return self._rewritten(X, self._restore, copy)
 
@@ -238,7 +251,7 @@ class GlobalStandardScaler(
         """Return the number of samples in ``X``, or their weight, and the moments of entries."""
         if is_dask(X):
             # Imported where it is used: Dask is optional.
-            from skorchless.estimators._dask import map_dask_samples
+            from skorchless.estimators._data.dask import map_dask_samples
 
             of_part = partial(_weight_and_moments, self.with_mean)
             n_samples, of_parts = map_dask_samples(

@@ -1,4 +1,4 @@
-"""The windows: what samples, fits and mistakes look like. They draw, and compute nothing."""
+"""Plots of samples, fits and mistakes."""
 
 from skorchless.plotting._coefficient_image import CoefficientImageDisplay
 from skorchless.plotting._images import plot_image, plot_images

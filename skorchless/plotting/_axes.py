@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skorchless.estimators._inputs import Array
+from skorchless._arrays import Array
 
 
 def new_figure(figsize: tuple[float, float] | None = None) -> Any:

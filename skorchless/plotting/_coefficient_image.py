@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from skorchless._fitted import class_weights_of, fitted_model_with
 from skorchless.plotting._axes import axes_in_rows
-from skorchless.plotting._fitted import class_weights_of, fitted_model_with
 from skorchless.plotting._images import as_image
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skorchless.estimators._inputs import Array, to_numpy
+from skorchless._arrays import Array, to_numpy
 from skorchless.plotting._axes import axes_in_rows, new_axes
 
 

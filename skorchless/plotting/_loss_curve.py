@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from skorchless._fitted import fitted_model_with
 from skorchless.plotting._axes import new_axes
-from skorchless.plotting._fitted import fitted_model_with
 
 # So few points are marked one by one; a single one would be no line at all.
 FEW = 30

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skorchless.estimators._inputs import Array, to_numpy
+from skorchless._arrays import to_numpy
+from skorchless._fitted import confidence_of
 from skorchless.plotting._axes import axes_in_rows
 from skorchless.plotting._images import as_image, as_rows, plot_image
 
@@ -196,13 +197,3 @@ class MisclassifiedDisplay:
             self.ax_[0].set_axis_off()
             self.ax_[0].text(0.5, 0.5, "no mistakes", ha="center", va="center")
         return self
-
-
-def confidence_of(y_pred: Array, proba: Array, classes: Array) -> Array:
-    """Return the probability (N,) of each predicted label, among those (N, K) of ``classes``.
-
-    A classifier with a threshold of its own may predict another than the likeliest one.
-    """
-    order = np.argsort(classes)
-    columns = order[np.searchsorted(classes, y_pred, sorter=order)]
-    return proba[np.arange(len(y_pred)), columns]

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from skorchless._fitted import fitted_model_with
 from skorchless.plotting._axes import new_axes
-from skorchless.plotting._fitted import fitted_model_with
 
-# Where a fit without a penalty is drawn: so many times the largest finite C.
+# A fit without a penalty is drawn at this multiple of the largest finite C.
 BEYOND = 10.0
 
 

@@ -6,7 +6,7 @@ import torch
 
 from skorchless._engine.moments import EMPTY, entry_moments, merge
 from skorchless._engine.placement import place
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows.memory import TensorRows
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(2.0, 5.0, size=(50, 4))

@@ -5,7 +5,8 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine import costs, nll
+from skorchless._engine import nll
+from skorchless._engine.rows import costs
 
 
 @pytest.fixture
@@ -13,11 +14,11 @@ def rows_multiplied(monkeypatch):
     """Return a list to which each product adds its number of rows times that of models."""
     n_rows = []
 
-    def counted(X, W, original=nll.scores):
+    def counted(X, W, original=nll.logits):
         n_rows.append(len(X) * len(W))
         return original(X, W)
 
-    monkeypatch.setattr(nll, "scores", counted)
+    monkeypatch.setattr(nll, "logits", counted)
     return n_rows
 
 
@@ -64,7 +65,7 @@ def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fi
         n_classes, weights=weights, alphas=(0.0,), fit_intercept=fit_intercept
     )
     W = random_weights(objective)[0]
-    X, codes, shares = objective.rows.take(torch.arange(40), append_one=fit_intercept)
+    X, codes, shares = objective.rows.gather(torch.arange(40), append_one=fit_intercept)
     nlls, grad = objective.nll.minibatch_nll_and_grad(W, X, codes[None], shares.T)
     value, expected = oracles.value_and_grad(
         W, *data, 0.0, n_classes=n_classes, fit_intercept=fit_intercept

@@ -10,18 +10,19 @@ from problems import make_objective, random_weights
 from scipy.sparse import csr_array
 from sklearn.metrics import accuracy_score, log_loss
 
-from skorchless._engine import costs, rows
 from skorchless._engine.objective import (
     class_shares,
-    constant_model,
     evaluate,
     grad_of_centred,
+    intercept_only_weights,
     log_proba,
     soft_threshold,
     weights_of_centred,
     weights_of_raw,
 )
-from skorchless._engine.sparse_rows import SparseRows
+from skorchless._engine.rows import costs
+from skorchless._engine.rows import memory as rows
+from skorchless._engine.rows.sparse import SparseRows
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 MEAN = torch.linspace(-1.0, 3.0, 5).double()
@@ -226,8 +227,8 @@ def test_a_line_takes_one_pass_however_many_steps_there_are(monkeypatch):
     monkeypatch.setattr(
         rows.Rows,
         "map_sum",
-        lambda self, function, n_outputs: (
-            asked.append(n_outputs) or compute(self, function, n_outputs)
+        lambda self, function, values_per_row: (
+            asked.append(values_per_row) or compute(self, function, values_per_row)
         ),
     )
     objective, *_ = make_objective(3, alphas=(0.1, 0.1))
@@ -265,9 +266,9 @@ def test_blocks_are_made_for_as_many_numbers_as_a_row_takes(monkeypatch):
     asked = []
     compute = rows.Rows.map_sum
 
-    def record(self, function, n_outputs=1):
-        asked.append(n_outputs)
-        return compute(self, function, n_outputs)
+    def record(self, function, values_per_row=1):
+        asked.append(values_per_row)
+        return compute(self, function, values_per_row)
 
     objective, *_ = make_objective(3, alphas=(0.1, 0.1), weights=torch.ones(40, 2))
     W = random_weights(objective)  # two models, three rows of weights
@@ -330,7 +331,7 @@ def test_hessian_is_that_of_autograd(n_classes, fit_intercept):
 def test_weights_without_their_shift_give_the_same_probabilities():
     objective, X, *_ = make_objective(n_classes=4)
     W = random_weights(objective)
-    centred = objective.without_shift(W)
+    centred = objective.center_over_classes(W)
     torch.testing.assert_close(centred.sum(1), torch.zeros(1, 6).double())
     X = torch.cat([X, torch.ones(len(X), 1)], dim=1)
     before, after = (log_proba(weights[0] @ X.T) for weights in (W, centred))
@@ -341,7 +342,7 @@ def test_an_l1_penalty_decides_itself_what_classes_have_in_common():
     l1_ratio = torch.tensor([0.5, 0.0])
     objective, *_ = make_objective(n_classes=4, alphas=(0.1, 0.1), l1_ratio=l1_ratio)
     W = random_weights(objective)
-    centred = objective.without_shift(W)
+    centred = objective.center_over_classes(W)
     assert torch.equal(centred[0, :, :-1], W[0, :, :-1])
     torch.testing.assert_close(centred[0, :, -1].sum(), torch.tensor(0.0).double())
     torch.testing.assert_close(centred[1].sum(0), torch.zeros(6).double())
@@ -350,7 +351,7 @@ def test_an_l1_penalty_decides_itself_what_classes_have_in_common():
 def test_one_row_of_weights_has_no_shift():
     objective, *_ = make_objective(n_classes=2)
     W = random_weights(objective)
-    assert torch.equal(objective.without_shift(W), W)
+    assert torch.equal(objective.center_over_classes(W), W)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -365,7 +366,7 @@ def test_extreme_scores_do_not_overflow(n_classes):
 def test_the_constant_model_is_the_best_one_that_ignores_X(n_classes):
     weights = torch.rand(40, generator=torch.Generator().manual_seed(2))
     objective, _, codes, weights = make_objective(n_classes, weights=weights)
-    W = constant_model(objective)
+    W = intercept_only_weights(objective)
     _, grad = objective.value_and_grad(W)
     torch.testing.assert_close(grad[..., -1], torch.zeros_like(grad[..., -1]), rtol=0, atol=1e-15)
     assert (W[..., :-1] == 0).all()
@@ -376,7 +377,7 @@ def test_the_constant_model_is_the_best_one_that_ignores_X(n_classes):
 def test_each_fold_starts_from_its_own_class_frequencies():
     weights = torch.rand(40, 2, generator=torch.Generator().manual_seed(2)).double()
     objective, _, codes, weights = make_objective(alphas=(0.1, 0.1), weights=weights)
-    proba = log_proba(constant_model(objective)[..., -1:]).exp()[..., 0]  # (M, classes)
+    proba = log_proba(intercept_only_weights(objective)[..., -1:]).exp()[..., 0]  # (M, classes)
     for m in range(2):
         counts = torch.zeros(3).double().index_add_(0, codes, weights[:, m])
         torch.testing.assert_close(proba[m], counts / counts.sum())
@@ -396,12 +397,12 @@ def test_class_shares_are_those_of_the_weights_of_each_models_fold(n_classes):
 def test_a_class_without_weight_starts_at_a_finite_score():
     objective, _, codes, _ = make_objective(3)
     objective, *_ = make_objective(3, weights=(codes != 1).double())
-    assert torch.isfinite(constant_model(objective)).all()
+    assert torch.isfinite(intercept_only_weights(objective)).all()
 
 
 def test_without_an_intercept_the_constant_model_is_zero():
     objective, *_ = make_objective(fit_intercept=False)
-    assert (constant_model(objective) == 0).all()
+    assert (intercept_only_weights(objective) == 0).all()
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])

@@ -6,8 +6,8 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine.feature_moments import feature_moments
-from skorchless._engine.hessian_approximation import diagonal_approximation
+from skorchless._engine.curvature.feature_moments import feature_moments
+from skorchless._engine.curvature.hessian_approximation import diagonal_approximation
 from skorchless._engine.records import SHARED, put_models, take_models
 from skorchless._engine.solvers.base import Progress
 from skorchless._engine.solvers.descent import Ray, point_at

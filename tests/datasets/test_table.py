@@ -1,4 +1,4 @@
-"""Tables are read by the ending of their file, and what can not be read is said in a sentence."""
+"""Tables are read by the ending of their file, and what cannot be read is said in a sentence."""
 
 import datetime
 import gzip

@@ -33,7 +33,7 @@ from skorchless import (
     TorchLogisticClassifier,
     TorchLogisticClassifierCV,
 )
-from skorchless.estimators import _scoring
+from skorchless.estimators._fit import scoring as _scoring
 
 DATASETS = {
     "iris": load_iris,
@@ -419,13 +419,13 @@ def test_a_score_that_is_nan_counts_as_the_lowest():
 
 def test_the_candidates_of_a_fold_are_predicted_by_one_product(monkeypatch):
     n_products = []
-    score_rows = _scoring.score_rows
+    logits_of_rows = _scoring.logits_of_rows
 
     def counted(X, W, placement):
         n_products.append(len(X))
-        return score_rows(X, W, placement)
+        return logits_of_rows(X, W, placement)
 
-    monkeypatch.setattr(_scoring, "score_rows", counted)
+    monkeypatch.setattr(_scoring, "logits_of_rows", counted)
     TorchLogisticClassifierCV(Cs=7, cv=3, scoring="roc_auc_ovr").fit(X, Y)
     assert n_products == [50, 50, 50]
 

@@ -124,7 +124,7 @@ def test_predictions_are_lazy_and_those_of_the_samples_in_memory(method, samples
     clf = TorchLogisticClassifier().fit(X, NAMES)
     expected = getattr(clf, method)(samples.compute())
     with monkeypatch.context() as context:
-        context.setattr(TorchLogisticClassifier, "_scores", refuse_all_but_one_row(clf))
+        context.setattr(TorchLogisticClassifier, "_logits", refuse_all_but_one_row(clf))
         found = getattr(clf, method)(samples)
     assert isinstance(found, da.Array)
     assert found.dtype == expected.dtype
@@ -155,10 +155,10 @@ def test_what_predicts_elsewhere_has_no_callback_and_no_state_of_a_fit():
     pickle.dumps(clf.predict(array(X)))
 
 
-def refuse_all_but_one_row(clf, scores=TorchLogisticClassifier._scores):
+def refuse_all_but_one_row(clf, logits=TorchLogisticClassifier._logits):
     def one_row(self, X):
         assert len(X) == 1, "a partition was predicted before it was asked for"
-        return scores(self, X)
+        return logits(self, X)
 
     return one_row
 

@@ -11,7 +11,7 @@ from scripts import run_script
 from sklearn.datasets import load_digits, load_iris
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
-from skorchless._engine.rows import LocalRows
+from skorchless._engine.rows.memory import LocalRows
 from skorchless._engine.solvers.one_model import OneModel
 
 X, Y = load_iris(return_X_y=True)

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from skorchless import TorchLogisticClassifier
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows.memory import TensorRows
 
 X, Y = load_iris(return_X_y=True)
 ORDER = np.random.default_rng(0).permutation(len(Y))
@@ -90,7 +90,7 @@ def interrupted_epoch(monkeypatch, fault):
     def fail(*_arguments, **_options):
         raise fault
 
-    monkeypatch.setattr(TensorRows, "take", fail)
+    monkeypatch.setattr(TensorRows, "gather", fail)
     return {}
 
 

@@ -259,7 +259,7 @@ def test_classes_without_weight_are_not_validated_on():
     losses = clf.fit(sentinels, Y).validation_loss_curve_
     np.testing.assert_allclose(losses, clone(clf).fit(X, Y).validation_loss_curve_)
     assert losses.max() < 2.0
-    once = np.append(Y[:100], 2)  # a class of a single sample, which can not be split
+    once = np.append(Y[:100], 2)  # a class of a single sample, which cannot be split
     assert clf.fit(X[:101], once).classes_.tolist() == [0, 1, 2]
 
 

@@ -9,6 +9,9 @@ from sklearn.pipeline import make_pipeline
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
+from skorchless.estimators._data.read import read_samples, resolve_placement
+from skorchless.estimators._fit.grid import grid_of_one
+from skorchless.estimators._fit.objective import build_objective
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300], Y[:300]
@@ -92,12 +95,15 @@ class Waits(TorchDispatchMode):
 
 
 def objective_of(X):
-    from skorchless.estimators import _problem
-
     clf = TorchLogisticClassifier()
-    samples = _problem.read_samples(clf, X, Y, reset=True)
-    placement = _problem.resolve_placement(clf, samples.X)
-    return _problem.build_objective(samples, np.unique(Y), clf, placement)
+    samples = read_samples(clf, X, Y, reset=True)
+    classes, placement = samples.classes(), resolve_placement(clf, samples.X)
+    samples = samples.encode(classes, "y")
+    return build_objective(
+        *(samples, classes, grid_of_one(1.0, 0.0), placement),
+        class_weight=None,
+        fit_intercept=True,
+    )
 
 
 def test_a_pass_waits_for_nothing():
@@ -126,7 +132,7 @@ def test_a_pass_on_a_gpu_waits_for_nothing(cuda):
 
 @pytest.mark.gpu
 def test_samples_larger_than_a_gpu_are_streamed(cuda, monkeypatch):
-    from skorchless._engine import streamed_rows
+    from skorchless._engine.rows import streamed as streamed_rows
 
     read = []
     to_device = streamed_rows.StreamedRows._to_device

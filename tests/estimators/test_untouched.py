@@ -44,7 +44,7 @@ def with_wide_indices(X):
 
 
 def locked(X):
-    """Return an array or a sparse matrix that can not be written to."""
+    """Return an array or a sparse matrix that cannot be written to."""
     for part in parts_of(X):
         part.flags.writeable = False
     return X
@@ -143,7 +143,7 @@ def use(clf, X, y, weights):
 
 
 def columns_beside(X):
-    """Return labels and weights that can not be written to, where X is a Dask collection its."""
+    """Return labels and weights that cannot be written to, where X is a Dask collection its."""
     y, weights = locked(Y.copy()), locked(WEIGHTS.copy())
     return (dask_array(y), dask_array(weights)) if hasattr(X, "dask") else (y, weights)
 

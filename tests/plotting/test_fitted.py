@@ -11,12 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skorchless import TorchLogisticClassifier, TorchLogisticClassifierCV
+from skorchless._fitted import fitted_model_with
 from skorchless.plotting import (
     CoefficientImageDisplay,
     LossCurveDisplay,
     RegularizationPathDisplay,
 )
-from skorchless.plotting._fitted import fitted_model_with
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:200], Y[:200]

@@ -5,7 +5,7 @@ Feather: a frame that keeps its types
 Preparing data takes time, so you want to keep the result. CSV is text: it is slow, and it forgets
 what type a column had. The course keeps its frames as Feather, a binary format that pandas reads
 and writes (it needs ``pyarrow``). Other languages read it as well, and it holds data only: unlike
-a pickle, it can not call anything.
+a pickle, it cannot call anything.
 """
 
 # %%

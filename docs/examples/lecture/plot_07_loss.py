@@ -2,7 +2,7 @@
 Negative log-likelihood, by hand
 ================================
 
-Accuracy counts right answers. It can not be trained by gradients: a small change of the weights
+Accuracy counts right answers. It cannot be trained by gradients: a small change of the weights
 usually changes no answer at all, so its slope is zero. The negative log-likelihood looks at the
 probabilities instead.
 """

@@ -124,7 +124,7 @@ plt.show()
 # The wrong one still tells digits apart. For each digit it asks which images of the minibatch look
 # like it, and weights that answer this also tell which digit an image looks like. So the accuracy
 # does not give it away. The loss does: it depends on how many images are looked at together. It is
-# not the negative log-likelihood of anything, and can not be compared with another model's. (On
+# not the negative log-likelihood of anything, and cannot be compared with another model's. (On
 # MNIST, 64 images at a time, the lecture's notebook has a loss of 2.395 and an accuracy of 0.910.)
 #
 # The stable one

@@ -121,4 +121,4 @@ plt.show()
 # A tree answers with the mean of a leaf. Beyond the last threshold all values are in the same
 # leaf, so the forest's answer stays what it was at 10 degrees. The logistic curve goes on. That is
 # a guess as well, a good one here because the truth has the same form. Whether to trust it is for
-# you to say; a forest can not even make it.
+# you to say; a forest cannot even make it.

@@ -28,14 +28,14 @@ class Status(IntEnum):
 class Progress:
     """What is known of M models after an iteration.
 
-    ``remaining`` (M,) is what ``tol`` is compared with; ``buffers`` are the solver's own tensors
-    that a later call may go on with.
+    ``max_violation`` (M,) is what ``tol`` is compared with, the largest violation of optimality or
+    the loss of a minibatch solver; ``buffers`` are the tensors that a later call goes on with.
     """
 
     W: Tensor  # (M, K, D)
     value: Tensor  # (M,)
     status: Tensor  # (M,) of Status
-    remaining: Tensor  # (M,)
+    max_violation: Tensor  # (M,)
     buffers: dict[str, Tensor] = field(default_factory=dict)
     method: str = ""  # how the last step was found
 
@@ -43,7 +43,7 @@ class Progress:
         """Return this record on ``device``."""
         if self.W.device == device:
             return self
-        names = ("W", "value", "status", "remaining")
+        names = ("W", "value", "status", "max_violation")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def put(self, models: Tensor, latest: Progress) -> Progress:

@@ -247,8 +247,8 @@ def descend(
         now = zip(watches, point.value.tolist(), violation.tolist(), slopes, strict=True)
         has_failed = set(lost.tolist())
         status = [
-            int(watch.status(*of_model, tol, rounding=rounding, has_failed=m in has_failed))
-            for m, (watch, *of_model) in enumerate(now)
+            int(watch.status(value, at, slope, tol, rounding=rounding, has_failed=m in has_failed))
+            for m, (watch, value, at, slope) in enumerate(now)
         ]
         on_device = torch.tensor(status, device=running.device)
         latest = Progress(point.W, point.value, on_device, violation, method=directions.method)
@@ -267,7 +267,7 @@ def descend(
 
 def _next_ray(objective: PenalizedNLL, point: Point, directions: Directions) -> Ray:
     """Return where to go from ``point``."""
-    direction = objective.without_shift(directions.at(point))
+    direction = objective.center_over_classes(directions.at(point))
     l1_change = objective.l1_change(point.W, direction)
     slope = dot(point.grad, direction) + l1_change
     # Where rounding makes it an ascent, no increase is to be called sufficient.

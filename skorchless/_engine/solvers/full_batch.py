@@ -11,14 +11,15 @@ from itertools import zip_longest
 import torch
 from torch import Tensor
 
-from skorchless._engine.feature_moments import (
+from skorchless._engine.curvature.feature_moments import (
     FeatureMoments,
     centered_objective,
     feature_moments,
     have_different_ranges,
 )
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows.memory import TensorRows
+from skorchless._engine.rows.workers import in_turns
 from skorchless._engine.solvers.base import Progress, Status
 from skorchless._engine.solvers.descent import descend, point_at
 from skorchless._engine.solvers.one_model import minimize_one_model
@@ -36,7 +37,6 @@ from skorchless._engine.solvers.strategy import (
     row_space_pace,
 )
 from skorchless._engine.solvers.working_set import minimize_by_working_sets
-from skorchless._engine.workers import in_turns
 
 Minimizer = Callable[..., Iterator[Progress]]
 
@@ -53,7 +53,7 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
     """
     n_models, n_weight_rows, n_columns = objective.weights_shape
     is_small = n_columns <= MAX_COLUMNS_IN_TURNS and objective.rows.are_one_block(
-        n_outputs=n_models * n_weight_rows
+        values_per_row=n_models * n_weight_rows
     )
     steps = _minimize(objective, W.to(objective.rows.placement.sum_dtype), tol)
     yield from in_turns(steps) if is_small else steps
@@ -61,7 +61,7 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
 
 def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
     """Yield the progress of fits, of each kind of models by itself."""
-    W = objective.without_shift(W)
+    W = objective.center_over_classes(W)
     has_l1 = objective.alpha * objective.l1_ratio > 0
     if has_l1.any() and not has_l1.all():
         # A fit without an L1 penalty takes a fifth of the time of one with: each goes its own way.
@@ -82,7 +82,7 @@ def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progre
 def _minimize_alike(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
     """Yield the progress of fits of one kind, by the weights of centred features."""
     if objective.has_l1 and objective.rows.n_features > MAX_MATRIX_FEATURES:
-        # Of so many features few will matter, and those of each set are centred by themselves.
+        # Few features will matter, and those of each working set are centred by themselves.
         objective = centered_objective(objective)[0].centered(None)
         yield from _uncentred(minimize_by_working_sets, objective, W, tol)
         return
@@ -102,7 +102,7 @@ def _uncentred(
     for progress in minimize(objective, weights_of_centred(W, center), tol=tol):
         W = weights_of_raw(progress.W, center)
         # An L1 penalty leaves coefficients whose sum over classes moves intercepts together.
-        yield replace(progress, W=objective.without_shift(W) if objective.has_l1 else W)
+        yield replace(progress, W=objective.center_over_classes(W) if objective.has_l1 else W)
 
 
 def _minimize_smooth(
@@ -130,7 +130,7 @@ def _minimize_in_dtype(
     pace = row_space_pace(objective)
     for progress in _minimize_by_features(objective, moments, W, tol):
         yield progress
-        if pace.is_due(float(progress.remaining.max()), tol):
+        if pace.is_due(float(progress.max_violation.max()), tol):
             break
     if Status.RUNNING in progress.status.tolist():
         yield from _uncentred(partial(_minimize_by_rows, moments), objective, progress.W, tol)
@@ -155,7 +155,7 @@ def _minimize_by_rows(
         yield replace(
             progress,
             W=space.leave(progress.W),
-            remaining=progress.remaining * space.reach,
+            max_violation=progress.max_violation * space.reach,
             method="row-space",
         )
 

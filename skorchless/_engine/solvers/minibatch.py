@@ -37,9 +37,9 @@ Buffers = dict[str, Tensor]
 # row weights divided by the rows of a minibatch, both (batches, 1, B).
 Group = tuple[Tensor, Tensor, Tensor]
 
-# An epoch over MNIST consists of 782 steps that multiply for 30 us each; what else they do decides
-# how long they take. Rows are gathered, and losses added up, for so many minibatches at once: with
-# the intercept's ones beside the rows, that saves a fifth.
+# Minibatches whose rows are gathered, and whose losses are added up, at once. An epoch over MNIST
+# has 782 steps that multiply for 30 us each: what else they do decides how long they take, and
+# groups of 8, with the intercept's ones beside the rows, save a fifth.
 GROUP_SIZE = 8
 MAX_GROUP_ENTRIES = 2**22
 
@@ -144,7 +144,7 @@ class Sampling:
         def gather(group: tuple[Tensor, int]) -> Group:
             index, size = group
             index = index.to(rows.placement.device)
-            X, codes, weights = rows.take(index, append_one=objective.fit_intercept)
+            X, codes, weights = rows.gather(index, append_one=objective.fit_intercept)
             return _in_batches(X, codes, weights / size, size)
 
         # Steps come one after another; meanwhile a worker gathers the rows of the next ones.

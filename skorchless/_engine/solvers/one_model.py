@@ -25,9 +25,9 @@ import torch
 from scipy.linalg.lapack import dposv
 from torch import Tensor
 
-from skorchless._engine.feature_moments import FeatureMoments
+from skorchless._engine.curvature.feature_moments import FeatureMoments
 from skorchless._engine.objective import MIN_CLASS_SHARE, PenalizedNLL
-from skorchless._engine.rows import Rows
+from skorchless._engine.rows.memory import Rows
 from skorchless._engine.solvers.base import Progress, Status
 from skorchless._engine.solvers.descent import (
     LEVEL_ROUNDINGS,
@@ -122,7 +122,9 @@ class OneModel:
             torch.from_numpy(v[:n_features]).to(X.dtype) for v in (self._mean, self.scale)
         )
         step = max(1, COPIED_ENTRIES // max(1, n_features))
-        for part, features in zip(X.split(step), Z[:, :n_features].split(step), strict=True):
+        for part, features in zip(
+            torch.split(X, step), torch.split(Z[:, :n_features], step), strict=True
+        ):
             features.copy_((part - mean).mul_(scale))
         return Z
 
@@ -195,7 +197,7 @@ class OneModel:
         if len(self.X) <= step:
             return function(self.X, p, weights)
         total = self.X.new_zeros(n_weights, n_weights)
-        parts = (self.X.split(step), p.split(step, dim=1), weights.split(step, dim=1))
+        parts = (torch.split(self.X, step), torch.split(p, step, 1), torch.split(weights, step, 1))
         for part in zip(*parts, strict=True):
             total += function(*part)
         return total
@@ -231,7 +233,7 @@ def _whole(rows: Rows) -> tuple[Tensor, ...]:
     if rows.are_in_memory and rows.n_stored is None:
         return rows.whole()
     index = torch.arange(rows.n_rows, device=rows.placement.device)
-    return tuple(part.cpu() for part in rows.take(index))
+    return tuple(part.cpu() for part in rows.gather(index))
 
 
 def minimize_one_model(

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skorchless._engine.feature_moments import FeatureMoments
+from skorchless._engine.curvature.feature_moments import FeatureMoments
+from skorchless._engine.curvature.hessian_products import HessianProducts
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.solvers.descent import Point
-from skorchless._engine.solvers.hessian_products import HessianProducts
 from skorchless._engine.solvers.l1_quadratic import (
     Matrix,
     Precision,

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skorchless._engine.feature_moments import FeatureMoments
-from skorchless._engine.hessian_approximation import (
+from skorchless._engine.curvature.feature_moments import FeatureMoments
+from skorchless._engine.curvature.hessian_approximation import (
     HessianApproximation,
     class_hessians,
     diagonal_approximation,

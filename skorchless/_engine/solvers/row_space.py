@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import Block, scores, weighted_sum
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.rows import LocalRows, TensorRows
+from skorchless._engine.products import Block, logits, weighted_sum
+from skorchless._engine.rows.memory import LocalRows, TensorRows
 
 # Added to the diagonal of the Gram matrix, as a share of its mean: centred rows are linearly
 # dependent. Where it is too little for the rounding of the factorisation, ten times more.
@@ -53,10 +53,10 @@ class RowSpace:
             W_block[..., self.whole.rows.n_features :] - W[..., self.whole.rows.n_features :]
         )
 
-        def logits(X: Block, *_columns: Tensor) -> Tensor:
-            return scores(X, of_features.to(placement.dtype)).T
+        def logits_of(X: Block, *_columns: Tensor) -> Tensor:
+            return logits(X, of_features.to(placement.dtype)).T
 
-        Z = self.whole.rows.map_rows(logits, n_outputs=len(of_features)).to(self.L.dtype)
+        Z = self.whole.rows.map_rows(logits_of, values_per_row=len(of_features)).to(self.L.dtype)
         if self.whole.fit_intercept:
             Z = Z + intercept.flatten().to(self.L.dtype)
         V = torch.linalg.solve_triangular(self.L, Z, upper=False)  # (N, M * K)
@@ -68,13 +68,13 @@ class RowSpace:
         n_rows, rows = len(self.L), self.whole.rows
         of_rows = V[..., :n_rows].flatten(0, 1).T  # (N, M * K)
         A = torch.linalg.solve_triangular(self.L.T, of_rows, upper=True)
-        n_outputs = A.shape[1]
+        values_per_row = A.shape[1]
 
         def sums(X: Block, *columns: Tensor) -> tuple[Tensor]:
             return (weighted_sum(X, columns[-1].T),)
 
         beside = rows.beside(A.to(rows.placement.dtype))
-        (W,) = beside.map_sum(sums, n_outputs=n_outputs)  # (M * K, P)
+        (W,) = beside.map_sum(sums, values_per_row=values_per_row)  # (M * K, P)
         if self.whole.mean is not None:
             W = W - A.sum(0)[:, None] * self.whole.mean
         W = W.view(*V.shape[:2], -1).to(V.dtype)

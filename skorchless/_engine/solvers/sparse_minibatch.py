@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skorchless._engine.blocks import csr_product, csr_tensor
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.rows import Rows
-from skorchless._engine.sparse_rows import SparseRows
+from skorchless._engine.products import csr_product, csr_tensor
+from skorchless._engine.rows.memory import Rows
+from skorchless._engine.rows.sparse import SparseRows
 
 Buffers = dict[str, Tensor]
 
@@ -145,8 +145,8 @@ def _nll_and_grad(objective: PenalizedNLL, W: Tensor, batch: SparseBatch) -> tup
 
     ``W`` (n', K) are the weights of the columns in use.
     """
-    scores = csr_product(batch.by_row, W.T)  # (K, B)
-    nll, residual = objective.nll.each_and_residual(scores, batch.codes, batch.shares)
+    logits = csr_product(batch.by_row, W.T)  # (K, B)
+    nll, residual = objective.nll.each_and_residual(logits, batch.codes, batch.shares)
     grad = csr_product(batch.by_column, residual).T
     return nll.sum(1, dtype=objective.total_weight.dtype) * nll.shape[1], grad
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import torch
 
-from skorchless._engine.feature_moments import FeatureMoments, are_far
-from skorchless._engine.hessian_approximation import (
+from skorchless._engine.curvature.feature_moments import FeatureMoments, are_far
+from skorchless._engine.curvature.hessian_approximation import (
     groups,
     n_affordable,
     n_drawn_rows,
 )
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows.memory import TensorRows
 
 # What an iteration takes beside its passes: some 80 small operations.
 ITERATION_SECONDS = 2e-4
@@ -111,13 +111,13 @@ def is_float32_near_enough(objective: PenalizedNLL, moments: FeatureMoments, tol
 def pass_seconds(objective: PenalizedNLL, n_models: int | None = None) -> float:
     """Return what an iteration of all models, or of some, takes that makes one pass."""
     rows = objective.rows
-    n_outputs = (n_models or objective.weights_shape[0]) * objective.weights_shape[1]
+    values_per_row = (n_models or objective.weights_shape[0]) * objective.weights_shape[1]
     if rows.n_stored is not None:
-        return ITERATION_SECONDS + 2 * SECONDS_PER_ENTRY * rows.n_stored * n_outputs
+        return ITERATION_SECONDS + 2 * SECONDS_PER_ENTRY * rows.n_stored * values_per_row
     of_entry = rows.placement.dtype.itemsize * (
-        SECONDS_PER_BYTE + 2 * n_outputs * SECONDS_PER_PRODUCT
+        SECONDS_PER_BYTE + 2 * values_per_row * SECONDS_PER_PRODUCT
     )
-    of_row = rows.n_features * of_entry + n_outputs * SECONDS_PER_LOGIT
+    of_row = rows.n_features * of_entry + values_per_row * SECONDS_PER_LOGIT
     return ITERATION_SECONDS + rows.n_rows * of_row
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skorchless._engine.feature_moments import centered_objective
+from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.objective import (
     PenalizedNLL,
     grad_of_centred,
@@ -40,8 +40,8 @@ MIN_FEATURES = 100
 # A fit is a little more precise than asked for, because the sums of a pass over all features are
 # rounded otherwise. Half of it takes up to a tenth longer.
 MARGIN = 0.9
-# Features whose gradient is as near to the penalty's as this share of the largest violation are
-# fitted before they violate: without, the last set is for some five features of a thousand.
+# Features within this share of the largest violation of violating join a working set too.
+# Otherwise a last set is solved for about 5 of 1,000 features.
 NEAR = 0.1
 
 
@@ -57,8 +57,8 @@ class Growth(NamedTuple):
 # the least time. Of a dense X the Hessian of a large set costs more than several passes.
 DENSE = Growth(first_share=0.0, precision=0.1, max_share=0.25)
 SPARSE = Growth(first_share=0.5, precision=0.5, max_share=0.6)
-# 20,000 x 50,000 sparse takes 31, 101 and 221 ms with 200 features first for 23, 71 and 197 with
-# 3,000, at three penalties; more than this were not tried.
+# Features of the first working set at most. 20,000 x 50,000 sparse takes 23, 71 and 197 ms with
+# 3,000, at three penalties, and 31, 101 and 221 ms with 200; more than 5,000 were not tried.
 MAX_FIRST = 5000
 # A set is fitted in two or three iterations with exact Hessians; without, the BFGS matrix starts
 # anew each time. 500 features of 2,000 rows take a fifth less time.
@@ -72,10 +72,10 @@ def minimize_by_working_sets(
     objective = replace(objective, rows=objective.rows.ready_to_select())
     working_set = WorkingSet(objective, _first_features(objective, W))
     point, violation = working_set.leave(working_set.restrict(W))
-    remaining = violation.amax((1, 2))
+    max_violation = violation.amax((1, 2))
     precision = _growth(objective).precision
     models = torch.arange(len(W), device=W.device)
-    record = Progress(W, point.value, torch.zeros_like(models), remaining)  # of all models
+    record = Progress(W, point.value, torch.zeros_like(models), max_violation)  # of all models
     while len(models):
         features, largest = _choose(objective, working_set.used(point.W), violation, tol)
         working_set = WorkingSet(objective, features)
@@ -89,21 +89,21 @@ def minimize_by_working_sets(
                 status=torch.zeros_like(models),
                 method="working-sets",
                 # What other features violate is known from the last pass alone.
-                remaining=torch.maximum(last.remaining, remaining),
+                max_violation=torch.maximum(last.max_violation, max_violation),
             )
             record = record.put(models, running)
             yield record
             last = progress
         point, violation = working_set.leave(last.W)
-        remaining = violation.amax((1, 2))
-        is_stalled = (last.status == Status.STALLED) & (remaining <= last.remaining)
-        status = torch.where(remaining <= tol, Status.CONVERGED, Status.STALLED * is_stalled)
-        latest = Progress(point.W, point.value, status, remaining, method="working-sets")
+        max_violation = violation.amax((1, 2))
+        is_stalled = (last.status == Status.STALLED) & (max_violation <= last.max_violation)
+        status = torch.where(max_violation <= tol, Status.CONVERGED, Status.STALLED * is_stalled)
+        latest = Progress(point.W, point.value, status, max_violation, method="working-sets")
         record = record.put(models, latest)
         yield record
         left = (status == Status.RUNNING).nonzero()[:, 0]
         if len(left) < len(models):
-            models, remaining, violation = models[left], remaining[left], violation[left]
+            models, max_violation, violation = models[left], max_violation[left], violation[left]
             point, objective = take_models(point, left), objective.take(left)
 
 
@@ -195,7 +195,7 @@ def _choose(
 
     They are those ``used`` and the first of the others by ``violation`` (M, K, D).
     """
-    # On the host, with NumPy: of so many small steps each takes a third of the time.
+    # On the host, with NumPy: each of these small operations takes a third of the time of torch's.
     n_features, n_used = objective.rows.n_features, len(used)
     of_new = violation[..., :n_features].cpu().numpy().max((0, 1))
     near = NEAR * of_new.max()

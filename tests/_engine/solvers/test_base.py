@@ -50,7 +50,7 @@ def progress(values, status=Status.RUNNING, method="a"):
 def test_the_latest_of_some_models_replaces_theirs_alone():
     whole = progress([1.0, 2.0, 3.0])
     record = whole.put(torch.tensor([2, 0]), progress([30.0, 10.0], Status.CONVERGED, "b"))
-    assert record.value.tolist() == record.remaining.tolist() == [10.0, 2.0, 30.0]
+    assert record.value.tolist() == record.max_violation.tolist() == [10.0, 2.0, 30.0]
     assert record.W[:, 0, 0].tolist() == [10.0, 2.0, 30.0]
     assert record.status.tolist() == [Status.CONVERGED, Status.RUNNING, Status.CONVERGED]
     assert record.method == "b"

@@ -11,8 +11,8 @@ from problems import by_descent, by_one_model, history, make_objective
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from skorchless._engine.feature_moments import feature_moments
-from skorchless._engine.rows import Rows
+from skorchless._engine.curvature.feature_moments import feature_moments
+from skorchless._engine.rows.memory import Rows
 from skorchless._engine.solvers import descent
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import (
@@ -95,8 +95,8 @@ def models_in_passes(monkeypatch):
     n_models = []
     map_sum = Rows.map_sum
 
-    def counted(self, function, n_outputs=None):
-        sums = map_sum(self, function, n_outputs)
+    def counted(self, function, values_per_row=None):
+        sums = map_sum(self, function, values_per_row)
         n_models.append(sums[0].shape[-2 if sums[0].ndim == 3 else 0])
         return sums
 
@@ -246,7 +246,7 @@ def test_it_has_converged_when_no_gradient_entry_exceeds_tol(solve, tol):
     _, grad = oracles.value_and_grad(last.W[0], *data, 0.1, n_classes=3, fit_intercept=True)
     assert last.status == Status.CONVERGED
     assert float(grad.abs().max()) <= tol
-    assert float(grad.abs().max()) == pytest.approx(float(last.remaining), rel=1e-3, abs=1e-14)
+    assert float(grad.abs().max()) == pytest.approx(float(last.max_violation), rel=1e-3, abs=1e-14)
     assert all(p.status == Status.RUNNING for p in before)
 
 
@@ -285,7 +285,7 @@ def test_many_classes_do_not_end_a_fit_by_their_small_gradients(method, many_cla
     *before, last = history(METHODS[method], objective, tol=1e-4)
     assert last.status == Status.CONVERGED
     assert float(last.value) == pytest.approx(optimum, rel=1e-3)
-    early = next(p for p in before if float(p.remaining) <= 1e-4)
+    early = next(p for p in before if float(p.max_violation) <= 1e-4)
     assert float(early.value) > 1.01 * optimum
 
 
@@ -296,7 +296,7 @@ def test_the_gradient_alone_ends_a_descent_that_asks_for_no_more(many_classes):
     directions = LBFGSDirections(objective, start, feature_moments(objective), schedule)
     *before, last = descend(objective, start, directions, tol=1e-3, bounds_decrease=False)
     assert last.status == Status.CONVERGED
-    assert all(float(p.remaining) > 1e-3 for p in before)
+    assert all(float(p.max_violation) > 1e-3 for p in before)
     assert float(last.value) > 1.01 * optimum
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine.rows import TensorRows
+from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.solvers import full_batch, one_model, proximal, strategy
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
@@ -90,7 +90,7 @@ def test_what_all_classes_have_in_common_at_the_start_is_dropped(alpha, method, 
         method = "lbfgs"  # there is none without a penalty
     choose(monkeypatch, method)
     objective, *_ = make_objective(n_classes=3, alphas=(alpha,))
-    W = objective.without_shift(random_weights(objective))
+    W = objective.center_over_classes(random_weights(objective))
     shifted = W + torch.arange(W.shape[2])
     torch.testing.assert_close(
         optimum(objective, shifted)[0], optimum(objective, W)[0], rtol=0, atol=1e-7

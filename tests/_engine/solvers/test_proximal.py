@@ -9,8 +9,8 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine.feature_moments import centered_objective, feature_moments
-from skorchless._engine.hessian_approximation import diagonal_approximation
+from skorchless._engine.curvature.feature_moments import centered_objective, feature_moments
+from skorchless._engine.curvature.hessian_approximation import diagonal_approximation
 from skorchless._engine.objective import weights_of_raw
 from skorchless._engine.records import take_models
 from skorchless._engine.solvers import proximal, quasi_newton
@@ -160,7 +160,7 @@ def test_a_step_is_precise_enough_for_features_far_from_zero():
     # Their gradients are the centred ones plus the mean times the intercept's.
     objective, *data = far_from_zero(1000.0)
     last = history(objective, tol=1e-4)[-1]
-    assert (last.remaining <= 1e-4).all()
+    assert (last.max_violation <= 1e-4).all()
     violation = oracles.smallest_subgradient(
         last.W[0], *data, 0.01, n_classes=3, fit_intercept=True, l1_ratio=1.0
     )
@@ -186,7 +186,7 @@ def test_the_end_is_the_optimum(n_classes, fit_intercept, l1_ratio):
     )
     assert last.status == Status.CONVERGED
     assert float(violation.abs().max()) <= 1e-9
-    assert float(violation.abs().max()) == pytest.approx(float(last.remaining), abs=1e-13)
+    assert float(violation.abs().max()) == pytest.approx(float(last.max_violation), abs=1e-13)
     assert (last.W == 0).any()
 
 

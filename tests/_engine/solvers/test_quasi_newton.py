@@ -10,8 +10,11 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
-from skorchless._engine.feature_moments import feature_moments
-from skorchless._engine.hessian_approximation import class_hessians, diagonal_approximation
+from skorchless._engine.curvature.feature_moments import feature_moments
+from skorchless._engine.curvature.hessian_approximation import (
+    class_hessians,
+    diagonal_approximation,
+)
 from skorchless._engine.records import take_models
 from skorchless._engine.solvers import quasi_newton
 from skorchless._engine.solvers.descent import Point, point_at

@@ -10,11 +10,11 @@ import torch
 from problems import CPU, make_objective, random_weights
 from scipy import sparse
 
-from skorchless._engine.containers import rows_of
-from skorchless._engine.feature_moments import centered_objective
+from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.objective import weights_of_raw
 from skorchless._engine.placement import place
-from skorchless._engine.rows import LocalRows
+from skorchless._engine.rows.containers import rows_of
+from skorchless._engine.rows.memory import LocalRows
 from skorchless._engine.solvers import full_batch
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
@@ -134,7 +134,7 @@ def test_rows_that_are_there_twice_count_twice(solve, fit_intercept):
 def test_from_any_start_it_ends_at_the_same_optimum(solve):
     objective, X, codes, weights = make_wide()
     expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=True)
-    W = objective.without_shift(random_weights(objective))
+    W = objective.center_over_classes(random_weights(objective))
     torch.testing.assert_close(solve(objective, W).W[0], expected, rtol=1e-5, atol=1e-7)
 
 

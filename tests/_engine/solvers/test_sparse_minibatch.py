@@ -10,10 +10,10 @@ from problems import make_objective, random_weights
 from scipy import sparse
 
 from skorchless._engine.placement import place
+from skorchless._engine.rows.sparse import SparseRows
 from skorchless._engine.solvers.base import Patience
 from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
 from skorchless._engine.solvers.sparse_minibatch import MIN_FEATURES, MissedSteps
-from skorchless._engine.sparse_rows import SparseRows
 
 OPTIMIZERS = [Adam(0.01), SGD(0.05, 0.9), SGD(0.05, 0.0)]
 N_ROWS = 50

@@ -12,9 +12,9 @@ from problems import CPU, make_objective
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from skorchless._engine.containers import rows_of
 from skorchless._engine.placement import place
-from skorchless._engine.rows import LocalRows
+from skorchless._engine.rows.containers import rows_of
+from skorchless._engine.rows.memory import LocalRows
 from skorchless._engine.solvers import full_batch, quasi_newton
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.one_model import OneModel

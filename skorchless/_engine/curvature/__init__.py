@@ -1,0 +1,1 @@
+"""Second derivatives: the moments of features, and approximate and exact Hessians."""

@@ -1,0 +1,134 @@
+"""The mean, variance and range of each feature: fits are centred, scaled and damped by them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.products import (
+    Block,
+    extremes,
+    is_sparse,
+    weighted_moments,
+)
+from skorchless._engine.rows.memory import Rows
+
+# Which rows a thinned set has: any number would do, the same each time.
+THINNING_SEED = 0
+# A hundredth of the default ``tol``: the largest error of a gradient, in units of a feature's
+# standard deviation, that is left to features far from zero. float32 features are centred beyond 3
+# standard deviations, float64 ones beyond 70,000.
+MAX_GRADIENT_ROUNDING = 1e-6
+# By how much a feature's range may differ between folds that share a curvature. With outliers of
+# 10 ranges in 4,000 x 100 the fold without them takes 15 iterations instead of 9, of 30 ranges 27.
+MAX_RANGE_RATIO = 10.0
+
+
+@dataclass(frozen=True)
+class FeatureMoments:
+    """The weighted mean and the variance (P,) of each feature; of no mean, its mean square."""
+
+    rows: Rows
+    mean: Tensor | None  # None: no intercept, which what is subtracted would go to
+    variance: Tensor
+
+    @cached_property
+    def squared_range(self) -> Tensor:
+        """The squared difference (P,) of each feature's largest and smallest value."""
+        (bounds,) = self.rows.map_max(lambda X, *_columns: (_bounds(X),))
+        squared = bounds.sum(0).square()
+        # A feature that does not vary has no gradient: any value above 0 will do.
+        mean = squared.mean()
+        return torch.where(squared > 0, squared, mean if mean > 0 else 1.0)
+
+
+def feature_moments(objective: PenalizedNLL) -> FeatureMoments:
+    """Return the moments of the features, from one pass over the rows."""
+    rows, folds = objective.rows, objective.folds
+
+    def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+        weights = weights[:, folds].mean(1)[None]
+        total, squares = weighted_moments(X, weights)
+        return total[0], squares[0], weights.sum()
+
+    total, squares, weight = rows.map_sum(sums)
+    # Where sums overflow, any finite values will do.
+    mean = (total / weight).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+    variance = (squares / weight).nan_to_num(nan=1.0, posinf=1.0)
+    if not objective.fit_intercept:
+        return FeatureMoments(rows, None, variance)
+    return FeatureMoments(rows, mean, (variance - mean.square()).clamp(min=0.0))
+
+
+def are_far(moments: FeatureMoments, dtype: torch.dtype) -> Tensor:
+    """Return whether features (P,) lie too far from zero to be read in ``dtype`` as they are."""
+    assert moments.mean is not None  # noqa: S101
+    rounding = torch.finfo(dtype).eps / MAX_GRADIENT_ROUNDING
+    return moments.mean.square() * rounding > moments.variance
+
+
+def centered_objective(objective: PenalizedNLL) -> tuple[PenalizedNLL, FeatureMoments]:
+    """Return the objective by the weights of centred features, and the features' moments.
+
+    Where features lie far from zero they are centred as they are read: each would add to each
+    logit the rounding of its own size, eps times the distance in standard deviations, and its
+    gradient is that much larger again. The others cost nothing.
+    """
+    rows, moments = objective.rows, feature_moments(objective)
+    # Less a center, a sparse X would be dense.
+    if moments.mean is not None and rows.n_stored is None and rows.center is None:
+        is_far = are_far(moments, rows.placement.dtype)
+        if is_far.any():
+            # Not the mean, whose rounding would make a constant feature one that varies.
+            (first,) = rows.gather(torch.zeros(1, dtype=torch.int64))[0]
+            center = torch.where(is_far, first.to(moments.mean), 0.0)
+            objective = replace(objective, rows=rows.centered(center))
+            moments = feature_moments(objective)
+    return objective.centered(moments.mean), moments
+
+
+def thinned(rows: Rows, n_rows: int) -> Rows:
+    """Return about ``n_rows`` of the rows, or all of them where they are fewer."""
+    step = rows.n_rows // n_rows
+    if step < 2:
+        return rows
+    # One row drawn from each stretch of ``step`` rows. Each step-th row would be biased where
+    # rows come in cycles: panels, classes or folds in turn.
+    generator = torch.Generator().manual_seed(THINNING_SEED)
+    starts = torch.arange(0, rows.n_rows - step + 1, step)
+    return rows.subset(starts + torch.randint(step, starts.shape, generator=generator))
+
+
+def have_different_ranges(objective: PenalizedNLL) -> bool:
+    """Return whether a feature varies much more in some folds than in others.
+
+    One curvature does not suit them all then: with three outliers in 4,000 x 100, the fold that
+    leaves them out took 77 iterations beside the others and takes 8 alone.
+    """
+    folds = objective.folds.tolist()
+    # A rare column of a sparse X has another range in each fold, and does no harm.
+    if len(folds) == 1 or objective.rows.n_stored is not None:
+        return False
+
+    def bounds(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
+        if is_sparse(X):
+            return (torch.zeros(len(folds), 2, X.shape[1]),)
+        of_folds = (X[weights[:, fold] > 0] for fold in folds)
+        none = X.new_full((2, X.shape[1]), -torch.inf)
+        return (torch.stack([_bounds(own) if len(own) else none for own in of_folds]),)
+
+    (of_folds,) = objective.rows.map_max(bounds)  # (F, 2, P)
+    ranges = of_folds.sum(1)
+    least = ranges.amin(0)
+    # A feature that a fold sees no value of but one is not learnt there at all.
+    return bool(((ranges.amax(0) > MAX_RANGE_RATIO * least) & (least > 0)).any())
+
+
+def _bounds(X: Block) -> Tensor:
+    """Return minus the smallest and the largest value (2, P) of each feature."""
+    smallest, largest = extremes(X)
+    return torch.stack([-smallest, largest])

@@ -1,0 +1,76 @@
+"""The objective of samples under the penalties of a grid: one model for each candidate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from skorchless._arrays import Array
+from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.placement import Placement
+from skorchless.estimators._data.read import AnySamples
+from skorchless.estimators._data.validation import weigh_classes
+from skorchless.estimators._fit.grid import Grid
+
+
+def build_objective(
+    samples: AnySamples,
+    classes: Array,
+    grid: Grid,
+    placement: Placement,
+    *,
+    class_weight: Any,
+    fit_intercept: bool,
+    unit: float | None = None,
+) -> PenalizedNLL:
+    """Return the objective of ``samples``, whose labels are codes of ``classes``, by candidate.
+
+    ``unit`` divides the weights. With their mean in each fold, the default, the objective is per
+    unit of weight, and weights of any scale neither overflow nor vanish.
+    """
+    totals, sizes = samples.class_totals(len(classes))
+    by_class = weigh_classes(class_weight, classes, totals)
+    if grid.folds is None:
+        # Samples of weight 0 do not count: as if they were missing.
+        n_samples, counts = int(sizes[by_class > 0].sum()), None
+        units = np.array([float(totals @ by_class) / n_samples if unit is None else unit])
+    else:
+        n_samples, counts = samples.n_samples, fold_counts(grid.folds, samples.n_samples)
+        units = fold_units(counts, samples.weights * by_class[samples.labels])
+    # Divided in this order, because C * total overflows sooner.
+    alpha = 1.0 / grid.candidate_Cs / units[grid.candidate_folds] / n_samples
+
+    def to_engine(values: Array, dtype: torch.dtype) -> torch.Tensor:
+        return torch.from_numpy(values).to(placement.device, dtype)
+
+    return PenalizedNLL(
+        rows=samples.rows(placement, by_class, units, counts),
+        n_classes=len(classes),
+        fit_intercept=fit_intercept,
+        alpha=to_engine(alpha, placement.sum_dtype),
+        l1_ratio=to_engine(grid.candidate_l1_ratios, placement.sum_dtype),
+        total_weight=to_engine(np.full_like(alpha, n_samples), placement.sum_dtype),
+        fold=to_engine(grid.candidate_folds, torch.int64),
+    )
+
+
+def fold_counts(folds: list[tuple[Array, Array]], n_samples: int) -> Array:
+    """Return how often (N, F) each sample is in each fold's training set."""
+    # A bootstrap may draw a sample twice.
+    counts = [np.bincount(train, minlength=n_samples) for train, _ in folds]
+    dtype = np.min_scalar_type(max(of_fold.max() for of_fold in counts))
+    return np.stack(counts, axis=1, dtype=dtype, casting="unsafe")
+
+
+def fold_units(counts: Array, weights: Array) -> Array:
+    """Return the mean weight (F,) of all samples in each fold; a sample left out weighs 0."""
+    units = np.empty(counts.shape[1])
+    for number, of_fold in enumerate(counts.T):
+        units[number] = (of_fold * weights).mean()
+        if units[number] == 0.0:
+            raise ValueError(
+                f"Split {number} of cv has no training sample with a weight above zero."
+            )
+    return units

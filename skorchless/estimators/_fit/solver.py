@@ -1,0 +1,68 @@
+"""The solver that an estimator's parameters name, from given weights on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skorchless._arrays import Array
+from skorchless._engine.objective import PenalizedNLL, intercept_only_weights
+from skorchless._engine.placement import as_tensor
+from skorchless._engine.solvers.base import Patience, Progress
+from skorchless._engine.solvers.full_batch import minimize_full_batch
+from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
+from skorchless.estimators._data.validation import as_shown
+from skorchless.estimators._linear import pack_weights
+
+
+def first_weights(estimator: Any, objective: PenalizedNLL, classes: Array) -> Tensor:
+    """Return the constant model, or the fit before where it is continued, (1, K, D)."""
+    if not (estimator.warm_start and hasattr(estimator, "coef_")):
+        return intercept_only_weights(objective)
+    if not np.array_equal(classes, estimator.classes_):
+        raise ValueError(
+            "warm_start=True continues a fit on the same classes: it had "
+            f"{as_shown(estimator.classes_)}, y has {as_shown(classes)}."
+        )
+    n_features = estimator.coef_.shape[1]
+    if n_features != objective.rows.n_features:
+        raise ValueError(
+            f"warm_start=True continues a fit on {n_features} features, but X has "
+            f"{objective.rows.n_features} features."
+        )
+    return pack_weights(estimator)
+
+
+def build_solver(
+    estimator: Any,
+    objective: PenalizedNLL,
+    W: Tensor,
+    rng: np.random.RandomState,
+    buffers: dict[str, Array] | None = None,
+) -> Iterator[Progress]:
+    """Return the iterations of the estimator's solver from the weights ``W`` (1, K, D)."""
+    W = W.to(objective.rows.placement.device)
+    if estimator.solver == "lbfgs":
+        return minimize_full_batch(objective, W, tol=estimator.tol)
+    generator = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
+    # With early stopping the validation loss alone decides, not the training loss.
+    n_iter_no_change = np.inf if estimator.early_stopping else estimator.n_iter_no_change
+    return minimize_minibatch(
+        objective,
+        W,
+        optimizer=build_optimizer(estimator),
+        sampling=Sampling(estimator.batch_size, estimator.shuffle, generator),
+        patience=Patience(estimator.tol, n_iter_no_change),
+        buffers=None if buffers is None else {k: as_tensor(v) for k, v in buffers.items()},
+    )
+
+
+def build_optimizer(estimator: Any) -> Adam | SGD:
+    """Return the update rule of the estimator's minibatch solver."""
+    if estimator.solver == "adam":
+        return Adam(estimator.learning_rate_init)
+    return SGD(estimator.learning_rate_init, estimator.momentum)

@@ -1,0 +1,187 @@
+"""Where features lie: moments, features less what lies far from zero, rows without a bias."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from problems import make_objective
+from scipy.sparse import csr_array
+
+from skorchless._engine.curvature.feature_moments import (
+    centered_objective,
+    feature_moments,
+    have_different_ranges,
+    thinned,
+)
+from skorchless._engine.rows import costs
+from skorchless._engine.rows.memory import TensorRows
+from skorchless._engine.rows.sparse import SparseRows
+from skorchless._engine.solvers.full_batch import minimize_full_batch
+
+WEIGHTS = torch.rand(40, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+
+
+def objective_of(X, dtype=torch.float64, **options):
+    return make_objective(X=torch.as_tensor(X), dtype=dtype, n_classes=2, **options)[0]
+
+
+def rows_of(X):
+    return objective_of(X).rows
+
+
+def made_sparse(objective):
+    """Return an objective of the same rows, sparse."""
+    rows = objective.rows
+    sparse = SparseRows(csr_array(rows._X.numpy()), rows._columns, rows.placement)
+    return replace(objective, rows=sparse)
+
+
+@pytest.mark.parametrize("change", [lambda objective: objective, made_sparse])
+def test_moments_are_those_of_numpy_by_the_mean_weights_of_all_folds(change, monkeypatch):
+    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 7)
+    X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)).double() + 2.0
+    X[X < 1.0] = 0.0
+    weights, values = WEIGHTS.mean(1).numpy(), X.numpy()
+    mean = np.average(values, axis=0, weights=weights)
+    options = {"weights": WEIGHTS, "alphas": (0.1, 0.1)}
+    moments = feature_moments(change(objective_of(X, **options)))
+    np.testing.assert_allclose(moments.mean, mean)
+    variance = np.average((values - mean) ** 2, axis=0, weights=weights)
+    np.testing.assert_allclose(moments.variance, variance)
+    np.testing.assert_allclose(moments.squared_range, np.ptp(values, axis=0) ** 2)
+    without = feature_moments(change(objective_of(X, fit_intercept=False, **options)))
+    assert without.mean is None
+    np.testing.assert_allclose(without.variance, np.average(values**2, axis=0, weights=weights))
+
+
+def test_weights_of_a_fold_that_no_model_has_count_for_nothing():
+    objective = objective_of(make_objective()[1], weights=WEIGHTS, alphas=(0.1, 0.1))
+    moments = feature_moments(objective.take(torch.tensor([1])))
+    X = objective.rows._X
+    np.testing.assert_allclose(moments.mean, np.average(X, axis=0, weights=WEIGHTS[:, 1]))
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_the_range_of_a_constant_is_that_of_the_others_or_else_one(value):
+    X = torch.full((4, 2), value).double()
+    assert feature_moments(objective_of(X)).squared_range.tolist() == [1.0, 1.0]
+    X[0, 0] += 2.0
+    assert feature_moments(objective_of(X)).squared_range.tolist() == [4.0, 2.0]
+
+
+def test_moments_that_overflow_are_finite():
+    X = 1e38 * torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    moments = feature_moments(objective_of(X, torch.float32))
+    assert moments.mean.isfinite().all()
+    assert moments.variance.isfinite().all()
+    assert (moments.variance >= 0).all()
+
+
+def shares_of_cycle(rows, period):
+    place_in_cycle = rows.gather(torch.arange(rows.n_rows))[0][:, 0].long() % period
+    return np.bincount(place_in_cycle, minlength=period) / rows.n_rows
+
+
+@pytest.mark.parametrize("period", [2, 5, 10])
+def test_rows_that_come_in_cycles_are_thinned_without_a_bias(period):
+    rows = rows_of(torch.arange(100_000.0)[:, None])
+    few = thinned(rows, 2000)
+    assert few.n_rows == 2000
+    # Four standard deviations of a share of 2,000 draws.
+    np.testing.assert_allclose(shares_of_cycle(few, period), 1 / period, atol=4 / 2000**0.5 / 2)
+
+
+def test_thinned_rows_are_the_same_each_time_and_in_order():
+    rows = rows_of(torch.arange(10_000.0)[:, None])
+    first, second = (thinned(rows, 100).gather(torch.arange(100))[0][:, 0] for _ in range(2))
+    assert torch.equal(first, second)
+    assert (first.diff() > 0).all()
+    assert thinned(rows, 9_999) is rows
+
+
+@pytest.mark.parametrize(
+    ("dtype", "far", "near"), [(torch.float32, 1.5, 0.5), (torch.float64, 1e5, 1e4)]
+)
+def test_features_are_read_less_a_center_that_their_precision_can_not_hold(dtype, far, near):
+    X = torch.rand(50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 0.5
+    objective, moments = centered_objective(
+        objective_of(X + torch.tensor([0.0, far, -far]), dtype)
+    )
+    center = objective.rows.center
+    assert center[0] == 0.0
+    torch.testing.assert_close(center[1:], torch.tensor([far, -far]).to(center), atol=0.5, rtol=0)
+    # Both parts together are the mean, which weights are those of features less.
+    mean = X.mean(0) + torch.tensor([0.0, far, -far])
+    torch.testing.assert_close(objective.center[:-1], mean, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(objective.mean, moments.mean)
+    plain, _ = centered_objective(objective_of(X + torch.tensor([0.0, near, 0.0]), dtype))
+    assert plain.rows.center is None
+    mean = X.mean(0) + torch.tensor([0.0, near, 0.0])
+    torch.testing.assert_close(plain.mean, mean, rtol=1e-6, atol=1e-6)
+
+
+def test_the_variance_of_features_far_from_zero_keeps_its_digits():
+    X = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    _, moments = centered_objective(objective_of(X + 1e7))
+    torch.testing.assert_close(moments.variance, X.var(0, correction=0), rtol=1e-6, atol=0.0)
+
+
+def test_without_an_intercept_or_of_sparse_rows_features_are_read_as_they_are():
+    X = 1e7 + torch.rand(50, 3, generator=torch.Generator().manual_seed(0)).double()
+    free, moments = centered_objective(objective_of(X, fit_intercept=False))
+    assert free.rows.center is free.mean is moments.mean is None
+    sparse, moments = centered_objective(made_sparse(objective_of(X)))
+    assert sparse.rows.center is None
+    torch.testing.assert_close(sparse.mean, X.mean(0))
+
+
+def test_a_constant_is_centered_to_exactly_zero():
+    X = torch.full((50, 1), 0.1, dtype=torch.float64)
+    objective, moments = centered_objective(objective_of(X))
+    assert not objective.rows.gather(torch.arange(50))[0].any()
+    assert moments.variance == 0.0
+    assert objective.mean == 0.0
+
+
+@pytest.mark.parametrize(("offset", "n_passes"), [(0.0, 1), (1e7, 2)])
+def test_only_features_far_from_zero_take_a_second_pass(offset, n_passes, monkeypatch):
+    # A regression counter.
+    seen = []
+    compute = TensorRows.map_reduce
+    monkeypatch.setattr(
+        TensorRows,
+        "map_reduce",
+        lambda self, *arguments: seen.append(1) or compute(self, *arguments),
+    )
+    centered_objective(objective_of(offset + torch.rand(50, 2).double()))
+    assert len(seen) == n_passes
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_a_fit_ends_by_the_gradient_of_features_as_they_are_given(l1_ratio):
+    X = 1e7 + torch.randn(40, 3, generator=torch.Generator().manual_seed(0)).double()
+    objective, *_ = make_objective(X=X, l1_ratio=l1_ratio, alphas=(0.01,))
+    W = torch.zeros(objective.weights_shape)
+    *_, last = minimize_full_batch(objective, W, tol=1e-5)
+    near, *_ = make_objective(X=X - 1e7, l1_ratio=l1_ratio, alphas=(0.01,))
+    W_near = last.W.clone()
+    W_near[..., -1] += 1e7 * last.W[..., :-1].sum(-1)
+    grad = near.subgradient(W_near, near.value_and_grad(W_near)[1])
+    # That of an intercept counts 1e7 times for each feature; its own rounding is 1e-9 here.
+    assert float(grad[..., :-1].abs().max()) <= 1e-5
+    assert float(grad[..., -1].abs().max()) <= 1e-8
+    assert float(last.max_violation) <= 1e-5
+
+
+def test_folds_are_told_apart_by_the_range_of_a_feature():
+    X = torch.rand(60, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    folds = torch.ones(60, 2)
+    folds[:20, 0] = folds[20:40, 1] = 0.0
+    objective, *_ = make_objective(X=X, alphas=(0.1, 0.1), weights=folds)
+    assert not have_different_ranges(objective)
+    X[0, 1] = 1e3  # in the second fold alone
+    objective, *_ = make_objective(X=X, alphas=(0.1, 0.1), weights=folds)
+    assert have_different_ranges(objective)
+    assert not have_different_ranges(objective.take(torch.tensor([0])))
