@@ -8,9 +8,11 @@ embeddings of norm 1, sparse text and others. X is float64 where a row does not 
 The ratio is to the best solver of scikit-learn that ends within 2e-3 (relative) of the optimum:
 `lbfgs`, the default, or `newton-cholesky` up to 1,000 weights. Where LogisticRegression() itself
 stops further than that above the optimum, its time is that of a run to as near, with the
-iterations that are shown; ">" means that 10 seconds did not suffice for it. glum fits the same
-objective to two classes and up to 500 features. The optimum is SciPy's, in float64. Medians of
-runs that take turns; small tables several times in a row.
+iterations that are shown; ">" means that 10 seconds did not suffice for it. On two cores
+OpenBLAS's threads may take longer together than one alone: "on one thread" is the ratio to the
+same solver with all of its threads limited to one, where it takes more than 5 ms. glum fits the
+same objective to two classes and up to 500 features. The optimum is SciPy's, in float64. Medians
+of runs that take turns; small tables several times in a row.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from measure import alternate, objective, ratio, show
 from ordinary_data import GRID_KINDS, list_problems
 from ordinary_optimum import find_optimum
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import ThreadpoolController
 
 from skorchless import TorchLogisticClassifier
 
@@ -47,7 +50,9 @@ MAX_GLUM_FEATURES = 500  # beyond, glum takes seconds where the others take a te
 MAX_SECONDS = 10.0  # for lbfgs to come near
 REPEATED_SECONDS = 2.0  # what has taken longer is not repeated
 TURN_SECONDS = 0.1  # of a turn's runs in a row
+MIN_LIMITED_SECONDS = 5e-3  # below, threads are not used, and their limit takes a part of the time
 OURS, THEIRS, NEWTON, GLUM = "skorchless", "lbfgs", "newton-cholesky", "glum"
+ON_ONE_THREAD = ", one thread"
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,17 @@ def fit_glum(X, y):
     return GeneralizedLinearRegressor(family="binomial", alpha=1 / len(y), l1_ratio=0).fit(X, y)
 
 
+def on_one_thread(run):
+    """Return ``run`` with OpenMP and BLAS limited to one thread."""
+    controller = ThreadpoolController()
+
+    def limited():
+        with controller.limit(limits=1):
+            return run()
+
+    return limited
+
+
 def take_turns(runs, first_seconds):
     """Return the median seconds of each run and its last model; several in a row of small ones."""
     n_in_a_row = int(np.clip(TURN_SECONDS / first_seconds, 1, 20))
@@ -125,6 +141,8 @@ def fits(task):
     elif n_iter := iterations_to(task.optimum * (1 + NEAR), X, y, max_seconds):
         near.append(f"{THEIRS}, {n_iter:,} iterations")
         runs[near[-1]] = lambda: LogisticRegression(tol=1e-12, max_iter=n_iter).fit(X, y)
+    if first_seconds > MIN_LIMITED_SECONDS:
+        runs |= {name + ON_ONE_THREAD: on_one_thread(runs[name]) for name in near}
     if GeneralizedLinearRegressor and y.max() == 1 and X.shape[1] <= MAX_GLUM_FEATURES:
         runs[GLUM] = lambda: fit_glum(X, y)
     return runs, near, first_seconds
@@ -142,6 +160,7 @@ def measure_fit(problem):
     ours, theirs = measured[OURS][1], measured[THEIRS][1]
     best = min(near, key=seconds.get, default="none in time")
     best_seconds = seconds.get(best, MAX_SECONDS)
+    limited = [value for name, value in seconds.items() if name.endswith(ON_ONE_THREAD)]
     value, their_value = (objective(model, X64, y) for model in (ours, theirs))
     return {
         "ms": 1e3 * seconds[OURS],
@@ -149,6 +168,7 @@ def measure_fit(problem):
         "ratio": best_seconds / seconds[OURS],
         "best": best,
         "is reached": bool(near),
+        "ratio on one thread": min(limited, default=np.nan) / seconds[OURS] if near else np.nan,
         "ratio to glum": seconds.get(GLUM, np.nan) / seconds[OURS],
         "difference": value / their_value - 1,
         "distance": value / task.optimum - 1,
@@ -199,9 +219,8 @@ def cells(row):
     }
     if row["kind"] != "predictions":
         shown["best of scikit-learn"] = row["best"]
-        shown["ratio to glum"] = (
-            "" if np.isnan(row["ratio to glum"]) else ratio(row["ratio to glum"], 1.0)
-        )
+        for name in ("ratio on one thread", "ratio to glum"):
+            shown[name] = "" if np.isnan(row[name]) else ratio(row[name], 1.0)
         shown["objective above LogisticRegression's"] = f"{row['difference']:.1e}"
         shown["above the optimum"] = f"{row['distance']:.1e}"
         shown["iterations"] = f"{row['iterations']} and {row['LogisticRegression iterations']}"
@@ -217,6 +236,11 @@ def summarise(name, rows):
         mean, n_slower = np.exp(np.log(ratios).mean()), (ratios < SLOWER).sum()
         line = f"{name}: geometric mean {mean:.2f}x, slower than {SLOWER}x in {n_slower} "
         line += f"of {len(rows)}, least {ratios.min():.2f}x"
+        if "ratio on one thread" in rows[0]:
+            limited = np.array([row["ratio on one thread"] for row in rows])
+            limited = np.where(np.isnan(limited), ratios, limited)
+            mean, n_slower = np.exp(np.log(limited).mean()), (limited < SLOWER).sum()
+            line += f"; to scikit-learn on one thread {mean:.2f}x, slower in {n_slower}"
         if "distance" in rows[0]:
             distances = np.array([row["distance"] for row in rows])
             line += f"; further than {NEAR:g} above the optimum in {(distances > NEAR).sum()}, "
