@@ -328,7 +328,7 @@ class TensorRows(LocalRows):
             column.to(dtype) if column.is_floating_point() else column for column in self._columns
         )
         X = self._own_rows()
-        rounded = torch.empty(X.shape, dtype=dtype)
+        rounded = torch.empty(X.shape, dtype=dtype, device=X.device)
         slices = row_slices(X)
         deque(share(lambda rows: rounded[rows].copy_(X[rows]), slices, len(slices)), maxlen=0)
         return TensorRows(rounded, columns, placement)

@@ -112,8 +112,7 @@ def _minimize_smooth(
     if is_float32_near_enough(objective, moments, tol):
         assert isinstance(objective.rows, TensorRows)  # noqa: S101
         rounded = replace(objective, rows=objective.rows.rounded(torch.float32))
-        tol -= float32_rounding(moments)
-        for progress in _minimize_in_dtype(rounded, moments, W, tol):
+        for progress in _minimize_in_dtype(rounded, moments, W, tol - float32_rounding(moments)):
             W, states = progress.W, progress.status.tolist()
             if Status.STALLED in states:
                 break
@@ -128,6 +127,10 @@ def _minimize_in_dtype(
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, in the row space when that is due."""
     pace = row_space_pace(objective)
+    if math.isinf(pace.n_passes):
+        # Nothing to wait for: a GPU would be asked for a number after each iteration.
+        yield from _minimize_by_features(objective, moments, W, tol)
+        return
     for progress in _minimize_by_features(objective, moments, W, tol):
         yield progress
         if pace.is_due(float(progress.max_violation.max()), tol):
@@ -173,7 +176,7 @@ def _minimize_by_features(
         max_iter = schedule.first if objective.n_classes > 2 else math.inf
         for progress in _minimize_small(objective, moments, W, tol, max_iter):
             yield progress
-        if not bool((progress.status == Status.RUNNING).any()):
+        if Status.RUNNING not in progress.status.tolist():
             return
         W, schedule = progress.W, ClassHessianSchedule.of(objective, first=0)
     minimize = partial(_minimize_by_classes, moments, schedule)
