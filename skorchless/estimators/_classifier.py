@@ -31,7 +31,7 @@ from skorchless.estimators._fit.grid import grid_of_one
 from skorchless.estimators._fit.loop import ModelWatcher, drive
 from skorchless.estimators._fit.objective import build_objective
 from skorchless.estimators._fit.solver import build_solver, first_weights
-from skorchless.estimators._fit.stream import continued_stream
+from skorchless.estimators._fit.stream import continued_state
 from skorchless.estimators._fit.validation import Validation, set_validation_aside
 from skorchless.estimators._linear import (
     LinearPredictionMixin,
@@ -441,7 +441,7 @@ class TorchLogisticClassifier(
             chunk = chunk.encode(self.classes_, "y")
             objective = self._objective(chunk, self.classes_, placement, unit=1.0)
             W = torch.zeros(objective.weights_shape) if is_first else pack_weights(self)
-            stream = continued_stream(self)
+            stream = continued_state(self)
             progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
             losses = [] if is_first else self.loss_curve_.tolist()
             W = finite_weights(progress.W, self.solver, placement.dtype)

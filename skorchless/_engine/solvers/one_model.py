@@ -36,14 +36,11 @@ from skorchless._engine.solvers.descent import (
     to_host,
 )
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
-from skorchless._engine.solvers.strategy import hessian_pace
+from skorchless._engine.solvers.strategy import CHEAP_HESSIAN_PASSES, hessian_pace
 
 Vector = np.ndarray[Any, Any]  # (K * D,), float64
 MAX_BACKTRACKS = 40  # to 1e-12 of the step at least
 EPS = float(np.finfo(np.float64).eps)
-# Passes that a fit saves at least which starts with its Hessian: 100,000 x 10 takes 4 to 7
-# iterations in place of 7 to 11.
-CHEAP_HESSIAN_PASSES = 2.0
 # Rows for each column from which on a table is tall.
 TALL = 20
 # Entries of X that are copied at a time: 256 kB, which stay in a core's cache.

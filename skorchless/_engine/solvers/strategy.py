@@ -39,9 +39,9 @@ SECONDS_PER_MATRIX_PRODUCT = 5e-12
 # What each class Hessian takes beside its product, and what it takes to leave `one_model`.
 CLASS_SECONDS = 5e-4
 SWITCH_SECONDS = 6e-3
-# Class Hessians are due when the passes have cost this many times as much. On
-# MNIST half saves a tenth of a fit of 10,000 rows compared with once, and changes none of all
-# rows. A small table is mostly fitted before: a switch for the last iterations takes longer.
+# Class Hessians are due when the passes have cost this many times as much. On MNIST half saves a
+# tenth of a fit of 10,000 rows compared with once, and changes none of all rows. A small table is
+# mostly fitted before: a switch for the last iterations takes longer.
 WORTH = 0.5
 SMALL_WORTH = 2.5
 # The softmax part of the curvature changes much in the first iterations: what is measured earlier

@@ -29,11 +29,9 @@ def finite_weights(W: Tensor, solver: str, dtype: torch.dtype) -> Tensor:
 
 def convergence_message(estimator: Any, fit: FitResult, dtype: torch.dtype) -> str | None:
     """Return why a fit did not converge, and what to do; None where it did, or was stopped."""
-    if fit.is_stopped_early or all(status == Status.CONVERGED for status in fit.status):
-        return None
-    if estimator.solver != "lbfgs":
-        return _minibatch_message(estimator, fit)
-    return full_batch_message(fit, estimator.tol, dtype)
+    if estimator.solver == "lbfgs":
+        return full_batch_message(fit, estimator.tol, dtype)
+    return _minibatch_message(estimator, fit)
 
 
 def full_batch_message(fit: FitResult, tol: float, dtype: torch.dtype) -> str | None:
@@ -62,7 +60,9 @@ def full_batch_message(fit: FitResult, tol: float, dtype: torch.dtype) -> str | 
 
 
 def _minibatch_message(estimator: Any, fit: FitResult) -> str | None:
-    """Return why a minibatch fit did not converge, and what to do."""
+    """Return why a minibatch fit did not converge, and what to do; None as for a full batch."""
+    if fit.is_stopped_early or fit.status == [Status.CONVERGED]:
+        return None
     if estimator.max_iter <= estimator.n_iter_no_change:
         # So few epochs cannot show convergence: they were asked for as they are.
         return None

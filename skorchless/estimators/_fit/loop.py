@@ -48,7 +48,7 @@ def drive(
 
     That is its own, or set by the watcher or by ``max_iter``.
     """
-    running, n_iter = list(range(len(W))), [max_iter] * len(W)
+    running, n_iter = list(range(len(W))), [0] * len(W)
     is_stopped, number = False, 0
     while running and not is_stopped and number < max_iter:
         number += 1
@@ -60,9 +60,11 @@ def drive(
         ended = [m for m in running if is_last or status[m] != Status.RUNNING]
         if watcher is not None:
             is_stopped = watcher.after(number, progress, ended)
-        for m in running if is_stopped else ended:
+        for m in ended:
             n_iter[m] = number
-        running = [m for m in running if m not in set(ended)] if ended else running
+        running = [] if is_last else [m for m in running if status[m] == Status.RUNNING]
+    for m in running:
+        n_iter[m] = number
     return FitResult(
         W,
         n_iter,

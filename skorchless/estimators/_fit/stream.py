@@ -31,13 +31,13 @@ class PartialFitState:
         return np.random.RandomState([self.seed, self.n_calls])
 
     def after(self, progress: Progress) -> PartialFitState:
-        """Return the stream after one more epoch."""
+        """Return the state after one more epoch."""
         buffers = {name: buffer.cpu().numpy() for name, buffer in progress.buffers.items()}
         return replace(self, n_calls=self.n_calls + 1, buffers=buffers)
 
 
-def continued_stream(estimator: Any) -> PartialFitState:
-    """Return the stream that ``estimator`` goes on with, its optimiser a new one where it changed.
+def continued_state(estimator: Any) -> PartialFitState:
+    """Return the state that ``estimator`` goes on from, its optimiser a new one where it changed.
 
     Without an intercept the buffers have a column less, and those of an intercept that comes later
     would be out of step.
