@@ -5,9 +5,11 @@ from itertools import islice
 
 import torch
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
 from skorchless._engine.placement import place
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.solvers.descent import descend, point_at
 from skorchless._engine.solvers.one_model import minimize_one_model
@@ -15,6 +17,12 @@ from skorchless._engine.solvers.quasi_newton import LBFGSDirections
 from skorchless._engine.solvers.strategy import ClassHessianSchedule
 
 CPU = torch.device("cpu")
+SMALL_BLOCKS = BlockSizes(block_bytes=1, min_block_rows=7)
+
+
+def on_cpu(dtype=torch.float64, **options):
+    """Return the placement of a computation on the CPU, with other costs or sizes of blocks."""
+    return replace(place(CPU, dtype), **options)
 
 
 def make_objective(
@@ -29,6 +37,8 @@ def make_objective(
     weights=None,
     X=None,
     seed=0,
+    costs=Costs(),
+    block_sizes=BlockSizes(),
 ):
     """Return an objective, and the X, codes and weights that it is made of."""
     generator = torch.Generator().manual_seed(seed)
@@ -41,9 +51,10 @@ def make_objective(
         weights = torch.ones(len(X), dtype=dtype)
     weights = weights.to(dtype)
     columns = weights.view(len(X), -1)  # (N, F): one for all models, or one for each
+    placement = on_cpu(dtype, costs=costs, block_sizes=block_sizes)
     fold = torch.arange(len(alphas)).clamp(max=columns.shape[1] - 1)
     objective = PenalizedNLL(
-        rows=TensorRows(X, (codes, columns), place(CPU, dtype)),
+        rows=TensorRows(X, (codes, columns), placement),
         n_classes=n_classes,
         fit_intercept=fit_intercept,
         alpha=torch.tensor(alphas, dtype=torch.float64),

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import threading
+from functools import partial
 
 import joblib
 import numpy as np
@@ -18,8 +19,11 @@ from thread_settings import settings
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
 from skorchless._cores import n_usable_cores, shared_among_cores
-from skorchless._engine.rows import costs, workers
+from skorchless._engine import placement
+from skorchless._engine.placement import Placement
 from skorchless._engine.rows import memory as rows
+from skorchless._engine.rows import workers
+from skorchless._engine.rows.block_sizes import BlockSizes
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -202,7 +206,8 @@ def fit_until_ctrl_c(model=LONG):
 def two_workers(monkeypatch, set_torch_threads):
     """Let two workers share blocks that are small."""
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
-    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
+    small = partial(Placement, block_sizes=BlockSizes(block_bytes=1, min_share_entries=100))
+    monkeypatch.setattr(placement, "Placement", small)
     set_torch_threads(2)
 
 
@@ -223,7 +228,6 @@ CALLS = {
     "options", [{}, {"l1_ratio": 1}, {"solver": "adam", "max_iter": 2, "random_state": 0}], ids=str
 )
 def test_coefficients_have_the_same_bits_on_any_number_of_cores(options, kind, monkeypatch):
-    monkeypatch.setattr(costs, "MIN_SHARE_ENTRIES", 100)
     kinds = {"dense": np.asarray, "csr": sparse.csr_array, "csc": sparse.csc_array}
     data = np.abs(40 * X).astype(np.uint8) if kind == "uint8" else kinds[kind](np.maximum(X, 0))
     coefs = []

@@ -11,6 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.nll import NLL, NLLAndGrad, log_proba, n_weight_rows
 from skorchless._engine.products import Block, logits
 from skorchless._engine.records import SHARED, take_models
@@ -61,6 +62,11 @@ class PenalizedNLL:
     def nll(self) -> NLL:
         """The NLL of a block of rows: the objective without the data and the penalty."""
         return NLL(self.n_classes, self.fit_intercept, self.fold, self.rows.placement.sum_dtype)
+
+    @property
+    def costs(self) -> Costs:
+        """What operations cost where the rows are."""
+        return self.rows.placement.costs
 
     @property
     def weights_shape(self) -> tuple[int, int, int]:

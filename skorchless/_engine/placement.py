@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from skorchless._engine.costs import Costs
+from skorchless._engine.rows.block_sizes import BlockSizes
+
 FLOAT_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _NAMED = {np.dtype(name): dtype for name, dtype in FLOAT_DTYPES.items()}
 # float32 tells whole numbers apart up to 2**24: a Unix time in seconds would be off by a minute.
@@ -25,11 +28,13 @@ TENSOR_DTYPES = (
 
 @dataclass(frozen=True)
 class Placement:
-    """The device, the dtype of products with X, and the dtype in which blocks are added up."""
+    """The device, the dtype of products with X, the dtype of sums over blocks, and the costs."""
 
     device: torch.device
     dtype: torch.dtype
     sum_dtype: torch.dtype
+    costs: Costs = Costs()
+    block_sizes: BlockSizes = BlockSizes()
 
 
 def available_devices() -> list[str]:

@@ -17,7 +17,7 @@ from scipy.sparse import csc_array, csr_array, issparse
 from torch import Tensor
 
 from skorchless._engine.placement import as_tensor
-from skorchless._engine.rows.costs import n_entry_shares
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.workers import share
 
 Block = Any  # Tensor or SparseBlock
@@ -37,8 +37,14 @@ class SparseBlock:
     for one vector, and half or a third of it for ten.
     """
 
-    def __init__(self, X: csr_array | csc_array, csc: csc_array | None = None) -> None:
+    def __init__(
+        self,
+        X: csr_array | csc_array,
+        csc: csc_array | None = None,
+        sizes: BlockSizes = BlockSizes(),
+    ) -> None:
         self._given = X
+        self._sizes = sizes
         if csc is not None:
             self.csc = csc
 
@@ -60,24 +66,33 @@ class SparseBlock:
     @cached_property
     def by_row(self) -> list[Tensor]:
         """The rows of the block (B, P) as CSR tensors."""
-        shares = _row_shares(self.csr, n_entry_shares(self.csr.nnz))
-        return [_as_csr_tensor(X) for _, X in shares]
+        return self._as_tensors(self.csr)
 
     @cached_property
     def by_column(self) -> list[Tensor]:
         """The rows of the transpose (P, B) as CSR tensors."""
-        shares = _row_shares(self.csc.T, n_entry_shares(self.csc.nnz))
-        return [_as_csr_tensor(X) for _, X in shares]
+        return self._as_tensors(self.csc.T)
 
     @cached_property
     def rows(self) -> list[tuple[slice, csr_array]]:
         """Some rows of the block at a time, and which they are."""
-        return _row_shares(self.csr, n_entry_shares(self.csr.nnz, n_added=self.shape[1]))
+        return _row_shares(self.csr, self._sizes.n_entry_shares(self.csr.nnz, self.shape[1]))
+
+    def _as_tensors(self, X: csr_array) -> list[Tensor]:
+        shares = _row_shares(X, self._sizes.n_entry_shares(X.nnz))
+        return [_as_csr_tensor(part) for _, part in shares]
 
     @property
     def summed(self) -> csr_array | csc_array:
         """The block (B, P) with each entry stored once, in the format that is at hand."""
         return summed(self.csc if self.has_columns else self.csr)
+
+    def squared(self) -> SparseBlock:
+        """Return a block of the squares."""
+        entries = self.summed
+        squares = type(entries)(entries)  # 8 us; of the three arrays 20
+        squares.data = entries.data**2
+        return SparseBlock(squares, sizes=self._sizes)
 
     @property
     def has_columns(self) -> bool:
@@ -134,13 +149,6 @@ def _as_csr_tensor(X: csr_array) -> Tensor:
 def csr_tensor(indptr: Tensor, indices: Tensor, data: Tensor, shape: tuple[int, int]) -> Tensor:
     """Return a CSR tensor of ``shape`` from its parts."""
     return torch.sparse_csr_tensor(indptr, indices, data, shape, check_invariants=False)
-
-
-def _with_data(X: csr_array | csc_array, data: np.ndarray[Any, Any]) -> SparseBlock:
-    """Return a block with other ``data`` for the same entries as ``X``."""
-    entries = type(X)(X)  # 8 us; of the three arrays 20
-    entries.data = data
-    return SparseBlock(entries)
 
 
 def csr_product(X: Tensor, vectors: Tensor) -> Tensor:
@@ -223,8 +231,7 @@ def weighted_squares(X: Block, weights: Tensor) -> Tensor:
 
 @weighted_squares.register
 def _(X: SparseBlock, weights: Tensor) -> Tensor:
-    entries = X.summed
-    return weighted_sum(_with_data(entries, entries.data**2), weights)
+    return weighted_sum(X.squared(), weights)
 
 
 @singledispatch

@@ -6,7 +6,7 @@ import torch
 from problems import make_objective, random_weights
 
 from skorchless._engine import nll
-from skorchless._engine.rows import costs
+from skorchless._engine.rows.block_sizes import BlockSizes
 
 
 @pytest.fixture
@@ -22,16 +22,17 @@ def rows_multiplied(monkeypatch):
     return n_rows
 
 
-def test_rows_without_weight_in_a_fold_cost_it_nothing(monkeypatch, rows_multiplied):
-    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 5)
+def test_rows_without_weight_in_a_fold_cost_it_nothing(rows_multiplied):
     # As unshuffled folds are: each leaves out 10 rows that lie together; no one has the last 10.
     n_folds = 3
     weights = torch.ones(40, n_folds).double()
     for f in range(n_folds):
         weights[10 * f : 10 * f + 10, f] = 0.0
     weights[30:] = 0.0
-    objective, X, codes, weights = make_objective(alphas=(0.1,) * n_folds, weights=weights)
+    sizes = BlockSizes(block_bytes=1, min_block_rows=5)
+    objective, X, codes, weights = make_objective(
+        alphas=(0.1,) * n_folds, weights=weights, block_sizes=sizes
+    )
     W = random_weights(objective)
     values, grads = objective.value_and_grad(W)
     assert sum(rows_multiplied) == 20 * n_folds * W.shape[1]

@@ -6,7 +6,7 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from problems import make_objective, random_weights
+from problems import SMALL_BLOCKS, make_objective, random_weights
 from scipy.sparse import csr_array
 from sklearn.metrics import accuracy_score, log_loss
 
@@ -20,7 +20,6 @@ from skorchless._engine.objective import (
     weights_of_centred,
     weights_of_raw,
 )
-from skorchless._engine.rows import costs
 from skorchless._engine.rows import memory as rows
 from skorchless._engine.rows.sparse import SparseRows
 
@@ -183,15 +182,13 @@ STEPS = torch.tensor([[0.0, 1.0, 0.1, -2.0], [3.0, 1e-3, 0.5, 1.0]], dtype=torch
     [(2, True, 0.0), (3, True, 0.0), (3, False, 0.0), (2, True, 0.3), (3, True, 1.0)],
 )
 def test_a_line_has_the_values_slopes_and_curvatures_of_autograd(
-    n_classes, fit_intercept, l1_ratio, change, mean, monkeypatch
+    n_classes, fit_intercept, l1_ratio, change, mean
 ):
-    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 7)
     mean = mean if fit_intercept else None
     alphas = (0.1, 3.0)
     options = {"fit_intercept": fit_intercept, "l1_ratio": l1_ratio}
     objective, X, codes, weights = make_objective(
-        n_classes, alphas=alphas, weights=FOLD_WEIGHTS, **options
+        n_classes, alphas=alphas, weights=FOLD_WEIGHTS, block_sizes=SMALL_BLOCKS, **options
     )
     W, direction = random_weights(objective), random_weights(objective, seed=2)
     found = change(objective).centered(mean).along(W, direction, STEPS)
@@ -298,13 +295,11 @@ def test_models_taken_from_a_batch_are_those_models():
     torch.testing.assert_close(taken.hessian(W[part]), objective.hessian(W)[part])
 
 
-def test_small_blocks_add_up_to_one_large_block(monkeypatch):
+def test_small_blocks_add_up_to_one_large_block():
     objective, *_ = make_objective(n_rows=103)
     W = random_weights(objective)
     whole = (*objective.value_and_grad(W), objective.hessian(W))
-    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 7)
-    objective, *_ = make_objective(n_rows=103)
+    objective, *_ = make_objective(n_rows=103, block_sizes=SMALL_BLOCKS)
     parts = (*objective.value_and_grad(W), objective.hessian(W))
     for part, expected in zip(parts, whole, strict=True):
         torch.testing.assert_close(part, expected, rtol=1e-13, atol=1e-13)

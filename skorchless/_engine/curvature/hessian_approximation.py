@@ -22,18 +22,10 @@ from skorchless._engine.curvature.feature_moments import FeatureMoments, thinned
 from skorchless._engine.objective import MIN_CLASS_SHARE, PenalizedNLL, class_shares
 from skorchless._engine.products import Block
 from skorchless._engine.records import SHARED, take_models
-from skorchless._engine.rows.costs import MIN_SHARE_BYTES, even_shares
+from skorchless._engine.rows.block_sizes import MIN_SHARE_BYTES, even_shares
 from skorchless._engine.rows.memory import Rows
 from skorchless._engine.rows.workers import share
 
-# Rows drawn for each class, by their share of its curvature, for each column of its Hessian.
-DRAWN_ROWS_PER_COLUMN = 2
-MIN_DRAWN_ROWS = 2**10
-# The rows that they are drawn from.
-MAX_CANDIDATE_ROWS = 2**16
-# Ten penalties from 1e-4 to 1e4 on five folds of MNIST take 24 iterations each with 2, 3 or 6
-# groups, 32 with one; each group takes as much memory as K Gram matrices.
-MAX_GROUPS = 3
 # Penalties within this factor count as one.
 SAME_PENALTY = 1.05
 
@@ -130,7 +122,7 @@ def class_hessians(
     None where one has no curvature or cannot be factorised in this precision.
     """
     group = groups(objective)
-    rows = thinned(objective.rows, MAX_CANDIDATE_ROWS)
+    rows = thinned(objective.rows, objective.costs.max_candidate_rows)
     dtype = rows.placement.dtype
     part = torch.nn.functional.one_hot(group).T.to(dtype)  # (groups, M)
     part /= part.sum(1, keepdim=True)
@@ -173,7 +165,7 @@ def groups(objective: PenalizedNLL) -> Tensor:
     """Return the group (M,) of each model, from 0 on: those of similar penalties."""
     rank = _ranks(objective.alpha)
     n_ranks = int(rank.max()) + 1
-    n_groups = max(1, min(n_ranks, MAX_GROUPS, n_affordable(objective)))
+    n_groups = max(1, min(n_ranks, objective.costs.max_groups, n_affordable(objective)))
     return rank * n_groups // n_ranks
 
 
@@ -210,7 +202,8 @@ def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: Rows, part: Tensor)
 
 def n_drawn_rows(objective: PenalizedNLL) -> int:
     """Return how many rows are drawn for each class, of more."""
-    return max(MIN_DRAWN_ROWS, DRAWN_ROWS_PER_COLUMN * objective.weights_shape[-1])
+    costs = objective.costs
+    return max(costs.min_drawn_rows, costs.drawn_rows_per_column * objective.weights_shape[-1])
 
 
 def _class_hessian(rows: Rows, curvature: Tensor, objective: PenalizedNLL) -> Tensor:
@@ -218,7 +211,7 @@ def _class_hessian(rows: Rows, curvature: Tensor, objective: PenalizedNLL) -> Te
     n_drawn = n_drawn_rows(objective)
     if rows.n_rows > n_drawn:
         # Systematic sampling, each row by its share of the curvature: a row that is classified
-        # beyond doubt has none. On MNIST 2,000 rows drawn so serve as well as 10,000 others.
+        # beyond doubt has none.
         shares = curvature.cumsum(0, dtype=rows.placement.sum_dtype)
         points = torch.arange(n_drawn, dtype=shares.dtype, device=shares.device) + 0.5
         points *= shares[-1] / n_drawn

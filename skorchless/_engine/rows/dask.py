@@ -20,9 +20,6 @@ from skorchless._engine.placement import Placement
 from skorchless._engine.rows.containers import rows_of
 from skorchless._engine.rows.memory import BlockFunction, Rows
 
-# Results that a task on a worker adds up at once: a tree of them leaves one for the driver.
-FAN_IN = 8
-
 
 class DaskMatrix:
     """X (N, P) of which each of ``parts``, tasks, gives some rows: an array or a CSR matrix."""
@@ -82,9 +79,10 @@ class DaskRows(Rows):
         results = [
             _call(part, "map_reduce", function, combine, values_per_row) for part in self._parts
         ]
+        fan_in = self.placement.block_sizes.fan_in
         while len(results) > 1:
             results = [
-                _combined(results[i : i + FAN_IN], combine) for i in range(0, len(results), FAN_IN)
+                _combined(results[i : i + fan_in], combine) for i in range(0, len(results), fan_in)
             ]
         return _computed(results)[0]
 

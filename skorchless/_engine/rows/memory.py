@@ -18,16 +18,10 @@ from torch import Tensor
 
 from skorchless._engine.placement import Placement
 from skorchless._engine.products import Block, n_bytes
-from skorchless._engine.rows.costs import MIN_BLOCK_ROWS, n_row_blocks
 from skorchless._engine.rows.workers import row_slices, share
 
-# A GPU wants few large kernels; the bound keeps the logits and a converted block small.
-GPU_BLOCK_BYTES = 256 * 2**20
 # Of the results that wait to be added up, because an earlier one is not there yet.
 MAX_HELD_BYTES = 2**26
-
-# Entries of X that are converted at a time for the products of rows.
-GRAM_ENTRIES = 2**19
 
 BlockFunction = Callable[..., tuple[Tensor, ...]]
 
@@ -162,7 +156,7 @@ class LocalRows(Rows):
         """Return the products (N, N) of all pairs of rows less ``mean`` (P,), in dtype of sums."""
         # A part of the features at a time: of small types or a file no whole copy is made.
         X, dtype = self._own_rows(), self.placement.sum_dtype
-        step = max(1, GRAM_ENTRIES // max(1, self.n_rows))
+        step = max(1, self.placement.block_sizes.gram_entries // max(1, self.n_rows))
         total = torch.zeros(self.n_rows, self.n_rows, dtype=dtype, device=self.placement.device)
         center = torch.zeros(self.n_features, dtype=dtype, device=total.device)
         for part in (self.center, mean):
@@ -252,8 +246,10 @@ class LocalRows(Rows):
 
     def _n_blocks(self, values_per_row: int | None) -> int:
         """Return the number of blocks, in memory."""
-        itemsize = self.placement.dtype.itemsize
-        return n_row_blocks(self.n_rows, self.n_features, values_per_row, itemsize)
+        placement = self.placement
+        return placement.block_sizes.n_row_blocks(
+            self.n_rows, self.n_features, values_per_row, placement.dtype.itemsize
+        )
 
     def _call(self, function: Callable[..., Any], block: slice) -> Any:
         """Return what ``function`` returns for a block."""
@@ -268,9 +264,10 @@ class LocalRows(Rows):
         self, function: Callable[..., Any], values_per_row: int | None
     ) -> Iterator[Any]:
         """Yield what ``function`` returns for each block, of half the rows where memory ends."""
-        values = GPU_BLOCK_BYTES // self.placement.dtype.itemsize
+        sizes = self.placement.block_sizes
+        values = sizes.gpu_block_bytes // self.placement.dtype.itemsize
         n_rows = values // max(1, self.n_features, values_per_row or 0)
-        step, start = min(max(MIN_BLOCK_ROWS, n_rows), self._max_rows), 0
+        step, start = min(max(sizes.min_block_rows, n_rows), self._max_rows), 0
         while start < self.n_rows:
             result = self._call_in_memory(function, slice(start, start + step))
             if result is not None:

@@ -14,12 +14,6 @@ from skorchless._engine.placement import Placement
 from skorchless._engine.products import SparseBlock, in_format, n_bytes, row_slice
 from skorchless._engine.rows.memory import LocalRows, Rows
 
-# Of what a function holds for the rows of a block. Few large blocks: the gradient of each has as
-# many entries as there are weights, however few of its features a block shows.
-BLOCK_VALUES = 2**22
-# Entries that are converted at a time.
-CONVERTED_ENTRIES = 2**22
-
 
 class SparseRows(LocalRows):
     """Rows of a CSR or CSC array ``X`` (N, P); ``columns`` are tensors whose first axis is N.
@@ -44,7 +38,10 @@ class SparseRows(LocalRows):
     def _all(self) -> SparseBlock | None:
         """All rows, where nothing has to be converted."""
         is_as_it_is = self._X.dtype == self._dtype
-        return SparseBlock(self._X, self._by_column) if is_as_it_is else None
+        return self._as_block(self._X, self._by_column) if is_as_it_is else None
+
+    def _as_block(self, X: csr_array | csc_array, csc: csc_array | None = None) -> SparseBlock:
+        return SparseBlock(X, csc, self.placement.block_sizes)
 
     @property
     def _by_row(self) -> csr_array:
@@ -139,8 +136,9 @@ class SparseRows(LocalRows):
 
     def _n_blocks(self, values_per_row: int | None) -> int:
         """Return the number of blocks."""
-        n_rows = max(1, BLOCK_VALUES // (values_per_row or 1))
-        n_entries = CONVERTED_ENTRIES if self._all is None else self._X.nnz
+        sizes = self.placement.block_sizes
+        n_rows = max(1, sizes.sparse_block_values // (values_per_row or 1))
+        n_entries = sizes.converted_entries if self._all is None else self._X.nnz
         return max(-(-self.n_rows // n_rows), -(-self._X.nnz // max(1, n_entries)), 1)
 
     def __sizeof__(self) -> int:
@@ -157,4 +155,4 @@ class SparseRows(LocalRows):
         """Return some rows of X (B, P), converted."""
         if rows.start == 0 and rows.stop >= self.n_rows and self._all is not None:
             return self._all
-        return SparseBlock(row_slice(self._by_row, rows).astype(self._dtype, copy=False))
+        return self._as_block(row_slice(self._by_row, rows).astype(self._dtype, copy=False))

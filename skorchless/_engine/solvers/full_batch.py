@@ -27,14 +27,13 @@ from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
 from skorchless._engine.solvers.row_space import row_space
 from skorchless._engine.solvers.strategy import (
-    MAX_MATRIX_FEATURES,
     ClassHessianSchedule,
     float32_rounding,
-    hard_schedule,
     is_float32_near_enough,
     is_newton_cheap,
     is_small_table,
     row_space_pace,
+    row_space_schedule,
 )
 from skorchless._engine.solvers.working_set import minimize_by_working_sets
 
@@ -81,7 +80,7 @@ def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progre
 
 def _minimize_alike(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
     """Yield the progress of fits of one kind, by the weights of centred features."""
-    if objective.has_l1 and objective.rows.n_features > MAX_MATRIX_FEATURES:
+    if objective.has_l1 and objective.rows.n_features > objective.costs.max_matrix_features:
         # Few features will matter, and those of each working set are centred by themselves.
         objective = centered_objective(objective)[0].centered(None)
         yield from _uncentred(minimize_by_working_sets, objective, W, tol)
@@ -153,7 +152,7 @@ def _minimize_by_rows(
     if is_newton_cheap(square):
         steps = _minimize_small(square, moments, V, tol, math.inf)
     else:
-        steps = _minimize_by_classes(moments, hard_schedule(), square, V, tol=tol)
+        steps = _minimize_by_classes(moments, row_space_schedule(square), square, V, tol=tol)
     for progress in steps:
         yield replace(
             progress,

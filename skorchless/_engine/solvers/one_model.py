@@ -36,15 +36,13 @@ from skorchless._engine.solvers.descent import (
     to_host,
 )
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
-from skorchless._engine.solvers.strategy import CHEAP_HESSIAN_PASSES, hessian_pace
+from skorchless._engine.solvers.strategy import hessian_pace
 
 Vector = np.ndarray[Any, Any]  # (K * D,), float64
 MAX_BACKTRACKS = 40  # to 1e-12 of the step at least
 EPS = float(np.finfo(np.float64).eps)
 # Rows for each column from which on a table is tall.
 TALL = 20
-# Entries of X that are copied at a time: 256 kB, which stay in a core's cache.
-COPIED_ENTRIES = 2**15
 # Entries that NumPy multiplies on one core.
 MAX_DOT = 10_000
 # Added to a Hessian whose inverse is to be multiplied by, whose curvatures are about 1.
@@ -75,6 +73,7 @@ class OneModel:
         self, objective: PenalizedNLL, moments: FeatureMoments, dtype: torch.dtype | None = None
     ) -> None:
         X, codes, weights = _whole(objective.rows)
+        self._n_copied = objective.rows.placement.block_sizes.copied_entries
         self.shape = objective.weights_shape[1:]
         weights = weights[:, int(objective.fold)][None].to(torch.float64)
         self.weights = weights / float(objective.total_weight)  # (1, N)
@@ -118,7 +117,7 @@ class OneModel:
         mean, scale = (
             torch.from_numpy(v[:n_features]).to(X.dtype) for v in (self._mean, self.scale)
         )
-        step = max(1, COPIED_ENTRIES // max(1, n_features))
+        step = max(1, self._n_copied // max(1, n_features))
         for part, features in zip(
             torch.split(X, step), torch.split(Z[:, :n_features], step), strict=True
         ):
@@ -188,7 +187,7 @@ class OneModel:
     def hessian(self, p: Tensor) -> Tensor:
         """Return the Hessian (K * D, K * D) of the NLL from the probabilities (K, N)."""
         n_weights = math.prod(self.shape)
-        step = max(1, COPIED_ENTRIES // n_weights)
+        step = max(1, self._n_copied // n_weights)
         function = self._hessian if self.shape[0] > 1 else self._hessian_of_two
         p, weights = p.to(self.X.dtype), self.weights.to(self.X.dtype)
         if len(self.X) <= step:
@@ -273,7 +272,7 @@ def _iterate(
     state = model.state_at(model.of_weights(to_host(W[0])))
     directions: NewtonStep | LBFGSStep = NewtonStep(model) if by_newton else LBFGSStep()
     pace = hessian_pace(objective)
-    if isinstance(directions, LBFGSStep) and pace.n_passes <= CHEAP_HESSIAN_PASSES:
+    if isinstance(directions, LBFGSStep) and pace.n_passes <= objective.costs.cheap_hessian_passes:
         directions.start_from(model.inverse_hessian(state.proba))
     watch = Watch(state.value, state.violation, is_exact=by_newton)
     direction = directions.at(state)

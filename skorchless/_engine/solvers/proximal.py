@@ -50,8 +50,8 @@ ROUNDING_FACTOR = 10.0
 class ProximalDirections:
     """The steps to the least points of a quadratic and the L1 penalty.
 
-    The fit ends at a violation of ``tol``. An exact Hessian may cost ``hessian_worth`` times what
-    else an iteration costs. ``moments`` are those of the features, None if `are_products_cheap`.
+    The fit ends at a violation of ``tol``. An exact Hessian may cost ``max_ratio`` times the rest
+    of an iteration. ``moments`` are those of the features, None if `are_products_cheap`.
     """
 
     def __init__(
@@ -61,11 +61,12 @@ class ProximalDirections:
         moments: FeatureMoments | None,
         *,
         tol: float = 0.0,
-        hessian_worth: float = 1.0,
+        max_ratio: float | None = None,
     ) -> None:
         self._objective = objective
         self._curvature: HessianCurvature | BFGSCurvature
-        if moments is None or is_proximal_newton_cheap(objective, hessian_worth):
+        max_ratio = objective.costs.max_proximal_ratio if max_ratio is None else max_ratio
+        if moments is None or is_proximal_newton_cheap(objective, max_ratio):
             self._curvature = HessianCurvature(objective, by_products=moments is None)
             self.method, precision = "proximal-newton", HESSIAN_PRECISION
         else:

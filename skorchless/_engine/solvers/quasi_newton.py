@@ -157,7 +157,7 @@ class _Corrected:
         It goes on from the diagonal where they fail.
         """
         self._memory.update(point)
-        if not self._schedule.count():
+        if not self._schedule.is_due():
             return
         # The last ones go before the next are made: each take as much as K Gram matrices.
         self._memory.approximation = self._diagonal

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from skorchless._engine.costs import WorkingSetSizes
 from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.objective import (
     PenalizedNLL,
@@ -36,33 +37,9 @@ from skorchless._engine.solvers.strategy import are_products_cheap
 Mask: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 Indices: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.intp]]"
 
-MIN_FEATURES = 100
 # A fit is a little more precise than asked for, because the sums of a pass over all features are
 # rounded otherwise. Half of it takes up to a tenth longer.
 MARGIN = 0.9
-# Features within this share of the largest violation of violating join a working set too.
-# Otherwise a last set is solved for about 5 of 1,000 features.
-NEAR = 0.1
-
-
-class Growth(NamedTuple):
-    """How large working sets are, and how precisely each is fitted."""
-
-    first_share: float  # of the number of rows: as many features to begin with
-    precision: float  # in the largest violation of a new feature
-    max_share: float  # of all features; beyond, a copy costs more than it saves
-
-
-# Of a sparse X a pass costs little more than an iteration: few large sets, each fitted once, take
-# the least time. Of a dense X the Hessian of a large set costs more than several passes.
-DENSE = Growth(first_share=0.0, precision=0.1, max_share=0.25)
-SPARSE = Growth(first_share=0.5, precision=0.5, max_share=0.6)
-# Features of the first working set at most. 20,000 x 50,000 sparse takes 23, 71 and 197 ms with
-# 3,000, at three penalties, and 31, 101 and 221 ms with 200; more than 5,000 were not tried.
-MAX_FIRST = 5000
-# A set is fitted in two or three iterations with exact Hessians; without, the BFGS matrix starts
-# anew each time. 500 features of 2,000 rows take a fifth less time.
-HESSIAN_WORTH = 10.0
 
 
 def minimize_by_working_sets(
@@ -73,7 +50,7 @@ def minimize_by_working_sets(
     working_set = WorkingSet(objective, _first_features(objective, W))
     point, violation = working_set.leave(working_set.restrict(W))
     max_violation = violation.amax((1, 2))
-    precision = _growth(objective).precision
+    precision = _sizes(objective).precision
     models = torch.arange(len(W), device=W.device)
     record = Progress(W, point.value, torch.zeros_like(models), max_violation)  # of all models
     while len(models):
@@ -122,11 +99,12 @@ class WorkingSet:
         """Yield the progress of a fit of these features alone, weights (M, K, D') of theirs."""
         part, moments = self._part, None
         # Products with sparse rows go without the moments, which take a pass.
-        if not are_products_cheap(part, HESSIAN_WORTH):
+        max_ratio = part.costs.max_working_set_ratio
+        if not are_products_cheap(part, max_ratio):
             part, moments = centered_objective(part)
         W = weights_of_centred(self.restrict(point.W), part.mean)
         start = Point(W, point.value, grad_of_centred(self.restrict(point.grad), part.mean))
-        directions = ProximalDirections(part, start, moments, tol=tol, hessian_worth=HESSIAN_WORTH)
+        directions = ProximalDirections(part, start, moments, tol=tol, max_ratio=max_ratio)
         # All features are looked at before the fit has converged.
         for progress in descend(part, start, directions, tol=tol, bounds_decrease=False):
             yield replace(progress, W=weights_of_raw(progress.W, part.mean))
@@ -178,14 +156,15 @@ def _first_features(objective: PenalizedNLL, W: Tensor) -> Indices:
     return used if len(used) <= _max_features(objective) else np.arange(n_features)
 
 
-def _growth(objective: PenalizedNLL) -> Growth:
-    """Return how working sets of this kind of X grow."""
-    return DENSE if objective.rows.n_stored is None else SPARSE
+def _sizes(objective: PenalizedNLL) -> WorkingSetSizes:
+    """Return how large working sets of this kind of X are."""
+    costs = objective.costs
+    return costs.dense_sets if objective.rows.n_stored is None else costs.sparse_sets
 
 
 def _max_features(objective: PenalizedNLL) -> int:
     """Return the number of features beyond which all are fitted at once."""
-    return int(_growth(objective).max_share * objective.rows.n_features)
+    return int(_sizes(objective).max_share * objective.rows.n_features)
 
 
 def _choose(
@@ -198,7 +177,7 @@ def _choose(
     # On the host, with NumPy: each of these small operations takes a third of the time of torch's.
     n_features, n_used = objective.rows.n_features, len(used)
     of_new = violation[..., :n_features].cpu().numpy().max((0, 1))
-    near = NEAR * of_new.max()
+    near = _sizes(objective).near * of_new.max()
     of_new[used] = -np.inf
     new = (of_new > -near).nonzero()[0]
     n_allowed, n_copied = _max_new(objective, n_used), _max_features(objective) - n_used
@@ -216,9 +195,9 @@ def _choose(
 def _max_new(objective: PenalizedNLL, n_used: int) -> int:
     """Return how many features a working set may have beside the ``n_used`` in use."""
     n_models, n_rows_of_W, _ = objective.weights_shape
-    n_rows, growth = objective.rows.n_rows, _growth(objective)
-    n_first = max(MIN_FEATURES, min(MAX_FIRST, int(growth.first_share * n_rows)))
+    n_rows, sizes = objective.rows.n_rows, _sizes(objective)
+    n_first = max(sizes.min_features, min(sizes.max_first, int(sizes.first_share * n_rows)))
     # With L1 alone no optimum needs more weights than rows; with L2 sets then grow by half.
     n_left = n_rows * n_models * n_rows_of_W - n_used
-    most = max(n_left, n_used // 2, MIN_FEATURES)
+    most = max(n_left, n_used // 2, sizes.min_features)
     return min(max(n_first, n_used), most)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from problems import make_objective
+from problems import SMALL_BLOCKS, make_objective
 from scipy.sparse import csr_array
 
 from skorchless._engine.curvature.feature_moments import (
@@ -14,7 +14,6 @@ from skorchless._engine.curvature.feature_moments import (
     have_different_ranges,
     thinned,
 )
-from skorchless._engine.rows import costs
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.sparse import SparseRows
 from skorchless._engine.solvers.full_batch import minimize_full_batch
@@ -38,14 +37,12 @@ def made_sparse(objective):
 
 
 @pytest.mark.parametrize("change", [lambda objective: objective, made_sparse])
-def test_moments_are_those_of_numpy_by_the_mean_weights_of_all_folds(change, monkeypatch):
-    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 7)
+def test_moments_are_those_of_numpy_by_the_mean_weights_of_all_folds(change):
     X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)).double() + 2.0
     X[X < 1.0] = 0.0
     weights, values = WEIGHTS.mean(1).numpy(), X.numpy()
     mean = np.average(values, axis=0, weights=weights)
-    options = {"weights": WEIGHTS, "alphas": (0.1, 0.1)}
+    options = {"weights": WEIGHTS, "alphas": (0.1, 0.1), "block_sizes": SMALL_BLOCKS}
     moments = feature_moments(change(objective_of(X, **options)))
     np.testing.assert_allclose(moments.mean, mean)
     variance = np.average((values - mean) ** 2, axis=0, weights=weights)

@@ -10,8 +10,8 @@ import torch
 from problems import make_objective, random_weights
 from sklearn.datasets import load_digits
 
-from skorchless._engine.curvature import hessian_approximation as module
-from skorchless._engine.curvature.feature_moments import feature_moments
+from skorchless._engine.costs import Costs
+from skorchless._engine.curvature.feature_moments import feature_moments, thinned
 from skorchless._engine.curvature.hessian_approximation import (
     HessianApproximation,
     class_hessians,
@@ -22,7 +22,9 @@ from skorchless._engine.objective import intercept_only_weights
 from skorchless._engine.solvers import quasi_newton
 from skorchless._engine.solvers.descent import descend, point_at
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
-from skorchless._engine.solvers.strategy import MIN_ITERATIONS, ClassHessianSchedule
+from skorchless._engine.solvers.strategy import ClassHessianSchedule
+
+MIN_ITERATIONS = Costs().min_iterations
 
 ROW_WEIGHTS = torch.rand(40, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
@@ -47,17 +49,15 @@ def blocks_of(approximation, apply=HessianApproximation.multiply):
     return whole.diagonal(dim1=0, dim2=2).movedim(2, 0)
 
 
-@pytest.fixture
-def by_sample(monkeypatch):
-    """Let class Hessians be of a sample of 12 rows of 40: it is damped."""
-    monkeypatch.setattr(module, "MIN_DRAWN_ROWS", 12)
+# Class Hessians are of a sample of 12 rows of 40, which is damped.
+BY_SAMPLE = Costs(min_drawn_rows=12)
 
 
-def with_collinear_columns(alpha):
+def with_collinear_columns(alpha, **options):
     """Return an objective with a constant feature, and one that is there twice."""
     X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     X = torch.cat([X, X[:, :1], torch.full((40, 1), 7.0, dtype=torch.float64)], dim=1)
-    return make_objective(X=X, alphas=(alpha,))[0]
+    return make_objective(X=X, alphas=(alpha,), **options)[0]
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,9 @@ def batch(n_classes=3, *, n_folds=2, **options):
 @pytest.mark.parametrize("max_groups", [1, 3])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_a_solution_times_class_hessians_is_the_vector(
-    n_classes, fit_intercept, max_groups, monkeypatch
-):
-    monkeypatch.setattr(module, "MAX_GROUPS", max_groups)
-    objective, vectors = batch(n_classes, fit_intercept=fit_intercept)
+def test_a_solution_times_class_hessians_is_the_vector(n_classes, fit_intercept, max_groups):
+    costs = Costs(max_groups=max_groups)
+    objective, vectors = batch(n_classes, fit_intercept=fit_intercept, costs=costs)
     W, vectors = random_weights(objective), vectors.flatten(2)
     matrix, factors = (of_classes(objective, W, 1e-3, as_factors=by) for by in (False, True))
     assert len(matrix.matrices) == len(factors.matrices) == max_groups
@@ -210,25 +208,26 @@ def test_it_is_symmetric_and_positive_definite():
         assert (np.linalg.eigvalsh(matrix) > 0).all()
 
 
-def test_a_sample_of_many_rows_is_near_the_whole(monkeypatch):
-    objective, *_ = make_objective(n_rows=20_000)
+def test_a_sample_of_many_rows_is_near_the_whole():
+    objective, of_all = (
+        make_objective(n_rows=20_000, costs=costs)[0]
+        for costs in (Costs(), Costs(min_drawn_rows=20_000))
+    )
     W = 3.0 * random_weights(objective)  # most rows are classified beyond doubt
-    sampled = blocks_of(of_classes(objective, W))
-    monkeypatch.setattr(module, "MIN_DRAWN_ROWS", 20_000)
-    whole = blocks_of(of_classes(objective, W))
+    sampled, whole = (blocks_of(of_classes(each, W)) for each in (objective, of_all))
     assert not torch.equal(sampled, whole)
     for part, full in zip(sampled, whole, strict=True):
         spectrum = np.linalg.eigvals(part.numpy() @ np.linalg.inv(full.numpy())).real
         assert 0.8 < spectrum.min() < spectrum.max() < 1.25
 
 
-def test_rows_are_drawn_by_their_curvature(monkeypatch):
+def test_rows_are_drawn_by_their_curvature():
     # One row in a hundred is not saturated and has all the curvature of its feature.
     X = torch.zeros(10_000, 2).double()
     X[:, 0], X[::100, 0], X[::100, 1] = 30.0, 0.0, 1.0
-    objective, *_ = make_objective(2, X=X, fit_intercept=False, alphas=(1e-3,))
+    costs = Costs(min_drawn_rows=64)
+    objective, *_ = make_objective(2, X=X, fit_intercept=False, alphas=(1e-3,), costs=costs)
     W = torch.tensor([[[1.0, 0.0]]]).double()
-    monkeypatch.setattr(module, "MIN_DRAWN_ROWS", 64)
     (block,) = blocks_of(of_classes(objective, W))
     assert float(block[1, 1]) == pytest.approx(0.25 / 100 + 1e-3, rel=1e-6)
 
@@ -241,10 +240,9 @@ def test_weights_of_any_scale_give_the_same_hessians():
     torch.testing.assert_close(*blocks)
 
 
-@pytest.mark.usefixtures("by_sample")
 @pytest.mark.parametrize("alpha", [0.0, 1e-9])
 def test_constant_and_duplicate_columns_do_not_blow_up_a_solution(alpha):
-    objective = with_collinear_columns(alpha)
+    objective = with_collinear_columns(alpha, costs=BY_SAMPLE)
     W = 0.1 * random_weights(objective)
     found = of_classes(objective, W, 1e-3, as_factors=True)
     for block in blocks_of(found, HessianApproximation.solve):
@@ -284,21 +282,17 @@ def test_where_squares_overflow_there_are_no_class_hessians(as_factors):
 
 
 @pytest.mark.parametrize("as_factors", [False, True])
-def test_where_no_row_of_the_sample_has_weight_there_are_no_class_hessians(
-    as_factors, monkeypatch
-):
-    monkeypatch.setattr(module, "MAX_CANDIDATE_ROWS", 10)
+def test_where_no_row_of_the_sample_has_weight_there_are_no_class_hessians(as_factors):
     kept = make_objective()[0].rows.beside(torch.arange(40))
-    kept = module.thinned(kept, 10).gather(torch.arange(10))[-1]
+    kept = thinned(kept, 10).gather(torch.arange(10))[-1]
     weights = torch.ones(40, dtype=torch.float64)
     weights[kept] = 0.0
-    objective, *_ = make_objective(weights=weights)
+    objective, *_ = make_objective(weights=weights, costs=Costs(max_candidate_rows=10))
     assert of_classes(objective, random_weights(objective), 1e-3, as_factors=as_factors) is None
 
 
-@pytest.mark.usefixtures("by_sample")
 def test_damping_is_that_of_the_curvature_in_squared_ranges():
-    objective, X, *_ = make_objective(2, fit_intercept=False)
+    objective, X, *_ = make_objective(2, fit_intercept=False, costs=BY_SAMPLE)
     W = random_weights(objective)
     (plain,), (damped,) = (blocks_of(of_classes(objective, W, d)) for d in (0.0, 0.01))
     p = torch.sigmoid(X @ W[0, 0])
@@ -306,12 +300,12 @@ def test_damping_is_that_of_the_curvature_in_squared_ranges():
     torch.testing.assert_close(damped - plain, expected.diag())
 
 
-def test_what_few_rows_show_is_damped(monkeypatch):
-    monkeypatch.setattr(module, "MIN_DRAWN_ROWS", 333)
+def test_what_few_rows_show_is_damped():
     # Two features of the same size: one in half of the rows, one in a single row.
     X = torch.zeros(1000, 2).double()
     X[::2, 0], X[0, 1] = 2.0, 2.0
-    objective, *_ = make_objective(2, X=X, alphas=(0.0,), fit_intercept=False)
+    costs = Costs(min_drawn_rows=333)
+    objective, *_ = make_objective(2, X=X, alphas=(0.0,), fit_intercept=False, costs=costs)
     (block,) = blocks_of(of_classes(objective, torch.zeros(1, 1, 2).double(), 1e-2))
     plain = 0.25 * X.square().mean(0)  # p * (1 - p) of zero weights is 0.25
     assert float(block[0, 0]) == pytest.approx(float(plain[0]), rel=0.05)
@@ -338,14 +332,13 @@ def test_it_follows_the_scale_of_each_feature(kind):
 def grid_objective(n_penalties, n_folds=2):
     """Return an objective of each penalty on each fold, the weaker penalties first."""
     alphas = tuple(0.1 * 10**c for c in range(n_penalties)) * n_folds
-    weights = torch.rand(40, n_folds, generator=torch.Generator().manual_seed(2)).double()
+    n_rows = 120  # which are enough for three groups
+    weights = torch.rand(n_rows, n_folds, generator=torch.Generator().manual_seed(2)).double()
     weights = weights.repeat_interleave(n_penalties, 1)
-    return make_objective(alphas=alphas, weights=weights)
+    return make_objective(n_rows=n_rows, alphas=alphas, weights=weights)
 
 
-def test_models_of_similar_penalties_share_the_mean_of_their_hessians(monkeypatch):
-    monkeypatch.setattr(module, "MAX_GROUPS", 2)
-    monkeypatch.setattr(module, "n_affordable", lambda _: 2)
+def test_models_of_similar_penalties_share_the_mean_of_their_hessians():
     objective, X, codes, weights = grid_objective(2)
     W = random_weights(objective)
     found = of_classes(objective, W)
@@ -371,7 +364,7 @@ def test_all_hessians_together_are_no_larger_than_X():
     W = random_weights(few)
     group = groups(few)
     assert group.tolist() == [0, 0, 1, 2]
-    assert len(group.unique()) == module.MAX_GROUPS
+    assert len(group.unique()) == few.costs.max_groups
     narrow, *_ = make_objective(n_rows=50, n_features=5, alphas=(1e-3, 1.0, 1e3, 1e6))
     n_groups = len(groups(narrow).unique())
     assert n_groups * W.shape[1] * W.shape[2] ** 2 <= 50 * 5

@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from problems import CPU, make_objective, random_weights
+from problems import make_objective, random_weights
 from scipy import sparse
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.hessian_products import HessianProducts
-from skorchless._engine.placement import place
 from skorchless._engine.records import take_models
-from skorchless._engine.rows import sparse as sparse_rows
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.sparse import SparseRows
-from skorchless._engine.solvers import full_batch, working_set
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.strategy import are_products_cheap
 
@@ -27,20 +26,20 @@ def both(n_rows=60, n_features=8, density=0.3, **options):
     dense, _, codes, weights = make_objective(
         X=torch.from_numpy(X.toarray()), weights=weights.double(), **options
     )
-    rows = SparseRows(sparse.csr_array(X), (codes, weights), place(CPU, torch.float64))
+    rows = SparseRows(sparse.csr_array(X), (codes, weights), dense.rows.placement)
     return dense, replace(dense, rows=rows)
 
 
-@pytest.fixture(params=[20, 10**6])
-def block_values(request, monkeypatch):
-    monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", request.param)
-
-
-@pytest.mark.usefixtures("block_values")
+@pytest.mark.parametrize("block_values", [20, 10**6])
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_products_and_diagonal_are_those_of_the_hessian(n_classes, fit_intercept):
-    dense, rows = both(n_classes=n_classes, fit_intercept=fit_intercept, alphas=(0.1, 3.0, 0.5))
+def test_products_and_diagonal_are_those_of_the_hessian(n_classes, fit_intercept, block_values):
+    dense, rows = both(
+        n_classes=n_classes,
+        fit_intercept=fit_intercept,
+        alphas=(0.1, 3.0, 0.5),
+        block_sizes=BlockSizes(sparse_block_values=block_values),
+    )
     W = random_weights(dense)
     hessian = dense.hessian(W)
     products = HessianProducts.at(rows, W, RIDGE)
@@ -89,18 +88,14 @@ def test_they_are_cheap_where_x_is_sparse_and_the_weights_are_many():
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_fit_by_products_ends_where_one_by_the_matrix_does(n_classes, monkeypatch):
-    dense, rows = both(n_classes=n_classes, alphas=(0.01, 0.03), l1_ratio=0.9)
+    costs = Costs(max_matrix_features=0, n_products=0)  # products of sparse rows cost nothing
+    dense, rows = both(n_classes=n_classes, alphas=(0.01, 0.03), l1_ratio=0.9, costs=costs)
     made = []
-
-    def of_sparse_rows(objective, _worth):
-        return objective.rows.n_stored is not None
 
     def noted(*args, at=HessianProducts.at):
         made.append(args[0])
         return at(*args)
 
-    monkeypatch.setattr(full_batch, "MAX_MATRIX_FEATURES", 0)
-    monkeypatch.setattr(working_set, "are_products_cheap", of_sparse_rows)
     monkeypatch.setattr(HessianProducts, "at", noted)
     start = torch.zeros(dense.weights_shape).double()
     (*_, by_matrix), (*_, by_products) = (

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from skorchless._engine.placement import place
 from skorchless._engine.products import to_dense
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.containers import rows_of
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.sparse import SparseRows
@@ -18,15 +19,13 @@ from skorchless._engine.solvers.full_batch import minimize_full_batch
 
 dask = pytest.importorskip("dask", reason="needs the extra dask")
 
-from skorchless._engine.rows import dask as dask_rows  # noqa: E402
 from skorchless._engine.rows.dask import DaskMatrix, DaskRows  # noqa: E402
 
 LENGTHS = [10, 0, 7, 1, 23]
 
 
 @pytest.fixture(autouse=True)
-def in_this_thread(monkeypatch):
-    monkeypatch.setattr(dask_rows, "FAN_IN", 2)
+def in_this_thread():
     with dask.config.set(scheduler="synchronous"):
         yield
 
@@ -34,7 +33,9 @@ def in_this_thread(monkeypatch):
 def both(**options):
     """Return one objective of rows in memory and of the same rows in partitions."""
     weights = torch.rand(41, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    objective, X, codes, weights = make_objective(n_rows=41, weights=weights, **options)
+    objective, X, codes, weights = make_objective(
+        n_rows=41, weights=weights, block_sizes=BlockSizes(fan_in=2), **options
+    )
     parts = [
         dask.delayed(TensorRows)(*part, objective.rows.placement)
         for part in zip(

@@ -1,14 +1,14 @@
 """Rows: a function mapped over blocks and added up, without a copy of X."""
 
 import pickle
+from functools import partial
 
 import numpy as np
+import problems
 import pytest
 import torch
 
-from skorchless._engine.placement import place
-from skorchless._engine.rows import costs
-from skorchless._engine.rows import memory as rows_module
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.containers import rows_of
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.workers import sharing
@@ -16,12 +16,8 @@ from skorchless._engine.rows.workers import sharing
 CPU = torch.device("cpu")
 X = torch.arange(70, dtype=torch.float64).reshape(35, 2)
 COLUMN = torch.arange(35)
-
-
-@pytest.fixture(autouse=True)
-def blocks_of_four_rows(monkeypatch):
-    monkeypatch.setattr(costs, "BLOCK_BYTES", 4 * 2 * 8)
-    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 1)
+# Four rows of X in each block.
+on_cpu = partial(problems.on_cpu, block_sizes=BlockSizes(block_bytes=4 * 2 * 8, min_block_rows=1))
 
 
 def test_map_sum_adds_up_what_each_block_gives():
@@ -31,7 +27,7 @@ def test_map_sum_adds_up_what_each_block_gives():
         seen.append(len(block))
         return block.sum(0), (block[:, 0] * column).sum()
 
-    total, product = TensorRows(X, (COLUMN,), place(CPU, torch.float64)).map_sum(sums)
+    total, product = TensorRows(X, (COLUMN,), on_cpu(torch.float64)).map_sum(sums)
     torch.testing.assert_close(total, X.sum(0))
     torch.testing.assert_close(product, (X[:, 0] * COLUMN).sum())
     assert sum(seen) == 35
@@ -45,7 +41,7 @@ def test_values_held_for_each_row_bound_the_block():
         seen.append(len(block))
         return (block.sum(),)
 
-    TensorRows(X, (), place(CPU, torch.float64)).map_sum(sums, values_per_row=8)
+    TensorRows(X, (), on_cpu(torch.float64)).map_sum(sums, values_per_row=8)
     assert max(seen) == 1
 
 
@@ -58,12 +54,9 @@ def test_values_held_for_each_row_bound_the_block():
         pytest.param(1_000_000, 100, 1, 191, id="as many as fit the cache"),
     ],
 )
-def test_rows_are_cut_by_what_a_worker_is_worth(
-    n_rows, n_features, values_per_row, expected, monkeypatch
-):
-    monkeypatch.undo()
+def test_rows_are_cut_by_what_a_worker_is_worth(n_rows, n_features, values_per_row, expected):
     X = torch.zeros(1, 1).expand(n_rows, n_features)
-    placed = TensorRows(X, (), place(CPU, torch.float64))
+    placed = TensorRows(X, (), problems.on_cpu())
     # As the blocks decide how sums are rounded, the workers have no say in them.
     with sharing(lambda: 3):
         assert placed._n_blocks(values_per_row) == expected
@@ -72,27 +65,27 @@ def test_rows_are_cut_by_what_a_worker_is_worth(
 
 def test_no_block_is_empty():
     lengths = []
-    placed = TensorRows(X[:2], (), place(CPU, torch.float64))
+    placed = TensorRows(X[:2], (), on_cpu(torch.float64))
     placed.map_sum(
         lambda block: lengths.append(len(block)) or (block.sum(),), values_per_row=10**6
     )
     assert lengths == [1, 1]
-    placed = TensorRows(torch.ones(3, 10**6), (), place(CPU, torch.float64))
+    placed = TensorRows(torch.ones(3, 10**6), (), on_cpu(torch.float64))
     assert placed.map_max(lambda block: (block.amax(0),))[0].sum() == 10**6
 
 
 def test_rows_of_one_block_are_told_from_those_that_are_shared():
-    placed = TensorRows(X, (), place(CPU, torch.float64))  # nine blocks
+    placed = TensorRows(X, (), on_cpu(torch.float64))  # nine blocks
     assert not placed.are_one_block(values_per_row=1)
     assert placed.subset(torch.arange(4)).are_one_block(values_per_row=1)
-    assert not DeviceRows(X[:4], (), place(CPU, torch.float64)).are_one_block(values_per_row=1)
+    assert not DeviceRows(X[:4], (), on_cpu(torch.float64)).are_one_block(values_per_row=1)
 
 
 @pytest.mark.parametrize("n_workers", [2, 5])
 def test_sums_have_the_same_bits_whoever_adds_them(n_workers, set_torch_threads):
     set_torch_threads(n_workers)
     X = torch.randn(203, 7, generator=torch.Generator().manual_seed(0))
-    placed = TensorRows(X, (), place(CPU, torch.float32))
+    placed = TensorRows(X, (), on_cpu(torch.float32))
     alone = placed.map_sum(lambda block: (block.sum(0), block.T @ block))
     with sharing(lambda: n_workers):
         together = placed.map_sum(lambda block: (block.sum(0), block.T @ block))
@@ -103,21 +96,19 @@ def test_sums_have_the_same_bits_whoever_adds_them(n_workers, set_torch_threads)
 
 def test_sums_are_added_in_float64_whatever_the_dtype():
     ones = torch.full((1000, 1), 0.1, dtype=torch.float32)
-    (total,) = TensorRows(ones, (), place(CPU, torch.float32)).map_sum(lambda b: (b.sum(),))
+    (total,) = TensorRows(ones, (), on_cpu(torch.float32)).map_sum(lambda b: (b.sum(),))
     assert total.dtype == torch.float64
     # A running float32 sum of these is off by 1e-5 and more.
     assert float(total) == pytest.approx(1000 * float(ones[0, 0]), rel=1e-7)
 
 
 def test_map_rows_keeps_the_order():
-    doubled = TensorRows(X, (), place(CPU, torch.float64)).map_rows(
-        lambda b: 2 * b, values_per_row=2
-    )
+    doubled = TensorRows(X, (), on_cpu(torch.float64)).map_rows(lambda b: 2 * b, values_per_row=2)
     torch.testing.assert_close(doubled, 2 * X)
 
 
 def test_map_rows_gives_the_columns_too():
-    placed = TensorRows(X, (COLUMN,), place(CPU, torch.float64))
+    placed = TensorRows(X, (COLUMN,), on_cpu(torch.float64))
     products = placed.map_rows(lambda block, column: block[:, 0] * column, values_per_row=1)
     torch.testing.assert_close(products, X[:, 0] * COLUMN)
 
@@ -125,22 +116,20 @@ def test_map_rows_gives_the_columns_too():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
 def test_take_appends_a_one_for_the_intercept(dtype):
     index = torch.tensor([30, 2])
-    (block,) = TensorRows(X.to(dtype), (), place(CPU, torch.float32)).gather(
-        index, append_one=True
-    )
+    (block,) = TensorRows(X.to(dtype), (), on_cpu(torch.float32)).gather(index, append_one=True)
     assert block.dtype == torch.float32
     assert block.tolist() == [[60.0, 61.0, 1.0], [4.0, 5.0, 1.0]]
 
 
 def test_take_returns_rows_and_columns():
     index = torch.tensor([30, 2, 2])
-    block, column = TensorRows(X, (COLUMN,), place(CPU, torch.float32)).gather(index)
+    block, column = TensorRows(X, (COLUMN,), on_cpu(torch.float32)).gather(index)
     torch.testing.assert_close(block, X[index].float())
     assert column.tolist() == [30, 2, 2]
 
 
 def test_a_subset_has_its_own_rows_alone_without_a_copy_of_X():
-    rows = TensorRows(X, (COLUMN,), place(CPU, torch.float64))
+    rows = TensorRows(X, (COLUMN,), on_cpu(torch.float64))
     subset = rows.subset(torch.arange(1, 35, 2)).subset(torch.tensor([0, 5, 16]))
     assert subset.n_rows == 3
     block, column = subset.gather(torch.tensor([2, 0]))
@@ -152,7 +141,7 @@ def test_a_subset_has_its_own_rows_alone_without_a_copy_of_X():
 
 def test_centered_rows_are_read_less_their_center():
     center = torch.tensor([1.0, 2.0])
-    rows = TensorRows(X.int(), (COLUMN,), place(CPU, torch.float64)).centered(center)
+    rows = TensorRows(X.int(), (COLUMN,), on_cpu(torch.float64)).centered(center)
     (total,) = rows.map_sum(lambda block, _: (block.sum(0),))
     torch.testing.assert_close(total, (X - center).sum(0))
     block, _ = rows.subset(torch.tensor([3, 7])).gather(torch.tensor([1]), append_one=True)
@@ -167,16 +156,17 @@ MEAN = torch.linspace(50.0, 7.0, 23).double()
 
 
 @pytest.fixture(params=[1, 10**6], ids=["feature by feature", "at once"])
-def gram_entries(request, monkeypatch):
-    monkeypatch.setattr(rows_module, "GRAM_ENTRIES", request.param)
+def placed(request):
+    """Return the placement of rows that are multiplied some features at a time."""
+    sizes = BlockSizes(gram_entries=request.param)
+    return problems.on_cpu(torch.float32, block_sizes=sizes)
 
 
-@pytest.mark.usefixtures("gram_entries")
 @pytest.mark.parametrize("mean", [None, MEAN])
 @pytest.mark.parametrize("center", [None, CENTER])
 @pytest.mark.parametrize("given", [torch.float64, torch.float32, torch.uint8, torch.uint16])
-def test_the_products_of_rows_are_those_of_the_centered_rows(given, center, mean):
-    rows = TensorRows(GRAM_DATA.to(given), (), place(CPU, torch.float32))
+def test_the_products_of_rows_are_those_of_the_centered_rows(given, center, mean, placed):
+    rows = TensorRows(GRAM_DATA.to(given), (), placed)
     chosen, expected = torch.tensor([1, 2, 7]), GRAM_DATA.double()
     if center is not None:
         rows, expected = rows.centered(center), expected - center.float()
@@ -188,12 +178,11 @@ def test_the_products_of_rows_are_those_of_the_centered_rows(given, center, mean
         torch.testing.assert_close(gram, X_of_own @ X_of_own.T, rtol=1e-12, atol=1e-9)
 
 
-@pytest.mark.usefixtures("gram_entries")
-def test_the_products_of_rows_of_a_file_are_those_of_the_rows(tmp_path):
+def test_the_products_of_rows_of_a_file_are_those_of_the_rows(tmp_path, placed):
     values = GRAM_DATA.numpy().astype(np.float32)
     values.tofile(tmp_path / "X")
     mapped = np.memmap(tmp_path / "X", np.float32, mode="c", shape=values.shape)
-    gram = rows_of(mapped, (), place(CPU, torch.float32)).gram(MEAN)
+    gram = rows_of(mapped, (), placed).gram(MEAN)
     expected = GRAM_DATA.double() - MEAN
     torch.testing.assert_close(gram, expected @ expected.T, rtol=1e-12, atol=1e-9)
 
@@ -203,7 +192,7 @@ UNSIGNED = [torch.uint8, torch.uint16, torch.uint32, torch.uint64]
 
 @pytest.mark.parametrize("dtype", [*UNSIGNED, torch.bool, torch.int64, torch.bfloat16])
 def test_rows_and_features_of_any_dtype_can_be_chosen(dtype):
-    rows = TensorRows(X.to(dtype), (COLUMN,), place(CPU, torch.float64))
+    rows = TensorRows(X.to(dtype), (COLUMN,), on_cpu(torch.float64))
     expected = X.to(dtype).double()
     chosen, features = torch.tensor([3, 30]), torch.tensor([1])
     torch.testing.assert_close(rows.gather(chosen)[0], expected[chosen])
@@ -222,7 +211,7 @@ def test_small_types_are_converted_a_block_at_a_time(dtype):
         seen.append((block.dtype, len(block)))
         return (block.sum(0),)
 
-    kept = TensorRows(small, (), place(CPU, torch.float32))
+    kept = TensorRows(small, (), on_cpu(torch.float32))
     (total,) = kept.map_sum(sums)
     torch.testing.assert_close(total, small.double().sum(0))
     assert {dtype for dtype, _ in seen} == {torch.float32}
@@ -234,7 +223,7 @@ def test_small_types_are_converted_a_block_at_a_time(dtype):
     "arrange", [lambda t: t.T.contiguous().T, lambda t: t.repeat(1, 2)[:, :2]]
 )
 def test_strided_rows_are_rows(arrange):
-    (total,) = TensorRows(arrange(X), (), place(CPU, torch.float64)).map_sum(lambda b: (b.sum(0),))
+    (total,) = TensorRows(arrange(X), (), on_cpu(torch.float64)).map_sum(lambda b: (b.sum(0),))
     torch.testing.assert_close(total, X.sum(0))
 
 
@@ -253,7 +242,7 @@ def test_a_block_that_does_not_fit_is_halved_until_it_does():
         seen.append(int(block[0, 0]))
         return (block.sum(0),)
 
-    placed = DeviceRows(X, (), place(CPU, torch.float64))
+    placed = DeviceRows(X, (), on_cpu(torch.float64))
     (total,) = placed.map_sum(sums)
     torch.testing.assert_close(total, X.sum(0))
     assert seen == X[:, 0].tolist()
@@ -263,7 +252,7 @@ def test_a_block_that_does_not_fit_is_halved_until_it_does():
 
 def test_of_a_subset_its_own_rows_alone_are_sent():
     whole = torch.zeros(10_000, 2).double()
-    rows = TensorRows(whole, (whole[:, 0],), place(CPU, torch.float64))
+    rows = TensorRows(whole, (whole[:, 0],), on_cpu(torch.float64))
     subset = rows.subset(torch.arange(0, 10_000, 1000))
     sent = pickle.dumps(subset)
     assert len(sent) < 5_000
@@ -276,4 +265,4 @@ def test_a_single_row_that_does_not_fit_is_an_error():
         raise torch.OutOfMemoryError("no memory")
 
     with pytest.raises(MemoryError, match="cpu has too little memory left for .* of 2 features"):
-        DeviceRows(X, (), place(CPU, torch.float64)).map_sum(sums)
+        DeviceRows(X, (), on_cpu(torch.float64)).map_sum(sums)

@@ -5,16 +5,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from problems import on_cpu
 from scipy import sparse
 
 from skorchless._engine import products as blocks
-from skorchless._engine.placement import place
-from skorchless._engine.rows import costs
-from skorchless._engine.rows import sparse as sparse_rows
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.sparse import SparseRows
 
-CPU = torch.device("cpu")
 N_ROWS, N_FEATURES = 50, 7
 DENSE = sparse.random(N_ROWS, N_FEATURES, 0.3, random_state=0, format="csr").toarray()
 DENSE[:, 2] = 0.0
@@ -22,18 +20,23 @@ DENSE[:, 3] = -np.arange(N_ROWS) - 1.0  # no zero, and none above
 COLUMN = torch.arange(float(N_ROWS)).double()
 
 
-@pytest.fixture(params=[1, 3 * N_FEATURES, 10**6], autouse=True)
-def block_values(request, monkeypatch):
-    monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", request.param)
-    monkeypatch.setattr(costs, "MIN_SHARE_ENTRIES", 10)  # products are shared
+@pytest.fixture(params=[1, 3 * N_FEATURES, 10**6])
+def block_values(request):
+    return request.param
+
+
+def placed(block_values, dtype=torch.float64):
+    """Return the placement of rows whose products are shared."""
+    sizes = BlockSizes(sparse_block_values=block_values, min_share_entries=10)
+    return on_cpu(dtype, block_sizes=sizes)
 
 
 @pytest.fixture(params=[sparse.csr_array, sparse.csc_array])
-def both(request):
+def both(request, block_values):
     """Return a function that returns the rows of an array in a sparse format and as a tensor."""
 
     def rows_of(X=DENSE, dtype=torch.float64):
-        placement = place(CPU, dtype)
+        placement = placed(block_values, dtype)
         columns = (COLUMN.to(dtype),)
         return (
             SparseRows(request.param(X), columns, placement),
@@ -128,8 +131,8 @@ def test_the_range_of_a_feature_has_its_zeros(both):
         np.testing.assert_array_equal(largest.numpy(), DENSE.max(0))
 
 
-def test_blocks_hold_no_more_values_than_asked_for(monkeypatch, both):
-    monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", 40)
+@pytest.mark.parametrize("block_values", [40])
+def test_blocks_hold_no_more_values_than_asked_for(both):
     lengths = []
     rows, _ = both()
     rows.map_rows(lambda X, _: lengths.append(X.shape[0]) or torch.zeros(1), values_per_row=4)
@@ -183,9 +186,8 @@ def test_selected_features_of_small_types_are_converted(both):
 
 
 def test_columns_of_a_csc_array_are_selected_and_weighed_without_a_copy_by_row(monkeypatch):
-    monkeypatch.setattr(sparse_rows, "BLOCK_VALUES", 10**6)  # all rows are one block
     X = sparse.csc_array(DENSE)
-    rows = SparseRows(X, (COLUMN,), place(CPU, torch.float64))
+    rows = SparseRows(X, (COLUMN,), placed(10**6))  # all rows are one block
     copied = []
     tocsr = sparse.csc_array.tocsr
     monkeypatch.setattr(

@@ -1,14 +1,15 @@
 """Rows that are read block by block give what the same rows give on the device."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from problems import CPU
+from problems import CPU, on_cpu
 
 from skorchless._engine.placement import place
 from skorchless._engine.products import logits
-from skorchless._engine.rows import costs
-from skorchless._engine.rows import memory as rows
 from skorchless._engine.rows import streamed as streamed_rows
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.containers import rows_of
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.streamed import StreamedRows
@@ -17,22 +18,18 @@ X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.f
 CODES = torch.arange(40) % 3
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch):
-    monkeypatch.setattr(costs, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(rows, "GPU_BLOCK_BYTES", 1)
-    monkeypatch.setattr(costs, "MIN_BLOCK_ROWS", 7)
+SMALL_BLOCKS = BlockSizes(block_bytes=1, gpu_block_bytes=1, min_block_rows=7)
 
 
 @pytest.mark.parametrize("values", [X, X.float(), (10 * X).to(torch.uint8), X.to(torch.bfloat16)])
 def test_streamed_rows_are_those_of_the_tensor(values):
-    assert_same_rows(values, place(CPU, torch.float64))
+    assert_same_rows(values, on_cpu(block_sizes=SMALL_BLOCKS))
 
 
 @pytest.mark.gpu
 def test_a_gpu_reads_them_through_pinned_memory(cuda):
-    assert_same_rows(X, place(cuda, torch.float64))
-    assert_same_rows((10 * X).to(torch.uint8), place(cuda, torch.float32))
+    for values, dtype in ((X, torch.float64), ((10 * X).to(torch.uint8), torch.float32)):
+        assert_same_rows(values, replace(place(cuda, dtype), block_sizes=SMALL_BLOCKS))
 
 
 def assert_same_rows(values, placement):
@@ -80,7 +77,7 @@ def test_what_fits_beside_what_torch_has_left_over_lies_on_the_gpu(
 
 def test_a_subset_that_does_not_fit_is_streamed_too(monkeypatch):
     monkeypatch.setattr(streamed_rows, "fits", lambda X, _device: len(X) < 20)
-    rows = rows_of(X.numpy(), (CODES,), place(CPU, torch.float64))
+    rows = rows_of(X.numpy(), (CODES,), on_cpu(block_sizes=SMALL_BLOCKS))
     assert type(rows) is StreamedRows
     large, small = rows.subset(torch.arange(20)), rows.subset(torch.arange(19))
     of_large, of_all = torch.arange(1, 20, 2), torch.arange(0, 40, 2)

@@ -8,37 +8,36 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.rows.memory import TensorRows
-from skorchless._engine.solvers import full_batch, one_model, proximal, strategy
+from skorchless._engine.solvers import full_batch
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 
-# What each method is made to be chosen by, of the questions that the solver asks.
+# Neither Newton's method, nor the Hessian or the row space that a fit may go on with.
+PLAIN = Costs(
+    max_newton_ratio=0.0,
+    cheap_hessian_passes=0.0,
+    dear_iterations=math.inf,
+    max_cheap_iterations=math.inf,
+)
+# The costs by which each method is chosen.
 SMOOTH = {
-    "newton": {"is_newton_cheap": True},
-    "lbfgs of a small table": {},
-    "lbfgs": {"is_small_table": False},
-    "row-space": {"is_small_table": False, "row_space_pace": 2},
+    "newton": Costs(max_newton_ratio=math.inf),
+    "lbfgs of a small table": replace(PLAIN, max_small_models=3),
+    "lbfgs": replace(PLAIN, max_small_entries=0, class_hessian_ratio=math.inf),
+    "row-space": replace(PLAIN, max_small_entries=0, max_cheap_iterations=2),
 }
-L1 = {"proximal-newton": True, "proximal-bfgs": False}
+L1 = {"proximal-newton": math.inf, "proximal-bfgs": 0.0}
 MATRIX_FEATURES = {"all features": 10**6, "working sets": 0}
 
 
-def choose(monkeypatch, method):
-    """Make the solver choose a method of `SMOOTH`."""
-    answers = {
-        "is_newton_cheap": False,
-        "is_small_table": True,
-        "row_space_pace": math.inf,
-    }
-    answers |= SMOOTH[method]
-    after = answers.pop("row_space_pace")
-    n_passes = 0.0 if after < math.inf else math.inf
-    monkeypatch.setattr(full_batch, "row_space_pace", lambda _: strategy.Pace(n_passes, after))
-    # What a small table of two classes goes on with has tests of its own.
-    monkeypatch.setattr(one_model, "hessian_pace", lambda _: strategy.Pace(math.inf))
-    for question, answer in answers.items():
-        monkeypatch.setattr(full_batch, question, lambda *_, answer=answer: answer)
+def make(method, n_classes=3, n_rows=40, n_features=5, costs=None, **options):
+    """Return what `make_objective` does, of costs by which a method of `SMOOTH` is chosen."""
+    if method == "row-space":  # which needs more features than rows
+        n_rows = min(n_rows, n_features - 1)
+    costs = SMOOTH[method] if costs is None else costs
+    return make_objective(n_classes, n_rows, n_features, costs=costs, **options)
 
 
 def optimum(objective, W=None, tol=1e-10):
@@ -51,11 +50,8 @@ def optimum(objective, W=None, tol=1e-10):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("n_features", [5, 60])
 @pytest.mark.parametrize("method", SMOOTH)
-def test_every_method_ends_at_the_optimum_of_scikit_learn(
-    method, n_features, n_classes, monkeypatch
-):
-    choose(monkeypatch, method)
-    objective, X, codes, weights = make_objective(n_classes, n_features=n_features)
+def test_every_method_ends_at_the_optimum_of_scikit_learn(method, n_features, n_classes):
+    objective, X, codes, weights = make(method, n_classes, n_features=n_features)
     W, how = optimum(objective)
     assert how == method.split(" ")[0]
     expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=True)
@@ -63,15 +59,13 @@ def test_every_method_ends_at_the_optimum_of_scikit_learn(
 
 
 @pytest.mark.parametrize("method", SMOOTH)
-def test_no_ground_is_lost_where_one_method_hands_over_to_the_next(method, monkeypatch):
-    choose(monkeypatch, method)
-    interval = 3
-    monkeypatch.setattr(
-        full_batch.ClassHessianSchedule,
-        "of",
-        lambda _, first=None: strategy.ClassHessianSchedule(interval, first),
+def test_no_ground_is_lost_where_one_method_hands_over_to_the_next(method):
+    # Class Hessians after three iterations.
+    costs = replace(
+        SMOOTH[method], min_iterations=3, class_hessian_ratio=0.0, small_class_hessian_ratio=0.0
     )
-    objective, *data = make_objective(n_rows=400, alphas=(1e-4,))
+    n_features = 60 if method == "row-space" else 5
+    objective, *data = make(method, n_rows=400, n_features=n_features, alphas=(1e-4,), costs=costs)
     W = torch.zeros(objective.weights_shape)
     history = list(minimize_full_batch(objective, W, tol=1e-10))
     assert len({progress.method for progress in history}) == (1 if method == "newton" else 2)
@@ -85,11 +79,10 @@ def test_no_ground_is_lost_where_one_method_hands_over_to_the_next(method, monke
 
 @pytest.mark.parametrize("method", SMOOTH)
 @pytest.mark.parametrize("alpha", [0.1, 0.0])
-def test_what_all_classes_have_in_common_at_the_start_is_dropped(alpha, method, monkeypatch):
+def test_what_all_classes_have_in_common_at_the_start_is_dropped(alpha, method):
     if method == "row-space" and alpha == 0.0:
         method = "lbfgs"  # there is none without a penalty
-    choose(monkeypatch, method)
-    objective, *_ = make_objective(n_classes=3, alphas=(alpha,))
+    objective, *_ = make(method, alphas=(alpha,))
     W = objective.center_over_classes(random_weights(objective))
     shifted = W + torch.arange(W.shape[2])
     torch.testing.assert_close(
@@ -115,17 +108,16 @@ def test_with_and_without_an_l1_penalty_each_model_is_fitted_as_if_alone():
 
 
 @pytest.mark.parametrize("method", ["newton", "lbfgs of a small table", "lbfgs"])
-def test_a_flat_model_leaves_the_others_as_they_are_alone(method, monkeypatch):
-    choose(monkeypatch, method)
+def test_a_flat_model_leaves_the_others_as_they_are_alone(method):
     X = make_objective()[1]
     X = torch.cat([X, X[:, :1]], dim=1)  # without a penalty the objective is flat
     alphas = (0.1, 0.0, 1.0)
-    objective, *data = make_objective(2, X=X, alphas=alphas)
+    objective, *data = make(method, 2, X=X, alphas=alphas)
     W, _ = optimum(objective)
     for m in (0, 2):
         expected = oracles.optimum(*data, alphas[m], fit_intercept=True)
         torch.testing.assert_close(W[m], expected, rtol=0, atol=1e-7)
-    single, *data = make_objective(2, X=X[:, :5], alphas=(0.0,))
+    single, *data = make(method, 2, X=X[:, :5], alphas=(0.0,))
     expected, _ = optimum(single)
     coef = W[1, 0, :5] + torch.nn.functional.pad(W[1, 0, 5:6], (0, 4))
     torch.testing.assert_close(coef, expected[0, 0, :5], rtol=0, atol=1e-6)
@@ -143,25 +135,28 @@ def records_are_kept(objective):
 
 
 @pytest.mark.parametrize("method", SMOOTH)
-def test_the_record_of_an_iteration_does_not_change_with_the_next(method, monkeypatch):
-    choose(monkeypatch, method)
-    assert records_are_kept(make_objective(alphas=(0.01, 0.1))[0])
+def test_the_record_of_an_iteration_does_not_change_with_the_next(method):
+    assert records_are_kept(make(method, n_features=60, alphas=(0.01, 0.1))[0])
 
 
 @pytest.mark.parametrize("method", L1)
 @pytest.mark.parametrize("max_features", MATRIX_FEATURES)
-def test_with_an_l1_penalty_neither_does_it(method, max_features, monkeypatch):
-    monkeypatch.setattr(proximal, "is_proximal_newton_cheap", lambda *_: L1[method])
-    monkeypatch.setattr(full_batch, "MAX_MATRIX_FEATURES", MATRIX_FEATURES[max_features])
-    assert records_are_kept(make_objective(alphas=(0.01, 0.1), l1_ratio=1.0)[0])
+def test_with_an_l1_penalty_neither_does_it(method, max_features):
+    costs = Costs(
+        max_proximal_ratio=L1[method],
+        max_working_set_ratio=L1[method],
+        max_matrix_features=MATRIX_FEATURES[max_features],
+    )
+    assert records_are_kept(make_objective(alphas=(0.01, 0.1), l1_ratio=1.0, costs=costs)[0])
+
+
+# Tables of any size are copied.
+COPIED = Costs(min_rounded_entries=0, max_newton_ratio=0.0)
 
 
 @pytest.fixture
 def n_copies(monkeypatch):
-    """Return a list with an entry for each float32 copy of X; tables of any size are copied."""
-    monkeypatch.setattr(strategy, "MIN_ROUNDED_ENTRIES", 0)
-    monkeypatch.setattr(strategy, "is_newton_cheap", lambda _: False)
-    monkeypatch.setattr(full_batch, "is_newton_cheap", lambda _: False)
+    """Return a list with an entry for each float32 copy of X."""
     copies, rounded = [], TensorRows.rounded
 
     def counted(self, dtype):
@@ -175,12 +170,10 @@ def n_copies(monkeypatch):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("is_small", [True, False])
 @pytest.mark.parametrize(("scale", "tol"), [(1.0, 1e-4), (1e-3, 1e-7), (10.0, 1e-3)])
-def test_a_fit_by_a_float32_copy_is_as_near_as_tol(
-    scale, tol, is_small, n_classes, n_copies, monkeypatch
-):
-    monkeypatch.setattr(full_batch, "is_small_table", lambda _: is_small)
+def test_a_fit_by_a_float32_copy_is_as_near_as_tol(scale, tol, is_small, n_classes, n_copies):
+    costs = COPIED if is_small else replace(COPIED, max_small_entries=0)
     X = scale * make_objective()[1]
-    objective, *data = make_objective(n_classes, X=X, alphas=(1e-3,))
+    objective, *data = make_objective(n_classes, X=X, alphas=(1e-3,), costs=costs)
     W, _ = optimum(objective, tol=tol)
     assert n_copies == [torch.float32]
     _, grad = oracles.value_and_grad(W[0], *data, 1e-3, n_classes=n_classes, fit_intercept=True)
@@ -198,7 +191,7 @@ def test_a_fit_by_a_float32_copy_is_as_near_as_tol(
     ids=["tight tol", "large features", "far features", "float32"],
 )
 def test_where_float32_is_too_coarse_there_is_no_copy(X, tol, n_copies):
-    objective, *_ = make_objective(X=X, dtype=X.dtype)
+    objective, *_ = make_objective(X=X, dtype=X.dtype, costs=COPIED)
     optimum(objective, tol=tol)
     assert n_copies == []
 
@@ -214,7 +207,7 @@ def test_where_float32_stalls_the_fit_goes_on_with_X_itself(n_copies, monkeypatc
         return iter([before, replace(last, status=torch.tensor([int(Status.STALLED)]))])
 
     monkeypatch.setattr(full_batch, "_minimize_in_dtype", stalled)
-    objective, *data = make_objective(alphas=(0.1,))
+    objective, *data = make_objective(alphas=(0.1,), costs=COPIED)
     *_, last = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-4)
     assert n_copies == [torch.float32]
     assert last.status.tolist() == [Status.CONVERGED]

@@ -13,11 +13,12 @@ from problems import CPU, by_one_model, history, make_objective, random_weights
 from scipy import sparse
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.placement import place
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.containers import rows_of
 from skorchless._engine.rows.streamed import StreamedRows
-from skorchless._engine.solvers import one_model
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.one_model import (
     LBFGSStep,
@@ -28,7 +29,6 @@ from skorchless._engine.solvers.one_model import (
     minimize_one_model,
 )
 from skorchless._engine.solvers.quasi_newton import N_PAIRS
-from skorchless._engine.solvers.strategy import Pace
 
 METHODS = {"lbfgs": False, "newton": True}
 
@@ -306,9 +306,11 @@ def test_newton_converges_quadratically():
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("n_rows", [40, 5000])
-def test_the_hessian_is_that_of_all_rows(n_rows, n_classes, monkeypatch):
-    monkeypatch.setattr(one_model, "COPIED_ENTRIES", 3000)  # of 5,000 rows in several parts
-    objective, *data = make_objective(n_classes, n_rows=n_rows, fit_intercept=False)
+def test_the_hessian_is_that_of_all_rows(n_rows, n_classes):
+    sizes = BlockSizes(copied_entries=3000)  # of 5,000 rows in several parts
+    objective, *data = make_objective(
+        n_classes, n_rows=n_rows, fit_intercept=False, block_sizes=sizes
+    )
     W = objective.center_over_classes(random_weights(objective))
     model, state = model_and_state(objective, W)
     expected = oracles.hessian(W[0], *data, 0.1, n_classes=n_classes, fit_intercept=False)
@@ -328,10 +330,11 @@ def test_from_the_inverse_of_its_hessian_lbfgs_steps_as_newton_does():
     assert not step.is_plain
 
 
-def test_a_slow_fit_of_two_classes_makes_its_hessian(monkeypatch):
-    monkeypatch.setattr(one_model, "hessian_pace", lambda _: Pace(3.0))
-    objective, *data = make_objective(2, n_rows=400, n_features=30, alphas=(1e-6,))
-    last = history(by_one_model, objective, tol=1e-9, by_newton=False)[-1]
+def test_a_slow_fit_of_two_classes_makes_its_hessian():
+    costs = Costs(cheap_hessian_passes=0.0)  # not at once
+    objective, *data = make_objective(2, n_rows=400, n_features=30, alphas=(1e-6,), costs=costs)
+    first, *_, last = history(by_one_model, objective, tol=1e-9, by_newton=False)
+    assert first.method == "lbfgs"
     assert last.method == "lbfgs-hessian"
     expected = oracles.optimum(*data, 1e-6, fit_intercept=True)
     torch.testing.assert_close(last.W[0], expected, rtol=1e-4, atol=1e-6)

@@ -9,16 +9,19 @@ import pytest
 import torch
 from problems import make_objective, random_weights
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective, feature_moments
 from skorchless._engine.curvature.hessian_approximation import diagonal_approximation
 from skorchless._engine.objective import weights_of_raw
 from skorchless._engine.records import take_models
-from skorchless._engine.solvers import proximal, quasi_newton
+from skorchless._engine.solvers import quasi_newton
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import Point, descend, point_at
 from skorchless._engine.solvers.proximal import HessianCurvature, ProximalDirections
 from skorchless._engine.solvers.quasi_newton import BFGSCurvature
 from skorchless._engine.solvers.strategy import ClassHessianSchedule
+
+METHODS = ["hessian", "bfgs"]
 
 
 def points(objective, n_points):
@@ -96,19 +99,21 @@ def direction_at(objective, W):
     return ProximalDirections(objective, start, feature_moments(objective)).at(start)
 
 
-@pytest.fixture(params=["hessian", "bfgs"])
-def curvature(request, monkeypatch):
-    """Let directions be of an exact Hessian, or of a BFGS matrix."""
-    is_exact = request.param == "hessian"
-    monkeypatch.setattr(proximal, "is_proximal_newton_cheap", lambda *_: is_exact)
+WITHOUT_HESSIANS = Costs(max_proximal_ratio=0.0)
 
 
-@pytest.mark.usefixtures("curvature")
-def test_a_hessian_that_overflows_or_vanishes_still_gives_a_direction():
-    huge, *_ = make_objective(X=1e30 * torch.ones(40, 2), dtype=torch.float32, l1_ratio=0.5)
+@pytest.fixture(params=[Costs(max_proximal_ratio=math.inf), WITHOUT_HESSIANS], ids=METHODS)
+def costs(request):
+    """Return costs by which directions are of an exact Hessian, or of a BFGS matrix."""
+    return request.param
+
+
+def test_a_hessian_that_overflows_or_vanishes_still_gives_a_direction(costs):
+    X = 1e30 * torch.ones(40, 2)
+    huge, *_ = make_objective(X=X, dtype=torch.float32, l1_ratio=0.5, costs=costs)
     X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)).double()
     X[:, 1] = 0.0
-    empty, *_ = make_objective(X=X, l1_ratio=1.0)
+    empty, *_ = make_objective(X=X, l1_ratio=1.0, costs=costs)
     certain = 1e6 * random_weights(empty)  # where every p * (1 - p) underflows
     assert not empty.hessian(certain).any()
     starts = [(huge, random_weights(huge)), (empty, random_weights(empty)), (empty, certain)]
@@ -119,7 +124,7 @@ def test_a_hessian_that_overflows_or_vanishes_still_gives_a_direction():
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("kind", ["hessian", "bfgs"])
+@pytest.mark.parametrize("kind", METHODS)
 def test_the_matrices_of_some_models_are_those_of_the_batch(kind, n_classes):
     objective, *_ = make_objective(n_classes, n_rows=400, alphas=(0.01, 0.1, 1.0), l1_ratio=0.5)
     visited = points(objective, 5)
@@ -144,21 +149,15 @@ def history(objective, tol):
     ]
 
 
-@pytest.fixture
-def without_hessians(monkeypatch):
-    monkeypatch.setattr(proximal, "is_proximal_newton_cheap", lambda *_: False)
-
-
-def far_from_zero(offset):
+def far_from_zero(offset, **options):
     """Return an objective of features that lie about ``offset``."""
     X = torch.randn(600, 40, generator=torch.Generator().manual_seed(0)).double() + offset
-    return make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0)
+    return make_objective(3, X=X, alphas=(0.01,), l1_ratio=1.0, **options)
 
 
-@pytest.mark.usefixtures("without_hessians")
 def test_a_step_is_precise_enough_for_features_far_from_zero():
     # Their gradients are the centred ones plus the mean times the intercept's.
-    objective, *data = far_from_zero(1000.0)
+    objective, *data = far_from_zero(1000.0, costs=WITHOUT_HESSIANS)
     last = history(objective, tol=1e-4)[-1]
     assert (last.max_violation <= 1e-4).all()
     violation = oracles.smallest_subgradient(
@@ -172,13 +171,12 @@ def test_features_far_from_zero_take_hardly_more_iterations():
     assert far <= near + 3
 
 
-@pytest.mark.usefixtures("curvature")
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("l1_ratio", [0.2, 1.0])
-def test_the_end_is_the_optimum(n_classes, fit_intercept, l1_ratio):
+def test_the_end_is_the_optimum(n_classes, fit_intercept, l1_ratio, costs):
     objective, *data = make_objective(
-        n_classes, l1_ratio=l1_ratio, alphas=(0.4,), fit_intercept=fit_intercept
+        n_classes, l1_ratio=l1_ratio, alphas=(0.4,), fit_intercept=fit_intercept, costs=costs
     )
     last = history(objective, tol=1e-9)[-1]
     violation = oracles.smallest_subgradient(
@@ -190,21 +188,19 @@ def test_the_end_is_the_optimum(n_classes, fit_intercept, l1_ratio):
     assert (last.W == 0).any()
 
 
-@pytest.mark.usefixtures("curvature")
-def test_intercepts_of_centered_features_add_up_to_zero():
-    centered, moments = centered_objective(make_objective(l1_ratio=0.9)[0])
+def test_intercepts_of_centered_features_add_up_to_zero(costs):
+    centered, moments = centered_objective(make_objective(l1_ratio=0.9, costs=costs)[0])
     start = point_at(centered, torch.zeros(centered.weights_shape).double())
     *_, last = descend(centered, start, ProximalDirections(centered, start, moments), tol=1e-9)
     assert float(last.W[..., -1].sum()) == pytest.approx(0.0, abs=1e-12)
 
 
-@pytest.mark.usefixtures("curvature")
-def test_a_batch_of_models_ends_where_each_ends_alone():
+def test_a_batch_of_models_ends_where_each_ends_alone(costs):
     alphas = (1e-3, 0.03, 10.0)
-    batch, *_ = make_objective(alphas=alphas, l1_ratio=0.7)
+    batch, *_ = make_objective(alphas=alphas, l1_ratio=0.7, costs=costs)
     together = history(batch, tol=1e-10)[-1]
     for m, alpha in enumerate(alphas):
-        objective, *_ = make_objective(alphas=(alpha,), l1_ratio=0.7)
+        objective, *_ = make_objective(alphas=(alpha,), l1_ratio=0.7, costs=costs)
         alone = history(objective, tol=1e-10)[-1]
         torch.testing.assert_close(together.W[m], alone.W[0], atol=1e-7, rtol=0)
         assert torch.equal(together.W[m] == 0, alone.W[0] == 0)
@@ -240,10 +236,10 @@ def test_the_models_kept_go_on_as_in_the_batch():
     torch.testing.assert_close(matrix_of(B), matrix_of(expected)[part])
 
 
-@pytest.mark.usefixtures("without_hessians")
 def test_class_hessians_save_iterations(monkeypatch):
     X = torch.randn(2000, 8, generator=torch.Generator().manual_seed(0)).double()
-    objective, _, codes, _ = make_objective(n_classes=4, X=X, alphas=(1e-4,), l1_ratio=0.5)
+    options = {"alphas": (1e-4,), "l1_ratio": 0.5, "costs": WITHOUT_HESSIANS}
+    objective, _, codes, _ = make_objective(n_classes=4, X=X, **options)
     codes.copy_((X[:, :4] * torch.tensor([1.0, 3.0, 9.0, 27.0])).argmax(1))
     with_classes = len(history(objective, tol=1e-7))
     monkeypatch.setattr(quasi_newton, "class_hessians", lambda *_, **__: None)

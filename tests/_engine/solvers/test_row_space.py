@@ -7,27 +7,25 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from problems import CPU, make_objective, random_weights
+from problems import make_objective, random_weights
 from scipy import sparse
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.objective import weights_of_raw
-from skorchless._engine.placement import place
 from skorchless._engine.rows.containers import rows_of
 from skorchless._engine.rows.memory import LocalRows
 from skorchless._engine.solvers import full_batch
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.row_space import row_space
-from skorchless._engine.solvers.strategy import Pace
 
 N_ROWS = 30
 
 
 @pytest.fixture
-def solve(monkeypatch):
+def solve():
     """Return a function that gives the last progress of a fit in the row space."""
-    monkeypatch.setattr(full_batch, "row_space_pace", lambda _: Pace(0.0, max_iter=1))
 
     def last(objective, W=None, tol=1e-9):
         W = torch.zeros(objective.weights_shape) if W is None else W
@@ -38,7 +36,9 @@ def solve(monkeypatch):
     return last
 
 
-make_wide = partial(make_objective, n_rows=N_ROWS, n_features=80)
+# In the row space after one iteration.
+AT_ONCE = Costs(max_cheap_iterations=1)
+make_wide = partial(make_objective, n_rows=N_ROWS, n_features=80, costs=AT_ONCE)
 
 
 def weights_with_zeros():
@@ -96,7 +96,7 @@ def test_rows_of_any_kind_end_at_the_optimum_of_dense_ones(solve, form, fit_inte
     )
     expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=fit_intercept)
     given = FORMS[form](X.numpy(), tmp_path)
-    rows = rows_of(given, (codes, weights[:, None]), place(CPU, torch.float64))
+    rows = rows_of(given, (codes, weights[:, None]), objective.rows.placement)
     last = solve(replace(objective, rows=rows))
     torch.testing.assert_close(last.W[0], expected, rtol=1e-5, atol=1e-7)
 
@@ -233,7 +233,6 @@ def test_rows_that_overflow_have_none():
 
 
 def test_where_the_row_space_fails_the_features_go_on(monkeypatch):
-    monkeypatch.setattr(full_batch, "row_space_pace", lambda _: Pace(0.0, max_iter=1))
     monkeypatch.setattr(full_batch, "row_space", lambda _: None)
     objective, X, codes, weights = make_wide()
     *_, last = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-9)

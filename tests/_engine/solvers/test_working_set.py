@@ -8,11 +8,11 @@ import torch
 from problems import make_objective
 from scipy.sparse import csc_array
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import feature_moments
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.sparse import SparseRows
-from skorchless._engine.solvers import working_set
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import descend, point_at
 from skorchless._engine.solvers.proximal import ProximalDirections
@@ -21,11 +21,20 @@ from skorchless._engine.solvers.working_set import minimize_by_working_sets
 N_FEATURES = 300
 
 
+def with_sets(**sizes):
+    """Return costs by which working sets have these sizes."""
+    costs, sizes = Costs(), {"min_features": 5, **sizes}
+    return Costs(
+        dense_sets=replace(costs.dense_sets, **sizes),
+        sparse_sets=replace(costs.sparse_sets, **sizes),
+    )
+
+
 def wide(n_classes=2, **options):
     """Return an objective of more features than rows, five of which matter."""
     X = torch.randn(120, N_FEATURES, generator=torch.Generator().manual_seed(3)).double()
     objective, X, codes, weights = make_objective(
-        n_classes, X=X, **{"l1_ratio": 0.9, "alphas": (0.05,), **options}
+        n_classes, X=X, costs=with_sets(), **{"l1_ratio": 0.9, "alphas": (0.05,), **options}
     )
     codes.copy_((X[:, :5].cumsum(1)[:, :n_classes]).argmax(1))
     return objective, X, codes, weights
@@ -34,11 +43,6 @@ def wide(n_classes=2, **options):
 def solve(objective, tol=1e-8):
     W = torch.zeros(objective.weights_shape).double()
     return list(minimize_by_working_sets(objective, W, tol=tol))
-
-
-@pytest.fixture(autouse=True)
-def small_sets(monkeypatch):
-    monkeypatch.setattr(working_set, "MIN_FEATURES", 5)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -83,11 +87,14 @@ def test_sets_are_small_and_grow_with_the_features_in_use(sizes):
     assert len(sizes) > 2
 
 
-def sparse_sizes(n_rows, monkeypatch, **options):
+SMALL_SETS = with_sets()
+
+
+def sparse_sizes(n_rows, monkeypatch, costs=SMALL_SETS, **options):
     """Return the sizes of the working sets of sparse rows, and how many features end in use."""
     generator = torch.Generator().manual_seed(3)
     X = torch.randn(n_rows, N_FEATURES, generator=generator).double()
-    objective, X, codes, _ = make_objective(2, X=X, **options)
+    objective, X, codes, _ = make_objective(2, X=X, costs=costs, **options)
     codes.copy_(X[:, 0] > X[:, 1])
     columns, placement = objective.rows._columns, objective.rows.placement
     rows = SparseRows(csc_array(X.numpy()), columns, placement)
@@ -117,8 +124,8 @@ def test_sets_do_not_double_beyond_the_number_of_rows_that_bounds_an_optimum(mon
 def test_features_that_are_about_to_get_a_weight_save_the_next_set(monkeypatch):
     sizes = {}
     for near in (0.0, 0.1):
-        monkeypatch.setattr(working_set, "NEAR", near)
-        sizes[near], _ = sparse_sizes(60, monkeypatch, l1_ratio=1.0, alphas=(0.15,))
+        costs = with_sets(near=near)
+        sizes[near], _ = sparse_sizes(60, monkeypatch, costs, l1_ratio=1.0, alphas=(0.15,))
     assert sizes[0.1][1] > sizes[0.0][1]
     assert len(sizes[0.1]) < len(sizes[0.0])
 
@@ -181,7 +188,8 @@ def test_what_is_reported_is_of_all_features_and_models():
 def test_an_unreachable_tol_ends_when_only_rounding_is_left():
     objective, *_ = wide()
     X = objective.rows._X.float()
-    single, _, codes, _ = make_objective(2, X=X, dtype=torch.float32, l1_ratio=0.9, alphas=(0.05,))
+    options = {"l1_ratio": 0.9, "alphas": (0.05,), "costs": with_sets()}
+    single, _, codes, _ = make_objective(2, X=X, dtype=torch.float32, **options)
     codes.copy_(objective.rows._columns[0])
     history = solve(single, tol=0.0)
     assert history[-1].status == Status.STALLED

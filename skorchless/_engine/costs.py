@@ -1,0 +1,120 @@
+"""What operations cost, and from where on something dearer pays: `solvers.strategy` decides by it.
+
+They travel with a `Placement`; a test that wants another method passes one with other costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class WorkingSetSizes:
+    """How large working sets are, and how precisely each is fitted."""
+
+    first_share: float  # of the number of rows: as many features to begin with
+    precision: float  # in the largest violation of a new feature
+    max_share: float  # of all features; beyond, a copy costs more than it saves
+    # A choice: so few features cost next to nothing beside the pass over all that follows.
+    min_features: int = 100
+    # Features of the first set. 20,000 x 50,000 sparse takes 23, 71 and 197 ms with 3,000, at
+    # three penalties, and 31, 101 and 221 ms with 200; more than 5,000 were not tried.
+    max_first: int = 5000
+    # Features within this share of the largest violation of violating join a set too. Otherwise a
+    # last set is solved for about 5 of 1,000 features.
+    near: float = 0.1
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds on one core of 2 GHz with AVX2, of which only the ratios matter, and thresholds.
+
+    Class Hessians of 7 tables, from 2,000 x 500 with two classes to MNIST with ten, float32 and
+    float64, take 0.4 to 1.2 times as many passes as is reckoned here.
+    """
+
+    # An iteration beside its passes: some 80 small operations.
+    iteration_seconds: float = 2e-4
+    # The quadratic of a proximal step. Without it 2,000 x 30 with three classes takes three times
+    # as long, and with half of it 5,000 x 20 with five.
+    proximal_seconds: float = 1e-2
+    # To read a byte of X; to multiply it, for one output, forth and back; to go through a logit.
+    seconds_per_byte: float = 5e-11
+    seconds_per_product: float = 6e-12
+    seconds_per_logit: float = 2e-8
+    # To multiply a stored entry of a sparse X, for one output.
+    seconds_per_entry: float = 2e-9
+    # To write a byte to new memory, and to multiply it in a product of two large matrices or a
+    # factorisation.
+    seconds_per_copy: float = 4e-10
+    seconds_per_matrix_product: float = 5e-12
+    # Each class Hessian beside its product; to leave `one_model`.
+    class_seconds: float = 5e-4
+    switch_seconds: float = 6e-3
+
+    # Class Hessians are due when the passes have cost this many times as much. On MNIST half saves
+    # a tenth of a fit of 10,000 rows compared with once, and changes none of all rows. A small
+    # table is mostly fitted before: a switch for the last iterations takes longer.
+    class_hessian_ratio: float = 0.5
+    small_class_hessian_ratio: float = 2.5
+    # The softmax part of the curvature changes much in the first iterations: what is measured
+    # earlier is thrown away. And plain tables are fitted after 6 to 10 iterations.
+    min_iterations: int = 8
+    # Rows drawn for each class Hessian, for each of its columns and at least, and the rows that
+    # they are drawn from. On MNIST 2,000 rows drawn so serve as well as 10,000 others.
+    drawn_rows_per_column: int = 2
+    min_drawn_rows: int = 2**10
+    max_candidate_rows: int = 2**16
+    # Ten penalties from 1e-4 to 1e4 on five folds of MNIST take 24 iterations each with 2, 3 or 6
+    # groups, 32 with one; each group takes as much memory as K Gram matrices.
+    max_groups: int = 3
+
+    # The exact Hessian may cost this many times the rest of an iteration: of Newton's method, of a
+    # proximal step, and of one in a working set. That is fitted in two or three iterations with
+    # exact Hessians; without, the BFGS matrix starts anew each time. 500 features of 2,000 rows
+    # take a fifth less time.
+    max_newton_ratio: float = 1.0
+    max_proximal_ratio: float = 1.0
+    max_working_set_ratio: float = 10.0
+    # Passes that a fit saves at least which starts with its Hessian: 100,000 x 10 takes 4 to 7
+    # iterations in place of 7 to 11.
+    cheap_hessian_passes: float = 2.0
+    # What is left of a fit once it has its Hessian.
+    dear_iterations: float = 4
+
+    # Entries of a float64 X from which on a float32 copy pays, and up to which there may be one:
+    # it takes 1 GB.
+    min_rounded_entries: int = 2**17
+    max_rounded_entries: int = 2**28
+
+    # A fit with more features than rows that has not converged by then goes to the row space
+    # whatever that costs: 2,000 x 5,000 of mixed scales is 20 % above the optimum after 100
+    # iterations by its features.
+    max_cheap_iterations: float = 60
+    # Iterations between two Hessians in the row space: of 1, 2, 3 and 5, 3 takes the least time
+    # for 500 x 2,000 of mixed scales (17 iterations after it is entered; 13 with 1, 20 with 5).
+    row_space_interval: int = 3
+
+    # Entries of X, weights and models that `one_model` takes: it goes through the former in about
+    # a millisecond on one core, and several models share their passes elsewhere.
+    max_small_entries: int = 2**21
+    max_small_weights: int = 20_002
+    max_small_models: int = 1
+    # A logit takes as long as this many entries of X.
+    logit_entries: int = 10
+
+    # Features beyond which an L1 fit goes by working sets.
+    max_matrix_features: int = 1500
+    # Of a sparse X a pass costs little more than an iteration: few large sets, each fitted once,
+    # take the least time. Of a dense X the Hessian of a large set costs more than several passes.
+    dense_sets: WorkingSetSizes = WorkingSetSizes(0.0, precision=0.1, max_share=0.25)
+    sparse_sets: WorkingSetSizes = WorkingSetSizes(0.5, precision=0.5, max_share=0.6)
+    # A proximal step needs about this many Hessian-vector products, and a multiplication with an
+    # entry of a sparse X takes as long as this many of a dense one.
+    n_products: int = 60
+    entry_cost: int = 60
+    # Products that take ten times as long as the rest of an iteration (10**8 multiplications)
+    # still pay: they save two iterations of three, half of the time on 20,000 x 50,000 with 13,000
+    # coefficients left.
+    max_products: int = 10**8
+    max_product_ratio: float = 10.0
