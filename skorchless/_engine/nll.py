@@ -1,8 +1,8 @@
 """The negative log-likelihood (NLL) of M models on one block of rows.
 
-It knows nothing of where the rows are: a `NLL` goes to wherever a block is. Two classes
-have one row of weights (K = 1) and a logistic loss, because two softmax rows with an L2 penalty
-are another model.
+It does not know where the rows are: a `NLL` is sent to where a block is. Two classes have one row
+of weights (K = 1) and a logistic loss, because two softmax rows with an L2 penalty are another
+model.
 """
 
 from __future__ import annotations
@@ -58,25 +58,12 @@ def _row_weights(weighted_proba: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class NLL:
-    """The weighted NLL of M models, on any block of rows X with codes (B,) and weights (B, F).
-
-    Attributes
-    ----------
-    n_classes : int
-    fit_intercept : bool
-    fold : Tensor (M,) of int64
-        Which column of row weights each model has.
-    sum_dtype : torch.dtype
-    """
+    """The weighted NLL of M models, on any block of rows X with codes (B,) and weights (B, F)."""
 
     n_classes: int
     fit_intercept: bool
-    fold: Tensor
+    fold: Tensor  # (M,) of int64, which column of row weights each model has
     sum_dtype: torch.dtype
-
-    def take(self, models: Tensor) -> NLL:
-        """Return the NLL of ``models``, an index into all M."""
-        return take_models(self, models)
 
     def sum_and_grad(
         self,
@@ -122,11 +109,9 @@ class NLL:
         return torch.stack(sums, dim=-1)
 
     def _logits(self, W: Tensor, X: Block) -> Tensor:
-        """Return the logits (M, K, B) of a block for the weights ``W`` (M, K, D)."""
         return logits(X, W.flatten(0, 1)).view(*W.shape[:2], X.shape[0])
 
     def _proba(self, logits: Tensor) -> Tensor:
-        """Return the probabilities (M, K, B) of each class, of the second one where K = 1."""
         return torch.sigmoid(logits) if self.n_classes == 2 else torch.softmax(logits, dim=1)
 
     def minibatch_nll_and_grad(
@@ -135,8 +120,8 @@ class NLL:
         """Return the weighted NLL (1, B) of each row and the gradient of the sum (K, D).
 
         Of one model ``W`` (K, D) and rows ``X`` (B, D) that have a one for the intercept;
-        ``codes`` and ``weights`` are (1, B). With half the operations of `sum_and_grad`, each of
-        which costs what a product does here.
+        ``codes`` and ``weights`` are (1, B). It takes half the operations of `sum_and_grad`: on a
+        minibatch each of them costs as much as a product.
         """
         nll, residual = self.each_and_residual(W @ X.T, codes, weights)
         return nll, residual @ X
@@ -153,10 +138,9 @@ class NLL:
 
         ``codes`` and ``weights`` are (..., 1, B).
         """
-        of_classes = (
-            _binary_nll_and_residual if self.n_classes == 2 else _multinomial_nll_and_residual
-        )
-        return of_classes(logits, codes, weights)
+        if self.n_classes == 2:
+            return _binary_nll_and_residual(logits, codes, weights)
+        return _multinomial_nll_and_residual(logits, codes, weights)
 
     def hessian(
         self, proba: Tensor, X: Block, weights: Tensor, mean: Tensor | None = None
@@ -182,9 +166,9 @@ class NLL:
         return curvature
 
     def row_curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
-        """Return what `hvp` needs to know of the rows of a block at ``W``, (M, K, B).
+        """Return what `hvp` needs of the rows of a block at ``W``, (M, K, B).
 
-        It is the weighted second derivative by the logit where K = 1, else each class's weighted
+        The weighted second derivative by the logit where K = 1, else each class's weighted
         probability: the weight itself is their sum.
         """
         if self.n_classes == 2:
@@ -196,7 +180,7 @@ class NLL:
 
         ``row_curvature`` is (M * K, B).
         """
-        # On views of two axes: a product with few entries takes no longer than ten views do.
+        # On two axes: of few entries a product takes no longer than ten views.
         change = logits(X, V)  # (M * K, B)
         if self.n_classes > 2:
             of_models = (-1, self.n_classes, change.shape[1])
@@ -232,10 +216,10 @@ class NLL:
 
 
 class NLLAndGrad:
-    """`NLL.sum_and_grad` at ``W`` (M, K, D) as a function of blocks, of the models they concern.
+    """`NLL.sum_and_grad` at ``W`` (M, K, D) as a function of blocks.
 
-    Folds that have no weight in a block cost nothing: a sixth of the time for five folds of rows
-    that lie together, as those of an unshuffled KFold do; half for time series.
+    Folds that have no weight in a block cost nothing. That saves a sixth of the time of five folds
+    of rows that lie together, as those of an unshuffled KFold do, and half of time series.
     """
 
     def __init__(self, nll: NLL, W: Tensor) -> None:
@@ -244,7 +228,6 @@ class NLLAndGrad:
         self._latest: tuple[list[bool], Tensor, NLL, Tensor] | None = None
 
     def __call__(self, X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the sums over the block, (M,) and (M, K, D)."""
         # Not on a GPU, which would have to wait for the answer.
         asks = weights.shape[1] > 1 and weights.device.type == "cpu"
         has_weight = weights.any(0).tolist() if asks else [True]  # (F,)
@@ -263,6 +246,6 @@ class NLLAndGrad:
         if latest is None or latest[0] != has_weight:
             of_model = torch.tensor(has_weight, device=self._W.device)[self._nll.fold]
             models = of_model.nonzero()[:, 0]
-            latest = (has_weight, models, self._nll.take(models), self._W[models])
+            latest = (has_weight, models, take_models(self._nll, models), self._W[models])
             self._latest = latest
         return latest[1:]

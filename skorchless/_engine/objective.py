@@ -32,30 +32,17 @@ class PenalizedNLL:
     and coefficients hardly interact: ``W x + b = W (x - mean) + (b + W mean)``. X itself is not
     changed, so that a sparse one stays sparse.
 
-    Attributes
-    ----------
-    rows : Rows
-        X with two columns: the label codes (N,) and the row weights s (N, F).
-    n_classes : int
-    fit_intercept : bool
-    alpha : Tensor (M,), dtype of sums
-        The penalty per unit of weight, ``1 / (C * sum_i s_i)``.
-    l1_ratio : Tensor (M,), dtype of sums
-        The share of the L1 penalty in it.
-    total_weight : Tensor (M,), dtype of sums
-    fold : Tensor (M,) of int64
-        Which column of row weights each model has.
-    mean : Tensor (P,), dtype of sums, or None
-        Of the features as ``rows`` gives them; None: weights are those of these features.
+    Tensors are of the dtype of sums, but for ``fold``.
     """
 
-    rows: Rows
+    rows: Rows  # with two columns: the label codes (N,) and the row weights s (N, F)
     n_classes: int
     fit_intercept: bool
-    alpha: Tensor
-    l1_ratio: Tensor
-    total_weight: Tensor
-    fold: Tensor
+    alpha: Tensor  # (M,), the penalty per unit of weight, 1 / (C * sum_i s_i)
+    l1_ratio: Tensor  # (M,), the share of the L1 penalty in it
+    total_weight: Tensor  # (M,)
+    fold: Tensor  # (M,) of int64, which column of row weights each model has
+    # (P,) of the features as `rows` gives them; None: weights are those of these features.
     mean: Tensor | None = field(default=None, metadata=SHARED)
 
     @cached_property
@@ -107,14 +94,17 @@ class PenalizedNLL:
     def value_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
         sums = NLLAndGrad(self.nll, self.of_block(W))
-        loss, grad = self.rows.map_sum(sums, values_per_row=W.shape[0] * W.shape[1])
-        return self._value(loss, W), self._grad(grad, W)
+        loss, total = self.rows.map_sum(sums, values_per_row=W.shape[0] * W.shape[1])
+        grad = total / self.total_weight[:, None, None]
+        if self.mean is not None:
+            grad = torch.addcmul(grad, grad[..., -1:], self._minus_mean)
+        return loss / self.total_weight + self.penalty(W), grad.addcmul_(self.shrinkage, W)
 
     def along(self, W: Tensor, direction: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return values (M, T) along a direction, and slopes and curvatures of the smooth part.
 
-        They are those at ``W + steps[:, t] * direction`` for the ``steps`` (M, T): one product
-        with X for each of both, whatever T is.
+        They are those at ``W + steps[:, t] * direction`` for the ``steps`` (M, T). The products
+        with X are two, whatever T is: that of ``W`` and that of ``direction``.
         """
         nll, of_block = self.nll, self.of_block(torch.cat([W, direction], dim=1))
         t = steps.to(of_block.dtype)
@@ -140,28 +130,16 @@ class PenalizedNLL:
             W[..., -1] += intercept
         return W.to(self.rows.placement.dtype)
 
-    def _value(self, loss: Tensor, W: Tensor) -> Tensor:
-        """Return the values (M,) from the sums of the NLL (M,)."""
-        return loss / self.total_weight + self.penalty(W)
-
-    def _grad(self, total: Tensor, W: Tensor) -> Tensor:
-        """Return the gradients (M, K, D) from the sums of the rows' as they are."""
-        grad = total / self.total_weight[:, None, None]
-        if self.mean is not None:
-            grad = torch.addcmul(grad, grad[..., -1:], self._minus_mean)
-        return grad.addcmul_(self.shrinkage, W)
-
     @cached_property
     def _minus_mean(self) -> Tensor:
-        """Minus the mean of each column (D,), 0 for the intercept: what a product takes it by."""
+        """Minus the mean of each column (D,), 0 for the intercept."""
         assert self.mean is not None  # noqa: S101
         return torch.nn.functional.pad(-self.mean, (0, 1))
 
     def nll_and_grad_by(self, part: PenalizedNLL, W_part: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean NLL (M,) and its gradient (M, K, D) at weights (M, K, D') of ``part``.
 
-        All other weights are 0, and the logits those of few features: one product with all of X
-        instead of two.
+        All other weights are 0: the logits need ``part`` alone, and X takes one product, not two.
         """
         nll, W_block = self.nll, part.of_block(W_part)
 
@@ -247,28 +225,22 @@ class PenalizedNLL:
         return (self.threshold * by_weight).sum((1, 2))
 
     def subgradient(self, W: Tensor, grad: Tensor) -> Tensor:
-        """Return the smallest subgradient (M, K, D) at ``W``: zeros at the optimum alone.
-
-        ``grad`` is the gradient there. It is the gradient itself where there is no L1 penalty.
-        """
+        """Return the smallest subgradient (M, K, D), ``grad`` where there is no L1 penalty."""
         return smallest_subgradient(W, grad, self.threshold) if self.has_l1 else grad
 
     def violation(self, W: Tensor, grad: Tensor) -> Tensor:
-        """Return the largest entry (M,) of the `subgradient`, by size: what ``tol`` bounds."""
+        """Return the largest absolute entry (M,) of the `subgradient`, which ``tol`` bounds."""
         return self.subgradient(W, self.grad_of_raw(grad)).abs().amax((1, 2))
 
     def grad_of_raw(self, grad: Tensor) -> Tensor:
-        """Return the gradient (..., D) by the weights of features before they are centred.
-
-        What ends a fit is the gradient of the features as they are given, as in scikit-learn.
-        """
+        """Return the gradient (..., D) of features as they are given, which ends a fit."""
         if self.center is None:
             return grad
         return torch.addcmul(grad, grad[..., -1:], self.center)
 
     @cached_property
     def center(self) -> Tensor | None:
-        """What columns (D,) are centred by: as they are read, and as weights take them."""
+        """What columns (D,) are centred by: that of the rows as they are read, and the mean."""
         center = torch.zeros_like(self.is_penalized)
         parts = [part for part in (self.rows.center, self.mean) if part is not None]
         for part in parts:
@@ -291,17 +263,15 @@ def grad_of_centred(grad: Tensor, mean: Tensor | None) -> Tensor:
 
 def weights_of_centred(W: Tensor, mean: Tensor | None) -> Tensor:
     """Return the weights (..., D) of features centred by ``mean`` that predict as ``W`` does."""
-    return W if mean is None else _add_to_intercept(W, W[..., :-1] @ mean)
+    if mean is None:
+        return W
+    intercept = W[..., -1] + W[..., :-1] @ mean
+    return torch.cat([W[..., :-1], intercept[..., None]], dim=-1)
 
 
 def weights_of_raw(W: Tensor, mean: Tensor | None) -> Tensor:
     """Return the weights (..., D) of features as they are that predict as ``W`` does."""
-    return W if mean is None else _add_to_intercept(W, -(W[..., :-1] @ mean))
-
-
-def _add_to_intercept(W: Tensor, amount: Tensor) -> Tensor:
-    """Return ``W`` (..., D) with its last column raised by ``amount`` (...)."""
-    return torch.cat([W[..., :-1], (W[..., -1] + amount)[..., None]], dim=-1)
+    return W if mean is None else weights_of_centred(W, -mean)
 
 
 def smallest_subgradient(W: Tensor, grad: Tensor, threshold: Tensor) -> Tensor:
@@ -312,11 +282,11 @@ def smallest_subgradient(W: Tensor, grad: Tensor, threshold: Tensor) -> Tensor:
 
 
 def soft_threshold(W: Tensor, threshold: Tensor) -> Tensor:
-    """Return ``W`` moved towards 0 by ``threshold``, and 0 where it is no further than that."""
+    """Return ``W`` moved towards 0 by ``threshold``, and 0 where it is no larger."""
     return W - W.clamp(-threshold, threshold)
 
 
-# Less than a millionth of the weight counts as a millionth: no class starts at minus infinity.
+# A choice: smaller shares of the weight count as this, so that no log is minus infinity.
 MIN_CLASS_SHARE = 1e-6
 
 
@@ -355,7 +325,7 @@ def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
 
     The rows have the weights of one fold, (N, 1).
     """
-    # Validation rows may be elsewhere than those that are fitted.
+    # Validation rows may be on another device than those that are fitted.
     W_block = W.to(rows.placement.device, rows.placement.dtype)
     sum_dtype = rows.placement.sum_dtype
 
@@ -364,9 +334,7 @@ def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
         nll = -log_p.gather(0, codes[None])[0]
         weights = weights[:, 0]
         hit = (log_p.argmax(0) == codes).to(weights.dtype)
-        return tuple(
-            column.sum(dtype=sum_dtype) for column in (weights * nll, weights * hit, weights)
-        )
+        return tuple(each.sum(dtype=sum_dtype) for each in (weights * nll, weights * hit, weights))
 
     nll, hits, total = rows.map_sum(block_sums, values_per_row=2 * len(W))
     return nll / total, hits / total

@@ -1,8 +1,4 @@
-"""What is computed with one block of rows: products, and what else its kind decides.
-
-A block of X (B, P) is a tensor or, of the kind that is registered after it, a `SparseBlock`.
-These functions are all that is asked of it; where the other rows are does not matter.
-"""
+"""What is computed with one block of rows, X (B, P): a tensor or a `SparseBlock`."""
 
 from __future__ import annotations
 
@@ -75,7 +71,7 @@ class SparseBlock:
 
     @cached_property
     def rows(self) -> list[tuple[slice, csr_array]]:
-        """Some rows of the block at a time, and which they are."""
+        """Slices of rows, and these rows."""
         return _row_shares(self.csr, self._sizes.n_entry_shares(self.csr.nnz, self.shape[1]))
 
     def _as_tensors(self, X: csr_array) -> list[Tensor]:
@@ -131,7 +127,7 @@ def row_slice(X: csr_array, rows: slice) -> csr_array:
 
 
 def _row_shares(X: csr_array, n_shares: int) -> list[tuple[slice, csr_array]]:
-    """Return rows of ``X`` with about equal numbers of entries, and which they are."""
+    """Return slices of rows with about equal numbers of entries, and these rows."""
     if n_shares == 1:
         return [(slice(0, X.shape[0]), X)]
     ends = np.searchsorted(X.indptr, np.linspace(0, X.nnz, n_shares + 1)[1:-1])
@@ -141,7 +137,6 @@ def _row_shares(X: csr_array, n_shares: int) -> list[tuple[slice, csr_array]]:
 
 
 def _as_csr_tensor(X: csr_array) -> Tensor:
-    """Return ``X`` as a CSR tensor, in the same memory."""
     indptr, indices, data = (as_tensor(part) for part in (X.indptr, X.indices, X.data))
     return csr_tensor(indptr, indices, data, X.shape)
 
@@ -158,7 +153,7 @@ def csr_product(X: Tensor, vectors: Tensor) -> Tensor:
 
 def _products(shares: list[Tensor], vectors: Tensor) -> Tensor:
     """Return the products (K', n) of CSR tensors, n rows together, with ``vectors`` (K', m)."""
-    # Shared here and not as blocks of X: of no share a sum is added to that of another.
+    # Shared here and not as blocks of X: the sums of shares need not be added.
     # One vector takes half the time of a matrix that has one column.
     right = vectors.squeeze(0) if len(vectors) == 1 else vectors.T.contiguous()
     if len(shares) == 1:
@@ -260,10 +255,10 @@ def extremes(X: Block) -> Tensor:
 
 @extremes.register
 def _(X: SparseBlock) -> Tensor:
-    # By column, as SciPy goes by: it would convert once for each.
+    # By column, or SciPy would convert once for the least values and once for the largest.
     columns = in_format(X.summed, "csc")
     of_columns = (columns.min(axis=0), columns.max(axis=0))
-    # Raveled: older SciPy has a row of a matrix for it.
+    # Older SciPy returns a row of a matrix.
     return torch.from_numpy(np.stack([values.toarray().ravel() for values in of_columns]))
 
 

@@ -82,7 +82,7 @@ def as_it_is(objective):
 def made_sparse(objective):
     """Return the objective of the same rows, sparse."""
     rows = objective.rows
-    sparse = SparseRows(csr_array(rows._X.numpy()), rows._columns, rows.placement)
+    sparse = SparseRows(csr_array(rows._X.numpy()), rows.columns, rows.placement)
     return replace(objective, rows=sparse)
 
 
@@ -90,7 +90,7 @@ def read_by_center(objective):
     """Return the objective of features that are read less what is subtracted here from them."""
     center = torch.linspace(2.0, -5.0, objective.rows.n_features).double()
     shifted = objective.rows._X + center
-    rows = type(objective.rows)(shifted, objective.rows._columns, objective.rows.placement)
+    rows = type(objective.rows)(shifted, objective.rows.columns, objective.rows.placement)
     return replace(objective, rows=rows.centered(center))
 
 

@@ -73,7 +73,6 @@ class DaskRows(Rows):
     def map_reduce(
         self, function: BlockFunction, combine: Callable[..., Tensor], values_per_row: int | None
     ) -> tuple[Tensor, ...]:
-        """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
         # One task of its own, not a copy of the weights in each that needs them.
         function = delayed(function, pure=False, traverse=False)
         results = [
@@ -84,16 +83,15 @@ class DaskRows(Rows):
             results = [
                 _combined(results[i : i + fan_in], combine) for i in range(0, len(results), fan_in)
             ]
-        return _computed(results)[0]
+        (totals,) = dask.compute(*results)
+        return totals
 
     def map_rows(self, function: Callable[..., Tensor], values_per_row: int) -> Tensor:
-        """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
         function = delayed(function, pure=False, traverse=False)
         parts = [_call(part, "map_rows", function, values_per_row) for part in self._parts]
-        return torch.cat(_computed(parts))
+        return torch.cat(dask.compute(*parts))
 
     def gather(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
-        """Return the rows ``index`` (B,) of X, dense and converted, and of each column."""
         order = index.argsort(stable=True)
         taken = [
             _call(part, "gather", rows, append_one=append_one)
@@ -101,7 +99,7 @@ class DaskRows(Rows):
             if len(rows)
         ]
         back = order.argsort()
-        columns = zip(*_computed(taken), strict=True)
+        columns = zip(*dask.compute(*taken), strict=True)
         return tuple(torch.cat(column)[back] for column in columns)
 
     def _by_part(self, index: Tensor) -> list[Tensor]:
@@ -112,12 +110,10 @@ class DaskRows(Rows):
         return [rows - start for rows, start in zip(chosen, starts, strict=False)]
 
     def ready_to_select(self) -> Rows:
-        """Return the same rows with what each `select_features` needs, made once for all."""
         parts = dask.persist(*(_call(part, "ready_to_select") for part in self._parts))
         return self._like(parts, self._lengths, self.n_features)
 
     def select_features(self, features: Tensor) -> Rows:
-        """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         chosen = delayed(features, pure=False, traverse=False)
         parts = dask.persist(*(_call(part, "select_features", chosen) for part in self._parts))
         rows = self._like(parts, self._lengths, len(features))
@@ -125,7 +121,6 @@ class DaskRows(Rows):
         return rows
 
     def beside(self, other: Any) -> Rows:
-        """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
         of_others: Any  # cloned, because a view would be sent with all the memory behind it
         if isinstance(other, DaskRows):
             of_others = other._parts
@@ -137,7 +132,6 @@ class DaskRows(Rows):
         return self._like(parts, self._lengths, self.n_features)
 
     def subset(self, index: Tensor) -> Rows:
-        """Return the rows ``index`` (n,) alone, in ascending order."""
         chosen = self._by_part(index)
         parts = [
             _call(part, "subset", rows) for part, rows in zip(self._parts, chosen, strict=True)
@@ -145,29 +139,20 @@ class DaskRows(Rows):
         return self._like(parts, [len(rows) for rows in chosen], self.n_features)
 
     def centered(self, center: Tensor) -> Rows:
-        """Return these rows less ``center`` (P,); X is dense."""
         parts = [_call(part, "centered", center) for part in self._parts]
         rows = self._like(parts, self._lengths, self.n_features)
         rows.center = center.to(self.placement.dtype)
         return rows
 
     def _like(self, parts: Sequence[Delayed], lengths: Sequence[int], n_features: int) -> DaskRows:
-        """Return rows of other ``parts``, placed as these."""
         rows = DaskRows(parts, lengths, n_features, self.placement)
         rows.center = self.center
         return rows
 
 
-def _computed(tasks: Sequence[Delayed]) -> tuple[Any, ...]:
-    """Return the results of ``tasks``."""
-    results: tuple[Any, ...] = dask.compute(*tasks)
-    return results
-
-
 @delayed(pure=False)
 @shared_among_cores
 def _call(part: Rows, method: str, *args: Any, **options: Any) -> Any:
-    """Return what ``method`` of a part of the rows returns."""
     return getattr(part, method)(*args, **options)
 
 
@@ -176,7 +161,6 @@ def _call(part: Rows, method: str, *args: Any, **options: Any) -> Any:
 def _combined(
     results: list[tuple[Tensor, ...]], combine: Callable[..., Tensor]
 ) -> tuple[Tensor, ...]:
-    """Return what ``combine`` makes of the results of some partitions."""
     total, *others = results
     for other in others:
         total = tuple(combine(a, b) for a, b in zip(total, other, strict=True))

@@ -1,6 +1,6 @@
 """Rows in memory, and the one operation on rows of any kind: add up a function of each block.
 
-The objective and the curvature call it; what kind of container holds X ends here.
+The objective and the curvature call it, and do not know what kind of container holds X.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from skorchless._engine.placement import Placement
 from skorchless._engine.products import Block, n_bytes
 from skorchless._engine.rows.workers import row_slices, share
 
-# Of the results that wait to be added up, because an earlier one is not there yet.
+# A choice: results that wait for an earlier one, before they are added up, take at most 64 MB.
 MAX_HELD_BYTES = 2**26
 
 BlockFunction = Callable[..., tuple[Tensor, ...]]
@@ -73,10 +73,6 @@ class Rows(ABC):
         """Return whether the calling thread alone goes through all rows, on the CPU."""
         return False
 
-    def whole(self) -> tuple[Any, ...]:
-        """Return X, converted, and the columns, of rows that are in memory."""
-        raise NotImplementedError
-
     @abstractmethod
     def gather(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
         """Return the rows ``index`` (B,) of X, dense and converted, and of each column.
@@ -113,14 +109,13 @@ class LocalRows(Rows):
         self.n_rows, self.n_features = X.shape
         self._X = X
         self._index: Tensor | None = None  # (n_rows,), which rows of X these are; None: all
-        self._columns = tuple(_to_device(column, placement.device) for column in columns)
+        self.columns = tuple(_to_device(column, placement.device) for column in columns)
         self.are_in_memory = placement.device.type == "cpu"
         self._max_rows = self.n_rows  # of a block: fewer once one has not fit
 
     def map_reduce(
         self, function: BlockFunction, combine: Callable[..., Tensor], values_per_row: int | None
     ) -> tuple[Tensor, ...]:
-        """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
         totals: tuple[Tensor, ...] | None = None
         for parts in self._results(function, values_per_row):
             if totals is None:
@@ -132,25 +127,17 @@ class LocalRows(Rows):
         return totals
 
     def map_rows(self, function: Callable[..., Tensor], values_per_row: int) -> Tensor:
-        """Return what ``function(X_block, *columns)`` returns for each row, in their order."""
         return torch.cat(list(self._results(function, values_per_row)))
 
     def map_each(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        """Yield what ``function`` of an item, and of these rows, returns, in order."""
-        return share(function, items, 0) if self._is_for_workers else map(function, items)
+        return share(function, items, 0) if self.are_in_memory else map(function, items)
 
     def are_one_block(self, values_per_row: int) -> bool:
-        """Return whether the calling thread alone goes through all rows, on the CPU."""
-        return self._is_for_workers and self._n_blocks(values_per_row) == 1
+        return self.are_in_memory and self._n_blocks(values_per_row) == 1
 
     def whole(self) -> tuple[Any, ...]:
         """Return X, converted, and the columns."""
-        return (self[slice(0, self.n_rows)], *self._columns)
-
-    @property
-    def columns(self) -> tuple[Any, ...]:
-        """The columns."""
-        return self._columns
+        return (self[slice(0, self.n_rows)], *self.columns)
 
     def gram(self, mean: Tensor | None) -> Tensor:
         """Return the products (N, N) of all pairs of rows less ``mean`` (P,), in dtype of sums."""
@@ -173,63 +160,52 @@ class LocalRows(Rows):
         return total
 
     def beside(self, other: Any) -> Rows:
-        """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
-        return self._with(_columns=(*self._columns, _to_device(other, self.placement.device)))
+        return self._with(columns=(*self.columns, _to_device(other, self.placement.device)))
 
     def subset(self, index: Tensor) -> Rows:
-        """Return the rows ``index`` (n,) alone, in ascending order."""
         # X itself stays as it is: a copy of nearly all rows could be more than memory holds.
         index = index.to(self._X.device)
         return self._with(
             n_rows=len(index),
             _index=index if self._index is None else self._index[index],
-            _columns=self._columns_of(index),
+            columns=self._columns_of(index),
         )
 
     def centered(self, center: Tensor) -> Rows:
-        """Return these rows less ``center`` (P,); X is dense."""
         return self._with(center=center.to(self.placement.device, self.placement.dtype))
 
     def _with(self, **state: Any) -> Self:
-        """Return a copy of these rows, of the same X, with another ``state``."""
         # Not `copy`, which goes by what is sent to another process: a copy of a subset of X.
         other = object.__new__(type(self))
         vars(other).update({**vars(self), **state})
         return other
 
     def _columns_of(self, index: Tensor) -> tuple[Tensor, ...]:
-        """Return the rows ``index`` (n,) of each column."""
-        return tuple(column.index_select(0, index.to(column.device)) for column in self._columns)
+        return tuple(column.index_select(0, index.to(column.device)) for column in self.columns)
 
     def _own_rows(self) -> Any:
         """Return these rows of X, in its own dtype: X itself where they are all of it."""
         return self._X if self._index is None else gather_rows(self._X, self._index)
 
     def _block(self, rows: slice) -> Tensor:
-        """Return some of these rows, in their own dtype."""
         return self._X[rows] if self._index is None else gather_rows(self._X, self._index[rows])
 
     def __sizeof__(self) -> int:
         """Return the bytes of X and its columns: by them a cluster decides what to move."""
         of_X = n_bytes(self._X) * self.n_rows // max(1, self._X.shape[0])
-        return of_X + sum(n_bytes(column) for column in self._columns)
+        return of_X + sum(n_bytes(column) for column in self.columns)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is sent to another process: of a view its own rows alone."""
-        # torch would send all that is behind a view: 200 MB in place of the 200 kB of thinned
+        # torch would send all memory behind a view: 200 MB in place of the 200 kB of thinned
         # rows, 1.2 s of a fit of 8 s.
-        columns = tuple(_without_rest(column) for column in self._columns)
+        columns = tuple(_without_rest(column) for column in self.columns)
         X = _without_rest(self._own_rows())
-        return {**vars(self), "_X": X, "_index": None, "_columns": columns}
-
-    @property
-    def _is_for_workers(self) -> bool:
-        """Whether cores compute, and not a device that divides its work itself."""
-        return self.placement.device.type == "cpu"
+        return {**vars(self), "_X": X, "_index": None, "columns": columns}
 
     def _results(self, function: Callable[..., Any], values_per_row: int | None) -> Iterator[Any]:
         """Yield what ``function`` returns for each block, in their order."""
-        if not self._is_for_workers:
+        if not self.are_in_memory:
             return self._results_of_device(function, values_per_row)
         blocks = self._blocks(values_per_row)
         if len(blocks) == 1:
@@ -239,21 +215,19 @@ class LocalRows(Rows):
         return share(partial(self._call, function), blocks, max_ahead)
 
     def _blocks(self, values_per_row: int | None) -> list[slice]:
-        """Return the blocks of all rows, in memory: whoever works on them, they are the same."""
+        """Return the blocks of all rows: the same whatever the number of workers."""
         n_blocks = min(self.n_rows, self._n_blocks(values_per_row))
         ends = [self.n_rows * i // n_blocks for i in range(n_blocks + 1)]
         return [slice(*block) for block in pairwise(ends)]
 
     def _n_blocks(self, values_per_row: int | None) -> int:
-        """Return the number of blocks, in memory."""
         placement = self.placement
         return placement.block_sizes.n_row_blocks(
             self.n_rows, self.n_features, values_per_row, placement.dtype.itemsize
         )
 
     def _call(self, function: Callable[..., Any], block: slice) -> Any:
-        """Return what ``function`` returns for a block."""
-        columns = self._columns
+        columns = self.columns
         # A slice of each tensor takes longer than a product with few rows.
         is_whole = block.start == 0 and block.stop >= self.n_rows
         if not is_whole or not all(isinstance(column, Tensor) for column in columns):
@@ -263,7 +237,7 @@ class LocalRows(Rows):
     def _results_of_device(
         self, function: Callable[..., Any], values_per_row: int | None
     ) -> Iterator[Any]:
-        """Yield what ``function`` returns for each block, of half the rows where memory ends."""
+        """Yield what ``function`` returns for each block, halved where a device has no memory."""
         sizes = self.placement.block_sizes
         values = sizes.gpu_block_bytes // self.placement.dtype.itemsize
         n_rows = values // max(1, self.n_features, values_per_row or 0)
@@ -282,8 +256,8 @@ class LocalRows(Rows):
                 )
 
     def _call_in_memory(self, function: Callable[..., Any], block: slice) -> Any:
-        """Return what ``function`` returns for a block, None where a device has no memory left."""
-        # Returned, not raised again: an exception holds on to what the failed call has taken.
+        # None where a device has no memory left. Not raised again: an exception would hold on to
+        # the memory of the failed call.
         try:
             return self._call(function, block)
         except torch.OutOfMemoryError:
@@ -301,10 +275,6 @@ class TensorRows(LocalRows):
         super().__init__(X.to(placement.device), columns, placement)
 
     def gather(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
-        """Return the rows ``index`` (B,) of X, converted, and of each column.
-
-        With ``append_one`` X has a last column of ones: what an intercept is multiplied with.
-        """
         dtype = self.placement.dtype
         X = self._X.new_empty(len(index), self.n_features + int(append_one), dtype=dtype)
         features = X[:, : self.n_features]
@@ -322,7 +292,7 @@ class TensorRows(LocalRows):
         """Return these rows with a copy of X in ``dtype``, to be read in it."""
         placement = replace(self.placement, dtype=dtype)
         columns = tuple(
-            column.to(dtype) if column.is_floating_point() else column for column in self._columns
+            column.to(dtype) if column.is_floating_point() else column for column in self.columns
         )
         X = self._own_rows()
         rounded = torch.empty(X.shape, dtype=dtype, device=X.device)
@@ -331,13 +301,11 @@ class TensorRows(LocalRows):
         return TensorRows(rounded, columns, placement)
 
     def select_features(self, features: Tensor) -> Rows:
-        """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         X = gather_columns(self._own_rows(), features)
-        rows = TensorRows(X, self._columns, self.placement)
+        rows = TensorRows(X, self.columns, self.placement)
         return rows if self.center is None else rows.centered(self.center[features])
 
     def __getitem__(self, rows: slice) -> Tensor:
-        """Return some rows of X (B, P), converted."""
         X = self._block(rows).to(self.placement.dtype)
         return X if self.center is None else X - self.center
 
@@ -359,16 +327,14 @@ def gather_columns(X: Tensor, features: Tensor) -> Tensor:
 
 
 def _signed(X: Tensor) -> Tensor:
-    """Return ``X``, where torch cannot gather its dtype as a view of a dtype that it can."""
     return X.view(SIGNED.get(X.dtype, X.dtype))
 
 
 def _without_rest(array: Any) -> Any:
-    """Return a tensor that is a view as a copy; anything else as it is."""
     is_view = isinstance(array, Tensor) and array.untyped_storage().nbytes() > array.nbytes
     return array.clone() if is_view else array
 
 
 def _to_device(column: Any, device: torch.device) -> Any:
-    """Return a column on ``device``; other rows are there already."""
+    # X of other rows is there already.
     return column.to(device) if isinstance(column, Tensor) else column

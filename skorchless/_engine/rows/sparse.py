@@ -45,27 +45,21 @@ class SparseRows(LocalRows):
 
     @property
     def _by_row(self) -> csr_array:
-        """X in CSR format."""
         return self._X if self._all is None else self._all.csr
 
     def gather(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
-        """Return the rows ``index`` (B,) of X, dense and converted, and of each column.
-
-        With ``append_one`` X has a last column of ones: what an intercept is multiplied with.
-        """
         X = torch.ones(len(index), self.n_features + int(append_one), dtype=self.placement.dtype)
         X[:, : self.n_features] = torch.from_numpy(self._by_row[index.numpy()].toarray())
         return (X, *self._columns_of(index))
 
     def take_sparse(self, index: Tensor, *, append_one: bool) -> tuple[Any, ...]:
-        """Return what `take` does, but X in CSR format."""
+        """Return what `gather` does, but X in CSR format."""
         X = self._by_row_with_one if append_one else self._by_row
         X = X[index.numpy()].astype(self._dtype, copy=False)
         return (X, *self._columns_of(index))
 
     @cached_property
     def _by_row_with_one(self) -> csr_array:
-        """X in CSR format with a last column of ones."""
         X = self._by_row
         ends = X.indptr[1:]
         indices = np.insert(X.indices, ends, self.n_features)
@@ -74,7 +68,6 @@ class SparseRows(LocalRows):
         return csr_array((np.insert(X.data, ends, 1), indices, indptr), shape=shape)
 
     def gram(self, mean: Tensor | None) -> Tensor:
-        """Return the products (N, N) of all pairs of rows less ``mean`` (P,), in dtype of sums."""
         X = self._by_row.astype(np.float64, copy=False)
         total = torch.from_numpy((X @ X.T).toarray())
         if mean is None:
@@ -95,7 +88,7 @@ class SparseRows(LocalRows):
         numbers[features.numpy()] = np.arange(len(features))
         shape = (self.n_rows, len(features))
         X = csr_array((X.data, numbers[X.indices], X.indptr), shape=shape)
-        return SparseRows(X, self._columns, self.placement)
+        return SparseRows(X, self.columns, self.placement)
 
     def ready_to_select(self) -> SparseRows:
         """Return the rows, converted and with X in both formats."""
@@ -103,56 +96,47 @@ class SparseRows(LocalRows):
         if self._all is not None and self._all.has_columns:
             return self
         X = self._X.astype(self._dtype, copy=False)
-        return SparseRows(X, self._columns, self.placement, in_format(X, "csc"))
+        return SparseRows(X, self.columns, self.placement, in_format(X, "csc"))
 
     def select_features(self, features: Tensor) -> Rows:
-        """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         block = self.ready_to_select()._all
         assert block is not None, "rows that are ready are converted"  # noqa: S101
         X = block.csc[:, features.numpy()]
         # In both formats from the start: what Dask holds as a task's result does not grow later.
-        return SparseRows(X.tocsr(), self._columns, self.placement, X)
+        return SparseRows(X.tocsr(), self.columns, self.placement, X)
 
     def beside(self, other: Any) -> Rows:
-        """Return these rows with one more column: a tensor, or X of the same rows in ``other``."""
-        rows = SparseRows(self._X, (*self._columns, other), self.placement, self._by_column)
+        rows = SparseRows(self._X, (*self.columns, other), self.placement, self._by_column)
         rows._all = self._all
         return rows
 
     def subset(self, index: Tensor) -> Rows:
-        """Return the rows ``index`` (n,) alone, a copy in ascending order."""
         return SparseRows(self._by_row[index.numpy()], self._columns_of(index), self.placement)
 
     def centered(self, center: Tensor) -> Rows:
-        """Raise: less a center no row is sparse."""
-        raise NotImplementedError("rows of a sparse X are read as they are")
+        raise NotImplementedError("centred rows of a sparse X would be dense")
 
     def _blocks(self, values_per_row: int | None) -> list[slice]:
-        """Return the blocks of all rows."""
         blocks = super()._blocks(values_per_row)
         if len(blocks) > 1:
             self._by_row  # noqa: B018, converted once, before several workers ask for it
         return blocks
 
     def _n_blocks(self, values_per_row: int | None) -> int:
-        """Return the number of blocks."""
         sizes = self.placement.block_sizes
         n_rows = max(1, sizes.sparse_block_values // (values_per_row or 1))
         n_entries = sizes.converted_entries if self._all is None else self._X.nnz
         return max(-(-self.n_rows // n_rows), -(-self._X.nnz // max(1, n_entries)), 1)
 
     def __sizeof__(self) -> int:
-        """Return the bytes of X, in both formats where both are there, and its columns."""
         return super().__sizeof__() + n_bytes(self._by_column)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is sent to another process."""
         state = super().__getstate__()
         state.pop("_all", None)
         return state
 
     def __getitem__(self, rows: slice) -> SparseBlock:
-        """Return some rows of X (B, P), converted."""
         if rows.start == 0 and rows.stop >= self.n_rows and self._all is not None:
             return self._all
         return self._as_block(row_slice(self._by_row, rows).astype(self._dtype, copy=False))

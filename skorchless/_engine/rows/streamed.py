@@ -11,10 +11,10 @@ from torch import Tensor
 from skorchless._engine.placement import Placement
 from skorchless._engine.rows.memory import LocalRows, Rows, TensorRows, gather_columns, gather_rows
 
-# What is left of a GPU's memory is for blocks, their logits, and the curvature.
+# A choice: the rest of a GPU's memory is for blocks, their logits, and the curvature.
 MAX_SHARE = 0.7
-# Blocks on their way to the GPU. Without a bound the host would read on, into memory that is
-# locked, while the GPU computes.
+# Blocks on their way to the GPU: one is read while another is copied. Without a bound the host
+# would read on, into memory that is locked, while the GPU computes.
 MAX_IN_FLIGHT = 2
 
 
@@ -43,20 +43,18 @@ class StreamedRows(LocalRows):
         self._in_flight: deque[Any] = deque()
 
     def gather(self, index: Tensor, *, append_one: bool = False) -> tuple[Tensor, ...]:
-        """Return the rows ``index`` (B,) of X, converted, and of each column."""
         X = self._read(gather_rows(self._X, self._of_X(index)))
         if append_one:
             X = torch.cat([X, X.new_ones(len(X), 1)], dim=1)
         return (X, *self._columns_of(index))
 
     def select_features(self, features: Tensor) -> Rows:
-        """Return the rows with ``features`` (P',) alone, a copy of those columns."""
         X = gather_columns(self._own_rows(), features.cpu())
-        rows = device_rows(X, self._columns, self.placement)
+        rows = device_rows(X, self.columns, self.placement)
         return rows if self.center is None else rows.centered(self.center[features])
 
     def subset(self, index: Tensor) -> Rows:
-        """Return the rows ``index`` (n,) alone, in ascending order, on the device if they fit."""
+        """Return the rows ``index`` (n,) alone, on the device if they fit."""
         if not fits(self._X[: len(index)], self.placement.device):
             return super().subset(index)
         X = gather_rows(self._X, self._of_X(index))
@@ -64,21 +62,17 @@ class StreamedRows(LocalRows):
         return rows if self.center is None else rows.centered(self.center)
 
     def __getitem__(self, rows: slice) -> Tensor:
-        """Return some rows of X (B, P), converted."""
         return self._read(self._block(rows))
 
     def _of_X(self, index: Tensor) -> Tensor:
-        """Return which rows of X the rows ``index`` (n,) are, in host memory as X is."""
         index = index.cpu()
         return index if self._index is None else self._index[index]
 
     def _read(self, X: Tensor) -> Tensor:
-        """Return rows of X on the device, converted."""
         X = self._to_device(X).to(self.placement.dtype)
         return X if self.center is None else X - self.center
 
     def _to_device(self, X: Tensor) -> Tensor:
-        """Return a copy of rows on the device, in their own dtype."""
         if self.placement.device.type != "cuda":
             return X.to(self.placement.device, copy=True)
         if len(self._in_flight) == MAX_IN_FLIGHT:

@@ -39,8 +39,8 @@ from skorchless._engine.solvers.working_set import minimize_by_working_sets
 
 Minimizer = Callable[..., Iterator[Progress]]
 
-# Beyond, a matrix of all pairs of features takes a millisecond to be made or factorised, and
-# threads do that at once: two fits of 1,000 x 1,500 take 0.6 times as long as in turns.
+# Columns beyond which a matrix of all pairs of features takes a millisecond, for which fits in
+# several threads need no turns: two fits of 1,000 x 1,500 take 0.6 times as long as in turns.
 MAX_COLUMNS_IN_TURNS = 256
 
 
@@ -59,11 +59,11 @@ def minimize_full_batch(objective: PenalizedNLL, W: Tensor, *, tol: float) -> It
 
 
 def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
-    """Yield the progress of fits, of each kind of models by itself."""
+    """Yield the progress of fits, with and without an L1 penalty apart."""
     W = objective.center_over_classes(W)
     has_l1 = objective.alpha * objective.l1_ratio > 0
     if has_l1.any() and not has_l1.all():
-        # A fit without an L1 penalty takes a fifth of the time of one with: each goes its own way.
+        # A fit without an L1 penalty takes a fifth of the time of one with it.
         parts = [(~has_l1).nonzero()[:, 0], has_l1.nonzero()[:, 0]]
         objectives = [objective.take(models) for models in parts]
     elif not is_newton_cheap(objective) and have_different_ranges(objective):
@@ -86,8 +86,10 @@ def _minimize_alike(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[
         yield from _uncentred(minimize_by_working_sets, objective, W, tol)
         return
     objective, moments = centered_objective(objective)
-    minimize = _minimize_sparse if objective.has_l1 else _minimize_smooth
-    yield from minimize(objective, moments, W, tol)
+    if objective.has_l1:
+        yield from _uncentred(partial(_minimize_proximal, moments), objective, W, tol)
+    else:
+        yield from _minimize_smooth(objective, moments, W, tol)
 
 
 def _uncentred(
@@ -127,7 +129,7 @@ def _minimize_in_dtype(
     """Yield the progress of fits without an L1 penalty, in the row space when that is due."""
     pace = row_space_pace(objective)
     if math.isinf(pace.n_passes):
-        # Nothing to wait for: a GPU would be asked for a number after each iteration.
+        # The pace needs a number after each iteration, for which a GPU would have to wait.
         yield from _minimize_by_features(objective, moments, W, tol)
         return
     for progress in _minimize_by_features(objective, moments, W, tol):
@@ -199,7 +201,7 @@ def _minimize_by_classes(
 def _minimize_small(
     objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float, max_iter: float
 ) -> Iterator[Progress]:
-    """Yield the progress of fits to a small table, each by itself."""
+    """Yield the progress of fits to a small table, model by model."""
     by_newton = is_newton_cheap(objective)
     minimize = partial(minimize_one_model, tol=tol, by_newton=by_newton, max_iter=max_iter)
     if W.shape[0] == 1 and W.is_cpu:
@@ -210,23 +212,19 @@ def _minimize_small(
     yield from _in_turns(objective, W, zip(models, solvers, strict=True))
 
 
-def _minimize_sparse(
-    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
+def _minimize_proximal(
+    moments: FeatureMoments, objective: PenalizedNLL, W: Tensor, *, tol: float
 ) -> Iterator[Progress]:
-    """Yield the progress of fits with an L1 penalty."""
-
-    def minimize(objective: PenalizedNLL, W: Tensor, *, tol: float) -> Iterator[Progress]:
-        start = point_at(objective, W)
-        directions = ProximalDirections(objective, start, moments, tol=tol)
-        return descend(objective, start, directions, tol=tol)
-
-    yield from _uncentred(minimize, objective, W, tol)
+    """Yield the progress of fits with an L1 penalty, by the weights of centred features."""
+    start = point_at(objective, W)
+    directions = ProximalDirections(objective, start, moments, tol=tol)
+    yield from descend(objective, start, directions, tol=tol)
 
 
 def _in_turns(
     objective: PenalizedNLL, W: Tensor, parts: Iterable[tuple[Tensor, Iterator[Progress]]]
 ) -> Iterator[Progress]:
-    """Yield the joint progress of the solvers of parts of the models, an iteration of each."""
+    """Yield the joint progress of the solvers of parts of the models, iteration by iteration."""
     none = torch.zeros_like(objective.alpha)
     record = Progress(W, none, none.long(), none)  # until the first turn
     models, solvers = zip(*parts, strict=True)

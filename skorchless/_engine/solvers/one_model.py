@@ -1,9 +1,9 @@
-"""A fit of one model to a small table in memory, in as few operations as can be.
+"""A fit of one model to a small table in memory, in as few operations as possible.
 
-Where a pass over the rows takes less than a millisecond, a fit takes what the interpreter takes:
-`descent` and `quasi_newton`, written for many models on any rows, need three times as long for an
-iteration here. The methods are theirs, L-BFGS and Newton's, on a copy of X whose features are
-centred and scaled to a curvature of 1. The logits along a direction are kept, so that a line
+Where a pass over the rows takes less than a millisecond, most of the time of a fit is the
+interpreter's: an iteration of `descent` and `quasi_newton`, written for many models on any rows,
+takes three times as long here. The methods are L-BFGS and Newton's, on a copy of X whose features
+are centred and scaled to a curvature of 1. The logits along a direction are kept, so that a line
 search makes no product.
 
 References
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from skorchless._engine.curvature.feature_moments import FeatureMoments
 from skorchless._engine.objective import MIN_CLASS_SHARE, PenalizedNLL
-from skorchless._engine.rows.memory import Rows
+from skorchless._engine.rows.memory import LocalRows, Rows
 from skorchless._engine.solvers.base import Progress, Status
 from skorchless._engine.solvers.descent import (
     LEVEL_ROUNDINGS,
@@ -41,11 +41,12 @@ from skorchless._engine.solvers.strategy import hessian_pace
 Vector = np.ndarray[Any, Any]  # (K * D,), float64
 MAX_BACKTRACKS = 40  # to 1e-12 of the step at least
 EPS = float(np.finfo(np.float64).eps)
-# Rows for each column from which on a table is tall.
+# Rows for each column beyond which X is copied by column: products take 0.4 to 0.8 times as long.
 TALL = 20
-# Entries that NumPy multiplies on one core.
+# Entries up to which NumPy's inner product stays on one core.
 MAX_DOT = 10_000
-# Added to a Hessian whose inverse is to be multiplied by, whose curvatures are about 1.
+# A choice: added to a Hessian that is inverted, whose diagonal is about 1. It is above rounding,
+# and below any curvature that matters.
 RIDGE = 1e-6
 # Beyond, softplus(x) is x in float64.
 SOFTPLUS_LIMIT = 40.0
@@ -104,15 +105,11 @@ class OneModel:
 
     def _standardized(self, X: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the centred and scaled features (N, D), and a column of the intercept."""
-        n_features = X.shape[1]
-        n_rows, n_columns = len(X), self.shape[1]
-        # By column where rows are short: products take 0.4 to 0.8 times as long.
+        (n_rows, n_features), n_columns = X.shape, self.shape[1]
         is_tall = n_rows > TALL * n_columns
-        Z = (
-            torch.empty(n_columns, n_rows, dtype=dtype).T
-            if is_tall
-            else torch.empty(n_rows, n_columns, dtype=dtype)
-        )
+        shape = (n_columns, n_rows) if is_tall else (n_rows, n_columns)
+        Z = torch.empty(shape, dtype=dtype)
+        Z = Z.T if is_tall else Z
         Z[:, n_features:] = float(self.scale[-1])
         mean, scale = (
             torch.from_numpy(v[:n_features]).to(X.dtype) for v in (self._mean, self.scale)
@@ -160,14 +157,14 @@ class OneModel:
             of_rows = total.log_().add_(largest)
         return torch.dot(of_rows[0], self.weights[0]).item(), proba
 
-    def squared_penalty(self, u: Vector) -> float:
+    def doubled_penalty(self, u: Vector) -> float:
         """Return twice the L2 penalty."""
         return float((self.penalty_weight * u * u).sum())
 
-    def trial(self, u: Vector, margins: Tensor) -> tuple[float, Tensor]:
+    def value_and_proba(self, u: Vector, margins: Tensor) -> tuple[float, Tensor]:
         """Return the objective at ``u``, whose margins are known, and the probabilities."""
         nll, proba = self.nll_and_proba(margins)
-        return nll + 0.5 * self.squared_penalty(u), proba
+        return nll + 0.5 * self.doubled_penalty(u), proba
 
     def state(self, u: Vector, margins: Tensor, value: float, proba: Tensor) -> State:
         """Return the state at ``u``."""
@@ -199,7 +196,6 @@ class OneModel:
         return total
 
     def _hessian_of_two(self, X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
-        """Return the Hessian (D, D) of some rows where classes are two."""
         return (X.T * torch.addcmul(p, p, p, value=-1.0).mul_(weights)) @ X
 
     def _hessian(self, X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
@@ -212,21 +208,21 @@ class OneModel:
         return hessian
 
     def inverse_hessian(self, p: Tensor) -> Tensor | None:
-        """Return the inverse of about the Hessian, None where it has none in this precision."""
+        """Return the inverse of the Hessian and a ridge, None where its factorisation fails."""
         hessian = self.hessian(p)
         hessian.diagonal().add_(torch.from_numpy(self.penalty_weight + RIDGE))
         factor, info = torch.linalg.cholesky_ex(hessian)
         return None if info else torch.cholesky_inverse(factor)
 
     def state_at(self, u: Vector) -> State:
-        """Return the state at ``u``, by a product more."""
+        """Return the state at ``u``, whose margins are not known."""
         margins = self.margins(u)
-        return self.state(u, margins, *self.trial(u, margins))
+        return self.state(u, margins, *self.value_and_proba(u, margins))
 
 
 def _whole(rows: Rows) -> tuple[Tensor, ...]:
     """Return X (N, P), dense, and the columns of all rows, on the host."""
-    if rows.are_in_memory and rows.n_stored is None:
+    if isinstance(rows, LocalRows) and rows.are_in_memory and rows.n_stored is None:
         return rows.whole()
     index = torch.arange(rows.n_rows, device=rows.placement.device)
     return tuple(part.cpu() for part in rows.gather(index))
@@ -241,16 +237,14 @@ def minimize_one_model(
     by_newton: bool,
     max_iter: float = math.inf,
 ) -> Iterator[Progress]:
-    """Yield the progress of each iteration from ``W`` (1, K, D); stop as `descend` does.
+    """Yield the progress of each iteration from ``W`` (1, K, D), weights of features as they are.
 
-    The weights are those of the features as they are.
-
-    Or after ``max_iter``, when something dearer is due, with a model that still runs.
+    Stop as `descend` does, or after ``max_iter`` with a model that still runs.
     """
     iterations = _iterate(objective, moments, W, tol=tol, by_newton=by_newton, max_iter=max_iter)
     while True:
-        # What overflows is no step, and a `Status`, where NumPy would print a warning. Not across
-        # a yield, which would silence the caller too.
+        # An overflow ends a search for a step and is reported by a `Status`: NumPy need not warn.
+        # Not across a yield, which would silence the caller too.
         with np.errstate(over="ignore", invalid="ignore"):
             progress = next(iterations, None)
         if progress is None:
@@ -267,7 +261,6 @@ def _iterate(
     by_newton: bool,
     max_iter: float,
 ) -> Iterator[Progress]:
-    """Yield what `minimize_one_model` does."""
     model = OneModel(objective, moments, torch.float64 if by_newton else None)
     state = model.state_at(model.of_weights(to_host(W[0])))
     directions: NewtonStep | LBFGSStep = NewtonStep(model) if by_newton else LBFGSStep()
@@ -298,7 +291,6 @@ def _iterate(
 
 
 def _progress(model: OneModel, state: State, status: Status, method: str) -> Progress:
-    """Return what the fit's driver sees of an iteration."""
     value, violation = np.array([[state.value], [state.violation]])
     return Progress(
         torch.from_numpy(model.weights_of(state.u)[None]),
@@ -311,7 +303,7 @@ def _progress(model: OneModel, state: State, status: Status, method: str) -> Pro
 
 def _dot(a: Vector, b: Vector) -> float:
     """Return an inner product, on one core."""
-    # Of more entries NumPy's own would take all cores; of fewer it takes a third of the time.
+    # Of more entries NumPy would take all cores; of fewer it takes a third of the time.
     return float(a.dot(b) if len(a) <= MAX_DOT else np.einsum("i,i", a, b))
 
 
@@ -324,7 +316,7 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
     step = _exact_step(model, state, d, change, slope) if is_plain else 1.0
     for _ in range(MAX_BACKTRACKS):
         u, margins = state.u + step * d, torch.add(state.margins, change, alpha=step)
-        value, proba = model.trial(u, margins)
+        value, proba = model.value_and_proba(u, margins)
         if value <= state.value + SUFFICIENT_DECREASE * step * slope:
             return model.state(u, margins, value, proba)
         if value <= state.value + LEVEL_ROUNDINGS * model.eps * abs(state.value):
@@ -342,7 +334,7 @@ def _exact_step(model: OneModel, state: State, d: Vector, change: Tensor, slope:
     p = state.proba
     mean = (p * change).sum(0) if len(p) > 1 else p[0] * change[0]
     of_rows = (p * change * (change - mean)).sum(0)
-    curvature = torch.dot(of_rows, model.weights[0]).item() + model.squared_penalty(d)
+    curvature = torch.dot(of_rows, model.weights[0]).item() + model.doubled_penalty(d)
     step = -slope / curvature if curvature > 0.0 else 1.0
     return step if np.isfinite(step) else 1.0
 
@@ -387,14 +379,12 @@ class LBFGSStep:
         return r
 
     def _first_approximation(self, r: Vector) -> Vector:
-        """Return the product of the inverse that the pairs correct with ``r``."""
         if self._inverse is None:
             return self._scale * r
         product = torch.mv(self._inverse, torch.from_numpy(r).to(self._inverse.dtype))
         return product.numpy().astype(np.float64)
 
     def _learn(self, s: Vector, y: Vector) -> None:
-        """Put a pair in the place of the oldest."""
         s_y, y_y = _dot(s, y), _dot(y, y)
         if s_y > MIN_CURVATURE * y_y:
             self._pairs.append((s, y, s_y))
@@ -418,15 +408,15 @@ class NewtonStep:
         of_constant = np.tile(model.is_constant, model.shape[0])
         self._added = torch.diag(torch.from_numpy(model.penalty_weight + of_constant))
         if model.shape[0] > 1:
-            # Along what all classes have in common the Hessian is singular, and the gradient 0:
-            # a curvature there moves no step.
+            # Along equal weights of all classes the Hessian is singular and the gradient 0: a
+            # curvature there changes no step.
             blocks = self._added.view(*model.shape, *model.shape)
             blocks.diagonal(dim1=1, dim2=3).add_(1.0 / model.shape[0])
 
     def at(self, state: State) -> Vector:
         """Return the direction from ``state``."""
         hessian = self._model.hessian(state.proba).add_(self._added).numpy()
-        # One call: factorisation and solution by torch take six times as long.
+        # Factorisation and solution by torch take six times as long.
         factor, step, info = dposv(hessian, state.grad)
         pivots = np.square(np.diagonal(factor))
         if info == 0 and (pivots > 10.0 * EPS * np.diagonal(hessian)).all():
@@ -434,7 +424,7 @@ class NewtonStep:
         return -self._step_where_curved(hessian, state.grad)
 
     def _step_where_curved(self, hessian: Vector, grad: Vector) -> Vector:
-        """Return the step (K * D,) by the pseudo-inverse: none where the objective is flat."""
+        """Return the step by the pseudo-inverse: none where the objective is flat."""
         if not np.isfinite(hessian).all():
             return grad
         curvature, basis = np.linalg.eigh(hessian)

@@ -33,11 +33,12 @@ from skorchless._engine.solvers.strategy import ClassHessianSchedule
 N_PAIRS = 10  # scipy's and scikit-learn's default
 # A change of the gradient with less curvature than this, for its size, is rounding.
 MIN_CURVATURE = torch.finfo(torch.float64).eps
-# The least that pairs leave of an entry of the diagonal, as a share of it.
+# A choice: pairs leave at least this share of an entry of the diagonal, whose difference may be
+# rounding alone. The diagonal scales steps, and does not decide where they end.
 MIN_DIAGONAL = 1e-3
 
 
-class Memory:
+class LBFGSMemory:
     """The last pairs (s, y) of changes of weights and gradient of M models.
 
     With ``by_inverse`` it keeps S and H_0 Y, and their products with Y; else Y and B_0 S, and
@@ -52,8 +53,8 @@ class Memory:
         self.approximation = approximation
         self._by_inverse = by_inverse
         self._last = start
-        # The oldest pair is overwritten in its place: copies of all pairs, of 50 models on
-        # MNIST, would be 31 MB each.
+        # The oldest pair is overwritten where it is: a copy of all pairs, of 50 models on MNIST,
+        # would be 31 MB.
         self.basis = start.grad.new_zeros(n_models, 2 * N_PAIRS, n_weights)  # S, H_0 Y or Y, B_0 S
         self._probes = self.basis[:, :N_PAIRS].clone()  # Y or S
         self.products = np.zeros((n_models, 2 * N_PAIRS, N_PAIRS))  # of basis and probes
@@ -70,7 +71,7 @@ class Memory:
         s_y, y_y = to_host(torch.linalg.vecdot(y, torch.stack([s, y])))
         is_useful = s_y > MIN_CURVATURE * y_y
         if not is_useful.all():
-            # The move of a model that is not to be learnt from may be inf - inf.
+            # Changes without curvature may be inf - inf.
             skipped = torch.from_numpy(~is_useful).to(s.device)[:, None]
             s, y = s.masked_fill(skipped, 0.0), y.masked_fill(skipped, 0.0)
         place = self.order.pop(0)
@@ -92,7 +93,7 @@ class Memory:
         self._rescale(self.products[:, self.order[-1], self.order[-1]] > 0.0)
 
     def _rescale(self, is_useful: Numbers) -> None:
-        """Set gamma or sigma by the newest pair, where it ``is_useful`` (M,)."""
+        """Set gamma or sigma by the newest pair, of models where it ``is_useful`` (M,)."""
         place = self.order[-1]
         newest = self.products[:, [place, N_PAIRS + place], place]
         self.scale = np.where(is_useful, newest[:, 0], self.scale)
@@ -128,13 +129,13 @@ class Memory:
         return [*self.order, *(N_PAIRS + place for place in self.order)]
 
     def _map(self, vectors: Tensor) -> Tensor:
-        """Return H_0 or B_0 of some vectors of each model, (M, R, K * D)."""
+        """Return the products of H_0 or B_0 with vectors (M, R, K * D)."""
         matrix = self.approximation
         return matrix.solve(vectors) if self._by_inverse else matrix.multiply(vectors)
 
 
-class _Corrected:
-    """The diagonal that a fit starts from, the class Hessians that follow it, and their memory."""
+class _QuasiNewton:
+    """The diagonal that a fit starts from, the class Hessians that follow it, and the memory."""
 
     by_inverse: bool
 
@@ -149,7 +150,7 @@ class _Corrected:
         self._moments = moments
         self._schedule = schedule
         self._diagonal = diagonal_approximation(objective, moments)
-        self._memory = Memory(start, self._diagonal, by_inverse=self.by_inverse)
+        self._memory = LBFGSMemory(start, self._diagonal, by_inverse=self.by_inverse)
 
     def _follow(self, point: Point) -> None:
         """Learn what led to ``point``, and make class Hessians when they are due.
@@ -159,7 +160,7 @@ class _Corrected:
         self._memory.update(point)
         if not self._schedule.is_due():
             return
-        # The last ones go before the next are made: each take as much as K Gram matrices.
+        # The old ones go before the new ones are made: each set is as large as K Gram matrices.
         self._memory.approximation = self._diagonal
         hessians = class_hessians(
             self._objective,
@@ -181,7 +182,7 @@ class _Corrected:
         self._memory.keep(models)
 
 
-class LBFGSDirections(_Corrected):
+class LBFGSDirections(_QuasiNewton):
     """The inverse of the corrected approximation applied to the gradient (theorem 2.2).
 
     The compact form of the two-loop recursion: a handful of products of stacked pairs in place
@@ -240,7 +241,7 @@ class LBFGSDirections(_Corrected):
         return direction * length.nan_to_num(1.0)[:, None, None]
 
 
-class BFGSCurvature(_Corrected):
+class BFGSCurvature(_QuasiNewton):
     """The corrected approximation itself, to multiply by (theorem 2.3)."""
 
     by_inverse = False
@@ -248,10 +249,6 @@ class BFGSCurvature(_Corrected):
     def at(self, point: Point) -> BFGSMatrix:
         """Return the matrix at ``point``, after the pair that led there is learnt."""
         self._follow(point)
-        return self._matrix()
-
-    def _matrix(self) -> BFGSMatrix:
-        """Return the matrix of the pairs."""
         memory = self._memory
         # The first half of the products is y_i @ s_j: L has those of s_i with older y_j.
         YS, SBS = memory.in_order()
@@ -260,29 +257,29 @@ class BFGSCurvature(_Corrected):
         D = np.eye(N_PAIRS) * s_y[:, None]
         no_pair = np.eye(N_PAIRS) * (s_y == 0)[:, None]
         LT = np.triu(YS, 1)
-        middle = np.block([[-D - no_pair, LT], [LT.swapaxes(1, 2), sigma * SBS + no_pair]])
+        M = np.block([[-D - no_pair, LT], [LT.swapaxes(1, 2), sigma * SBS + no_pair]])
         # From the order of age to that of places: the vectors themselves stay where they are.
         place = np.argsort(memory.places)
-        inverse = torch.from_numpy(np.linalg.inv(middle[:, place][:, :, place]))
+        inverse = torch.from_numpy(np.linalg.inv(M[:, place][:, :, place]))
         scale = torch.from_numpy(sigma).to(memory.basis)
-        wide = torch.cat([memory.basis[:, :N_PAIRS], scale * memory.basis[:, N_PAIRS:]], dim=1)
-        folded = inverse.to(wide) @ wide
-        plain = scale[:, 0] * memory.approximation.diagonal.flatten(1)
-        diagonal = torch.maximum(plain - (wide * folded).sum(1), MIN_DIAGONAL * plain)
-        return BFGSMatrix(memory.approximation, scale[:, 0], wide, folded, diagonal)
+        U = torch.cat([memory.basis[:, :N_PAIRS], scale * memory.basis[:, N_PAIRS:]], dim=1)
+        V = inverse.to(U) @ U
+        of_B_0 = scale[:, 0] * memory.approximation.diagonal.flatten(1)
+        diagonal = torch.maximum(of_B_0 - (U * V).sum(1), MIN_DIAGONAL * of_B_0)
+        return BFGSMatrix(memory.approximation, scale[:, 0], U, V, diagonal)
 
 
 @dataclass(frozen=True)
 class BFGSMatrix:
-    """The matrix ``scale * B_0 - folded.T @ wide`` of each model."""
+    """The matrix ``scale * B_0 - V.T @ U`` of each model."""
 
     approximation: HessianApproximation  # B_0
     scale: Tensor  # (M, 1)
-    wide: Tensor  # (M, 2 * pairs, K * D)
-    folded: Tensor  # (M, 2 * pairs, K * D)
+    U: Tensor  # (M, 2 * pairs, K * D)
+    V: Tensor  # (M, 2 * pairs, K * D)
     diagonal: Tensor  # (M, K * D)
 
     def multiply(self, vectors: Tensor) -> Tensor:
         """Return the products (M, K * D) with ``vectors`` (M, K * D)."""
         product = self.scale * self.approximation.multiply(vectors[:, None])[:, 0]
-        return product - (self.folded.mT @ (self.wide @ vectors[..., None]))[..., 0]
+        return product - (self.V.mT @ (self.U @ vectors[..., None]))[..., 0]

@@ -32,7 +32,7 @@ def rows_of(X):
 def made_sparse(objective):
     """Return an objective of the same rows, sparse."""
     rows = objective.rows
-    sparse = SparseRows(csr_array(rows._X.numpy()), rows._columns, rows.placement)
+    sparse = SparseRows(csr_array(rows._X.numpy()), rows.columns, rows.placement)
     return replace(objective, rows=sparse)
 
 

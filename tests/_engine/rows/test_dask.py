@@ -167,7 +167,7 @@ def test_the_result_of_a_task_does_not_grow(dtype, monkeypatch):
     X.data = np.ceil(10 * X.data)
     objective, *_ = make_objective(X=torch.from_numpy(X.toarray()), l1_ratio=0.9, alphas=(0.02,))
     make = dask.delayed(SparseRows)
-    columns, placement = objective.rows._columns, objective.rows.placement
+    columns, placement = objective.rows.columns, objective.rows.placement
     parts = noting(make(sparse.csr_array(X.astype(dtype)), columns, placement))
     objective = replace(objective, rows=DaskRows(parts, [41], 1600, placement))
     *_, last = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-6)

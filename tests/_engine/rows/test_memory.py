@@ -230,7 +230,9 @@ def test_strided_rows_are_rows(arrange):
 class DeviceRows(TensorRows):
     """Rows that are read as those of a device are."""
 
-    _is_for_workers = False
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.are_in_memory = False
 
 
 def test_a_block_that_does_not_fit_is_halved_until_it_does():

@@ -84,7 +84,7 @@ def stored_in_parts(X, dtype):
 def test_an_entry_that_is_stored_in_parts_is_their_sum(dtype, both):
     rows, by_tensor = both(2.0 * np.rint(100 * DENSE.clip(-1)))
     parts = stored_in_parts(rows._X, dtype)
-    rows = SparseRows(parts, rows._columns, rows.placement)
+    rows = SparseRows(parts, rows.columns, rows.placement)
     before = [part.copy() for part in (parts.data, parts.indices, parts.indptr)]
     features = torch.tensor([1, 3, 6])
     for change in (
@@ -119,7 +119,7 @@ def test_the_products_of_rows_are_those_of_entries_stored_in_parts(both):
     expected = torch.from_numpy(rows._X.toarray() @ rows._X.toarray().T)
     # The square of an entry, and its sum, do not fit an int8.
     parts = stored_in_parts(rows._X, np.int8)
-    found = SparseRows(parts, rows._columns, rows.placement).gram(None)
+    found = SparseRows(parts, rows.columns, rows.placement).gram(None)
     torch.testing.assert_close(found, expected)
 
 

@@ -22,7 +22,7 @@ from skorchless._engine.solvers.quasi_newton import (
     N_PAIRS,
     BFGSCurvature,
     LBFGSDirections,
-    Memory,
+    LBFGSMemory,
 )
 from skorchless._engine.solvers.strategy import ClassHessianSchedule
 
@@ -261,7 +261,7 @@ def filled(n_pairs, *, by_inverse=True, n_models=2):
     W = torch.zeros(n_models, 1, 3).double()
     objective, *_ = make_objective(2, n_features=3, fit_intercept=False, alphas=(0.1,) * n_models)
     approximation = diagonal_approximation(objective, feature_moments(objective))
-    memory = Memory(Point(W, W[:, 0, 0], W), approximation, by_inverse=by_inverse)
+    memory = LBFGSMemory(Point(W, W[:, 0, 0], W), approximation, by_inverse=by_inverse)
     for number in range(1, n_pairs + 1):
         total = number * (number + 1) / 2
         memory.update(Point(W + total, W[:, 0, 0], 2 * (W + total)))

@@ -129,7 +129,7 @@ def test_entries_that_are_stored_twice_or_in_any_order_are_added():
         setattr(halves, name, np.concatenate([np.repeat(row[::-1], 2) for row in of_rows]))
     halves.indptr *= 2
     halves.data /= 2
-    rows = SparseRows(halves, by_sparse.rows._columns, by_sparse.rows.placement)
+    rows = SparseRows(halves, by_sparse.rows.columns, by_sparse.rows.placement)
     found = epochs(replace(by_sparse, rows=rows), OPTIMIZERS[1])
     assert_same_records(found, epochs(by_dense, OPTIMIZERS[1]))
 

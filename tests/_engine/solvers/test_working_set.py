@@ -96,7 +96,7 @@ def sparse_sizes(n_rows, monkeypatch, costs=SMALL_SETS, **options):
     X = torch.randn(n_rows, N_FEATURES, generator=generator).double()
     objective, X, codes, _ = make_objective(2, X=X, costs=costs, **options)
     codes.copy_(X[:, 0] > X[:, 1])
-    columns, placement = objective.rows._columns, objective.rows.placement
+    columns, placement = objective.rows.columns, objective.rows.placement
     rows = SparseRows(csc_array(X.numpy()), columns, placement)
     chosen = []
     select_features = SparseRows.select_features
@@ -190,7 +190,7 @@ def test_an_unreachable_tol_ends_when_only_rounding_is_left():
     X = objective.rows._X.float()
     options = {"l1_ratio": 0.9, "alphas": (0.05,), "costs": with_sets()}
     single, _, codes, _ = make_objective(2, X=X, dtype=torch.float32, **options)
-    codes.copy_(objective.rows._columns[0])
+    codes.copy_(objective.rows.columns[0])
     history = solve(single, tol=0.0)
     assert history[-1].status == Status.STALLED
     *_, exact = solve(objective)
