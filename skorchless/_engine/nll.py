@@ -82,9 +82,7 @@ class NLL:
         codes = codes.expand(len(W), 1, -1)
         nll, residual = self.each_and_residual(logits, codes, of_models)
         residual = residual.flatten(0, 1)  # (M * K, B)
-        grad = weighted_sum(X, residual)
-        if self.fit_intercept:
-            grad = torch.cat([grad, residual.sum(1, keepdim=True)], dim=1)
+        grad = self._with_intercept(weighted_sum(X, residual), residual)
         loss = nll.sum((1, 2), dtype=self.sum_dtype)
         return loss, grad.view(*W.shape[:2], grad.shape[1])
 
@@ -189,10 +187,7 @@ class NLL:
             residual = (weighted - p * mean).flatten(0, 1)
         else:
             residual = row_curvature * change
-        product = weighted_sum(X, residual)
-        if not self.fit_intercept:
-            return product
-        return torch.cat([product, residual.sum(1, keepdim=True)], dim=1)
+        return self._with_intercept(weighted_sum(X, residual), residual)
 
     def hessian_diagonal(self, X: Block, row_curvature: Tensor) -> Tensor:
         """Return the diagonals (M * K, D) of a block's Hessians, whose curvature is (M * K, B)."""
@@ -200,10 +195,13 @@ class NLL:
         if self.n_classes > 2:
             p = curvature.view(-1, self.n_classes, curvature.shape[1])
             curvature = (p * (1.0 - p / _row_weights(p))).flatten(0, 1)
-        diagonal = weighted_squares(X, curvature)
+        return self._with_intercept(weighted_squares(X, curvature), curvature)
+
+    def _with_intercept(self, of_features: Tensor, of_rows: Tensor) -> Tensor:
+        """Return sums (M * K, D) over rows: ``of_rows`` (M * K, B) themselves for an intercept."""
         if not self.fit_intercept:
-            return diagonal
-        return torch.cat([diagonal, curvature.sum(1, keepdim=True)], dim=1)
+            return of_features
+        return torch.cat([of_features, of_rows.sum(1, keepdim=True)], dim=1)
 
     def curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
         """Return the weighted second derivative (M, K, B) of each row's NLL by each logit."""
@@ -241,7 +239,8 @@ class NLLAndGrad:
 
     def _of_folds(self, has_weight: list[bool]) -> tuple[Tensor, NLL, Tensor]:
         """Return the models of folds that have weight, their NLL and their weights."""
-        # Neighbouring blocks have the same folds. Set at once: blocks may be on several threads.
+        # Neighbouring blocks have the same folds. All parts are kept by one assignment, because
+        # blocks may be on several threads.
         latest = self._latest
         if latest is None or latest[0] != has_weight:
             of_model = torch.tensor(has_weight, device=self._W.device)[self._nll.fold]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from functools import cached_property, singledispatch
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -75,8 +75,12 @@ class SparseBlock:
         return _row_shares(self.csr, self._sizes.n_entry_shares(self.csr.nnz, self.shape[1]))
 
     def _as_tensors(self, X: csr_array) -> list[Tensor]:
+        """Return rows of the block or its transpose as CSR tensors, in the same memory."""
         shares = _row_shares(X, self._sizes.n_entry_shares(X.nnz))
-        return [_as_csr_tensor(part) for _, part in shares]
+        return [
+            csr_tensor(as_tensor(X.indptr), as_tensor(X.indices), as_tensor(X.data), X.shape)
+            for _, X in shares
+        ]
 
     @property
     def summed(self) -> csr_array | csc_array:
@@ -136,22 +140,12 @@ def _row_shares(X: csr_array, n_shares: int) -> list[tuple[slice, csr_array]]:
     return [(rows, row_slice(X, rows)) for rows in slices]
 
 
-def _as_csr_tensor(X: csr_array) -> Tensor:
-    indptr, indices, data = (as_tensor(part) for part in (X.indptr, X.indices, X.data))
-    return csr_tensor(indptr, indices, data, X.shape)
-
-
 def csr_tensor(indptr: Tensor, indices: Tensor, data: Tensor, shape: tuple[int, int]) -> Tensor:
     """Return a CSR tensor of ``shape`` from its parts."""
     return torch.sparse_csr_tensor(indptr, indices, data, shape, check_invariants=False)
 
 
-def csr_product(X: Tensor, vectors: Tensor) -> Tensor:
-    """Return the products (K', n) of a CSR tensor (n, m) with ``vectors`` (K', m)."""
-    return _products([X], vectors)
-
-
-def _products(shares: list[Tensor], vectors: Tensor) -> Tensor:
+def csr_products(shares: list[Tensor], vectors: Tensor) -> Tensor:
     """Return the products (K', n) of CSR tensors, n rows together, with ``vectors`` (K', m)."""
     # Shared here and not as blocks of X: the sums of shares need not be added.
     # One vector takes half the time of a matrix that has one column.
@@ -180,58 +174,45 @@ def n_bytes(array: Any) -> int:
     return sum(getattr(part, "nbytes", 0) for part in parts)
 
 
-# Entries that are squared at a time: they stay in a core's cache.
+# Entries that are squared at a time: 256 kB of float64, which stay in a core's cache.
 SQUARED_ENTRIES = 2**15
 
 
-@singledispatch
 def logits(X: Block, W: Tensor) -> Tensor:
     """Return the logits (K', B) of a block for the weights ``W`` (K', D)."""
+    n_features = X.shape[1]
+    if isinstance(X, SparseBlock):
+        products = csr_products(X.by_row, W[:, :n_features])
+        return products + W[:, n_features:] if W.shape[1] > n_features else products
     # Rows of logits, not columns: a reduction over classes then runs along contiguous
     # memory, and the gradient is `residual @ X`, three times faster than `X.T @ residual`.
     if len(W) == 1:
         # A product with a vector takes four fifths of the time.
-        product = torch.mv(X, W[0, : X.shape[1]])[None]
-        return product if W.shape[1] == X.shape[1] else product.add_(W[:, -1:])
-    if W.shape[1] == X.shape[1]:
+        product = torch.mv(X, W[0, :n_features])[None]
+        return product if W.shape[1] == n_features else product.add_(W[:, -1:])
+    if W.shape[1] == n_features:
         return W @ X.T
-    return torch.addmm(W[:, X.shape[1] :], W[:, : X.shape[1]], X.T)
+    return torch.addmm(W[:, n_features:], W[:, :n_features], X.T)
 
 
-@logits.register
-def _(X: SparseBlock, W: Tensor) -> Tensor:
-    n_features = X.shape[1]
-    products = _products(X.by_row, W[:, :n_features])  # (K', B)
-    if W.shape[1] > n_features:
-        products = products + W[:, n_features:]
-    return products
-
-
-@singledispatch
 def weighted_sum(X: Block, weights: Tensor) -> Tensor:
     """Return the sums (K', P) of a block's rows by ``weights`` (K', B)."""
+    if isinstance(X, SparseBlock):
+        return csr_products(X.by_column, weights) if X.has_columns else _sums_of_rows(X, weights)
     return torch.mv(X.T, weights[0])[None] if len(weights) == 1 else weights @ X
 
 
-@weighted_sum.register
-def _(X: SparseBlock, weights: Tensor) -> Tensor:
-    return _products(X.by_column, weights) if X.has_columns else _sums_of_rows(X, weights)
-
-
-@singledispatch
 def weighted_squares(X: Block, weights: Tensor) -> Tensor:
     """Return the sums (K', P) of the squares of a block's rows by ``weights`` (K', B)."""
+    if isinstance(X, SparseBlock):
+        return weighted_sum(X.squared(), weights)
     return weights @ X.square()
 
 
-@weighted_squares.register
-def _(X: SparseBlock, weights: Tensor) -> Tensor:
-    return weighted_sum(X.squared(), weights)
-
-
-@singledispatch
 def weighted_moments(X: Block, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sums (K', P) of a block's rows and of their squares by ``weights`` (K', B)."""
+    if isinstance(X, SparseBlock):
+        return weighted_sum(X, weights), weighted_squares(X, weights)
     # A part at a time: new memory for all squares takes longer than their sum.
     n_rows = max(1, SQUARED_ENTRIES // max(1, X.shape[1]))
     total = weights.new_zeros(len(weights), X.shape[1])
@@ -242,19 +223,10 @@ def weighted_moments(X: Block, weights: Tensor) -> tuple[Tensor, Tensor]:
     return total, squares
 
 
-@weighted_moments.register
-def _(X: SparseBlock, weights: Tensor) -> tuple[Tensor, Tensor]:
-    return weighted_sum(X, weights), weighted_squares(X, weights)
-
-
-@singledispatch
 def extremes(X: Block) -> Tensor:
     """Return the smallest and the largest value (2, P) of each feature."""
-    return torch.stack([X.amin(0), X.amax(0)])
-
-
-@extremes.register
-def _(X: SparseBlock) -> Tensor:
+    if not isinstance(X, SparseBlock):
+        return torch.stack([X.amin(0), X.amax(0)])
     # By column, or SciPy would convert once for the least values and once for the largest.
     columns = in_format(X.summed, "csc")
     of_columns = (columns.min(axis=0), columns.max(axis=0))
@@ -262,17 +234,6 @@ def _(X: SparseBlock) -> Tensor:
     return torch.from_numpy(np.stack([values.toarray().ravel() for values in of_columns]))
 
 
-def is_sparse(X: Block) -> bool:
-    """Return whether a block stores few of its entries."""
-    return isinstance(X, SparseBlock)
-
-
-@singledispatch
 def to_dense(X: Block) -> Tensor:
     """Return a block as a tensor (B, P)."""
-    return X
-
-
-@to_dense.register
-def _(X: SparseBlock) -> Tensor:
-    return torch.from_numpy(X.csr.toarray())
+    return torch.from_numpy(X.csr.toarray()) if isinstance(X, SparseBlock) else X

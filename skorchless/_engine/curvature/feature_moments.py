@@ -9,22 +9,18 @@ import torch
 from torch import Tensor
 
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.products import (
-    Block,
-    extremes,
-    is_sparse,
-    weighted_moments,
-)
+from skorchless._engine.products import Block, SparseBlock, extremes, weighted_moments
 from skorchless._engine.rows.memory import Rows
 
-# Which rows a thinned set has: any number would do, the same each time.
+# The seed of a thinned set of rows: any number would do, the same each time.
 THINNING_SEED = 0
-# A hundredth of the default ``tol``: the largest error of a gradient, in units of a feature's
-# standard deviation, that is left to features far from zero. float32 features are centred beyond 3
+# The largest error of a gradient, in units of a feature's standard deviation, that a feature far
+# from zero may cause: a hundredth of the default ``tol``. float32 features are centred beyond 3
 # standard deviations, float64 ones beyond 70,000.
 MAX_GRADIENT_ROUNDING = 1e-6
-# By how much a feature's range may differ between folds that share a curvature. With outliers of
-# 10 ranges in 4,000 x 100 the fold without them takes 15 iterations instead of 9, of 30 ranges 27.
+# How many times larger a feature's range may be in one fold than in another if they are to share a
+# curvature. With outliers of 10 ranges in 4,000 x 100 the fold without them takes 15 iterations
+# instead of 9, of 30 ranges 27.
 MAX_RANGE_RATIO = 10.0
 
 
@@ -56,7 +52,7 @@ def feature_moments(objective: PenalizedNLL) -> FeatureMoments:
         return total[0], squares[0], weights.sum()
 
     total, squares, weight = rows.map_sum(sums)
-    # Where sums overflow, any finite values will do.
+    # If sums overflow, any finite values will do.
     mean = (total / weight).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
     variance = (squares / weight).nan_to_num(nan=1.0, posinf=1.0)
     if not objective.fit_intercept:
@@ -115,7 +111,7 @@ def have_different_ranges(objective: PenalizedNLL) -> bool:
         return False
 
     def bounds(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-        if is_sparse(X):
+        if isinstance(X, SparseBlock):
             return (torch.zeros(len(folds), 2, X.shape[1]),)
         of_folds = (X[weights[:, fold] > 0] for fold in folds)
         none = X.new_full((2, X.shape[1]), -torch.inf)
@@ -129,6 +125,6 @@ def have_different_ranges(objective: PenalizedNLL) -> bool:
 
 
 def _bounds(X: Block) -> Tensor:
-    """Return minus the smallest and the largest value (2, P) of each feature."""
+    """Return minus the smallest and the largest value (2, P): their maxima over blocks count."""
     smallest, largest = extremes(X)
     return torch.stack([-smallest, largest])

@@ -1,8 +1,8 @@
 """Worker threads that share independent items of work; each computes with one torch thread.
 
-`rows` hands them its blocks, `class_curvature` its Hessians. When torch itself shares a product
-among threads, each of them spins until the slowest is done; beside other processes the slowest may
-not be running. Worker threads wait for each other only at the end of all items, asleep.
+`rows` hands them its blocks, `hessian_approximation` its classes. When torch itself shares a
+product among threads, each of them spins until the slowest is done; beside other processes the
+slowest may not be running. Worker threads wait, asleep, for the end of all items alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-# The size of a slice that is read or written once. To write as much new memory, which the system
+# The size of a slice that is read or written once: to write 4 MB of new memory, which the system
 # has to clear first, takes 1 ms.
 SLICE_BYTES = 2**22
 
@@ -91,20 +91,11 @@ def share(
     worker: the results that wait take a bounded amount of memory. Where ``function`` raises in a
     worker, the error is raised here, as it is; the other workers then stop.
     """
-    # Cores are counted for several items alone: it takes as long as to predict a few rows.
+    # Cores are counted only for several items: it takes as long as to predict a few rows.
     n_helpers = min(n_workers(), len(items)) - 1 if len(items) > 1 else 0
     if n_helpers < 1:
         return map(function, items)
-    return _results_of(_Job(function, items, max(max_ahead, n_helpers), n_helpers))
-
-
-def _results_of(job: _Job[Any, Result]) -> Iterator[Result]:
-    """Yield the results of a job, which ends with the caller's interest in them."""
-    try:
-        yield from job.results()
-    finally:
-        # What has begun is finished: nobody goes on with X after a return.
-        job.stop()
+    return _Job(function, items, max(max_ahead, n_helpers), n_helpers).results()
 
 
 def in_turns(steps: Iterator[Result]) -> Iterator[Result]:
@@ -164,17 +155,20 @@ class _Job(Generic[Item, Result]):
 
     def results(self) -> Iterator[Result]:
         """Yield the results in order, and work on items while the next one is not there."""
-        for i in range(len(self._items)):
-            self._call_helpers()
-            while not self._is_done(i):
-                if (j := self._claim()) is None:
-                    self._wait_for(i)  # a worker has it, or it would be this thread's
-                else:
-                    self._put(j, self._function(self._items[j]))
-            yield self._give(i)
+        try:
+            for i in range(len(self._items)):
+                self._call_helpers()
+                while not self._is_done(i):
+                    if (j := self._claim()) is None:
+                        self._wait_for(i)  # a worker has it, or it would be this thread's
+                    else:
+                        self._put(j, self._function(self._items[j]))
+                yield self._give(i)
+        finally:
+            self._stop()
 
-    def stop(self) -> None:
-        """Let nobody claim another item, and wait for those that are worked on."""
+    def _stop(self) -> None:
+        """Let nobody claim another item, and wait for those that have begun: they read X."""
         with self._condition:
             self._is_stopped = True
         for helper in self._helpers:
@@ -215,7 +209,6 @@ class _Job(Generic[Item, Result]):
             return self._n_claimed - 1
 
     def _put(self, i: int, result: Result) -> None:
-        """Take the result of an item."""
         with self._condition:
             self._done[i] = result
             self._condition.notify_all()
@@ -235,7 +228,6 @@ class _Job(Generic[Item, Result]):
             return i in self._done
 
     def _wait_for(self, i: int) -> None:
-        """Sleep until a worker has finished an item or failed."""
         with self._condition:
             while i not in self._done and self._failure is None:
                 self._condition.wait()
@@ -258,7 +250,7 @@ def _submit(function: Callable[[], None], n_calls: int, pool_size: int) -> list[
                 calls.append(pool.submit(copy_context().run, function))
         except RuntimeError:
             # Python is about to exit, or the system has no more threads: the caller works alone.
-            # What is in the pool's queue would hold X for good.
+            # Calls left in the pool's queue would hold X for good.
             _drop_pool()
     return calls
 
@@ -275,7 +267,7 @@ def _pool_of(size: int) -> ThreadPoolExecutor:
 
 
 def _drop_pool() -> None:
-    """Let the workers end when they have finished what they are at; cancel what waits for them."""
+    """Let the workers end after the items that they have begun; cancel the others."""
     global _pool
     if _pool is not None:
         _pool.shutdown(wait=False, cancel_futures=True)
@@ -283,7 +275,7 @@ def _drop_pool() -> None:
 
 
 def _forget_pool() -> None:
-    """Forget the pool and locks: a forked child has none of the threads that have them."""
+    """Forget the pool and the locks: a forked child has none of the threads that hold them."""
     global _pool, _pool_lock, _turn
     _pool, _pool_lock, _turn = None, threading.Lock(), threading.Lock()
 

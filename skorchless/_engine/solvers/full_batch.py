@@ -21,7 +21,7 @@ from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weigh
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.workers import in_turns
 from skorchless._engine.solvers.base import Progress, Status
-from skorchless._engine.solvers.descent import descend, point_at
+from skorchless._engine.solvers.descent import Directions, descend, point_at
 from skorchless._engine.solvers.one_model import minimize_one_model
 from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
@@ -87,7 +87,8 @@ def _minimize_alike(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[
         return
     objective, moments = centered_objective(objective)
     if objective.has_l1:
-        yield from _uncentred(partial(_minimize_proximal, moments), objective, W, tol)
+        directions_of = partial(ProximalDirections, moments=moments, tol=tol)
+        yield from _uncentred(partial(_descend, directions_of), objective, W, tol)
     else:
         yield from _minimize_smooth(objective, moments, W, tol)
 
@@ -146,20 +147,21 @@ def _minimize_by_rows(
     """Yield the progress of fits without an L1 penalty in the row space, by centred features."""
     space = row_space(objective)
     if space is None:
-        schedule = ClassHessianSchedule.of(objective)
-        yield from _minimize_by_classes(moments, schedule, objective, W, tol=tol)
+        yield from _descend(
+            _lbfgs(moments, ClassHessianSchedule.of(objective)), objective, W, tol=tol
+        )
         return
     square, moments = space.objective, feature_moments(space.objective)
-    V, tol = space.enter(W), tol / space.reach
+    V, tol = space.from_features(W), tol / space.grad_ratio
     if is_newton_cheap(square):
         steps = _minimize_small(square, moments, V, tol, math.inf)
     else:
-        steps = _minimize_by_classes(moments, row_space_schedule(square), square, V, tol=tol)
+        steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)
     for progress in steps:
         yield replace(
             progress,
-            W=space.leave(progress.W),
-            max_violation=progress.max_violation * space.reach,
+            W=space.to_features(progress.W),
+            max_violation=progress.max_violation * space.grad_ratio,
             method="row-space",
         )
 
@@ -180,22 +182,20 @@ def _minimize_by_features(
         if Status.RUNNING not in progress.status.tolist():
             return
         W, schedule = progress.W, ClassHessianSchedule.of(objective, first=0)
-    minimize = partial(_minimize_by_classes, moments, schedule)
+    minimize = partial(_descend, _lbfgs(moments, schedule))
     yield from _uncentred(minimize, objective, W, tol)
 
 
-def _minimize_by_classes(
-    moments: FeatureMoments,
-    schedule: ClassHessianSchedule,
-    objective: PenalizedNLL,
-    W: Tensor,
-    *,
-    tol: float,
+def _descend(
+    directions_of: Callable[..., Directions], objective: PenalizedNLL, W: Tensor, *, tol: float
 ) -> Iterator[Progress]:
-    """Yield the progress of L-BFGS with class Hessians, by the weights of centred features."""
+    """Yield the progress of a descent from ``W``, weights of centred features."""
     start = point_at(objective, W)
-    directions = LBFGSDirections(objective, start, moments, schedule)
-    yield from descend(objective, start, directions, tol=tol)
+    yield from descend(objective, start, directions_of(objective, start), tol=tol)
+
+
+def _lbfgs(moments: FeatureMoments, schedule: ClassHessianSchedule) -> Callable[..., Directions]:
+    return partial(LBFGSDirections, moments=moments, schedule=schedule)
 
 
 def _minimize_small(
@@ -210,15 +210,6 @@ def _minimize_small(
     models = list(torch.arange(W.shape[0], device=W.device)[:, None])
     solvers = [minimize(objective.take(of_model), moments, W[of_model]) for of_model in models]
     yield from _in_turns(objective, W, zip(models, solvers, strict=True))
-
-
-def _minimize_proximal(
-    moments: FeatureMoments, objective: PenalizedNLL, W: Tensor, *, tol: float
-) -> Iterator[Progress]:
-    """Yield the progress of fits with an L1 penalty, by the weights of centred features."""
-    start = point_at(objective, W)
-    directions = ProximalDirections(objective, start, moments, tol=tol)
-    yield from descend(objective, start, directions, tol=tol)
 
 
 def _in_turns(

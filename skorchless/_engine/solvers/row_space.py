@@ -23,8 +23,8 @@ from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.products import Block, logits, weighted_sum
 from skorchless._engine.rows.memory import LocalRows, TensorRows
 
-# Added to the diagonal of the Gram matrix, as a share of its mean: centred rows are linearly
-# dependent. Where it is too little for the rounding of the factorisation, ten times more.
+# A choice: added to the diagonal of the Gram matrix, as a share of its mean, because centred rows
+# are linearly dependent. Raised tenfold while rounding lets the factorisation fail.
 RIDGE = 1e-12
 MAX_RIDGE = 1e-8
 
@@ -38,51 +38,43 @@ class RowSpace:
     L: Tensor  # (N, N), lower triangular
 
     @property
-    def reach(self) -> float:
-        """How much larger a gradient entry of the features may be than any of these weights'."""
+    def grad_ratio(self) -> float:
+        """How many times larger a gradient entry of the features may be than any of these."""
         center = self.whole.center
         largest = 0.0 if center is None else float(center.abs().max())
         return math.sqrt(len(self.L)) * (1.0 + largest)
 
-    def enter(self, W: Tensor) -> Tensor:
+    def from_features(self, W: Tensor) -> Tensor:
         """Return the weights (M, K, N + 1) that predict as ``W`` (M, K, D) does."""
-        of_features = self._of_features(W)
-        placement = self.whole.rows.placement
-        W_block = self.whole.of_block(W)
-        intercept = (
-            W_block[..., self.whole.rows.n_features :] - W[..., self.whole.rows.n_features :]
-        )
+        rows, dtype = self.whole.rows, self.L.dtype
+        coef, intercept = W[..., : rows.n_features].flatten(0, 1), W[..., rows.n_features :]
 
         def logits_of(X: Block, *_columns: Tensor) -> Tensor:
-            return logits(X, of_features.to(placement.dtype)).T
+            return logits(X, coef.to(rows.placement.dtype)).T
 
-        Z = self.whole.rows.map_rows(logits_of, values_per_row=len(of_features)).to(self.L.dtype)
+        Z = rows.map_rows(logits_of, values_per_row=len(coef)).to(dtype)
         if self.whole.fit_intercept:
-            Z = Z + intercept.flatten().to(self.L.dtype)
+            of_mean = self.whole.of_block(W)[..., rows.n_features :] - intercept
+            Z = Z + of_mean.flatten().to(dtype)
         V = torch.linalg.solve_triangular(self.L, Z, upper=False)  # (N, M * K)
         V = V.T.reshape(*W.shape[:2], len(self.L))
-        return torch.cat([V, W[..., self.whole.rows.n_features :]], dim=-1)
+        return torch.cat([V, intercept], dim=-1)
 
-    def leave(self, V: Tensor) -> Tensor:
+    def to_features(self, V: Tensor) -> Tensor:
         """Return the weights (M, K, D) of the features of weights ``V`` (M, K, N + 1)."""
         n_rows, rows = len(self.L), self.whole.rows
         of_rows = V[..., :n_rows].flatten(0, 1).T  # (N, M * K)
         A = torch.linalg.solve_triangular(self.L.T, of_rows, upper=True)
-        values_per_row = A.shape[1]
 
         def sums(X: Block, *columns: Tensor) -> tuple[Tensor]:
             return (weighted_sum(X, columns[-1].T),)
 
         beside = rows.beside(A.to(rows.placement.dtype))
-        (W,) = beside.map_sum(sums, values_per_row=values_per_row)  # (M * K, P)
+        (W,) = beside.map_sum(sums, values_per_row=A.shape[1])  # (M * K, P)
         if self.whole.mean is not None:
             W = W - A.sum(0)[:, None] * self.whole.mean
         W = W.view(*V.shape[:2], -1).to(V.dtype)
         return torch.cat([W, V[..., n_rows:]], dim=-1)
-
-    def _of_features(self, W: Tensor) -> Tensor:
-        """Return the coefficients (M * K, P) of ``W`` (M, K, D)."""
-        return W[..., : self.whole.rows.n_features].flatten(0, 1)
 
 
 def row_space(objective: PenalizedNLL) -> RowSpace | None:

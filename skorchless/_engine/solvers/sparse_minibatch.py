@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.products import csr_product, csr_tensor
+from skorchless._engine.products import csr_products, csr_tensor
 from skorchless._engine.rows.memory import Rows
 from skorchless._engine.rows.sparse import SparseRows
 
@@ -145,9 +145,9 @@ def _nll_and_grad(objective: PenalizedNLL, W: Tensor, batch: SparseBatch) -> tup
 
     ``W`` (n', K) are the weights of the columns in use.
     """
-    logits = csr_product(batch.by_row, W.T)  # (K, B)
+    logits = csr_products([batch.by_row], W.T)  # (K, B)
     nll, residual = objective.nll.each_and_residual(logits, batch.codes, batch.shares)
-    grad = csr_product(batch.by_column, residual).T
+    grad = csr_products([batch.by_column], residual).T
     return nll.sum(1, dtype=objective.total_weight.dtype) * nll.shape[1], grad
 
 

@@ -198,9 +198,9 @@ def test_who_enters_and_leaves_predicts_the_same(fit_intercept):
     objective, _ = centered_objective(objective)
     W = random_weights(objective)
     space = row_space(objective)
-    V = space.enter(W)
+    V = space.from_features(W)
     assert V.shape == (2, 3, N_ROWS + fit_intercept)
-    back = space.leave(V)
+    back = space.to_features(V)
     X = objective.rows.whole()[0] - (objective.mean if fit_intercept else 0.0)
     of_weights, of_space = (
         torch.einsum("mkp,np->mkn", weights[..., :80], X) for weights in (W, back)
@@ -218,10 +218,10 @@ def test_the_value_is_that_of_the_features(fit_intercept):
     objective, X, codes, weights = make_wide(alphas=(0.1, 1.0), fit_intercept=fit_intercept)
     centered, _ = centered_objective(objective)
     space = row_space(centered)
-    V = space.enter(random_weights(objective))
+    V = space.from_features(random_weights(objective))
     value, _ = space.objective.value_and_grad(V)
     for m, alpha in enumerate((0.1, 1.0)):
-        W = weights_of_raw(space.leave(V), centered.mean)[m]
+        W = weights_of_raw(space.to_features(V), centered.mean)[m]
         options = {"n_classes": 3, "fit_intercept": fit_intercept}
         expected, _ = oracles.value_and_grad(W, X, codes, weights, alpha, **options)
         assert float(value[m]) == pytest.approx(float(expected), rel=1e-7)
