@@ -10,7 +10,7 @@ from skorchless._engine.curvature.feature_moments import feature_moments
 from skorchless._engine.curvature.hessian_approximation import diagonal_approximation
 from skorchless._engine.records import SHARED, put_models, take_models
 from skorchless._engine.solvers.base import Progress
-from skorchless._engine.solvers.descent import Ray, point_at
+from skorchless._engine.solvers.descent import SearchLine, point_at
 
 PART = torch.tensor([2, 0])
 
@@ -75,7 +75,7 @@ def records():
     return {
         "objective": objective,
         "point": point,
-        "ray": Ray(objective, point, W, none, none),
+        "line": SearchLine(objective, point, W, none, none),
         "approximation": diagonal_approximation(objective, moments),
         "progress": Progress(W, point.value, none.long(), none),
     }

@@ -48,9 +48,9 @@ class HessianProducts:
         shrinkage = objective.shrinkage.expand_as(W).flatten(1)
         diagonal = total.reshape_as(shrinkage) + shrinkage
         largest = diagonal.amax(1, keepdim=True)
-        # The largest not for the intercept, which features in units of 1e7 would hold.
+        # The largest not for the intercept: features in units of 1e7 would stop it from moving.
         ridges = ridge * (diagonal + largest * objective.is_penalized.expand_as(W).flatten(1))
-        # No row is in doubt of a class: any curvature of its intercept above 0 will do.
+        # Rows that are classified beyond doubt have no curvature: any above 0 will do.
         ridges = ridges.masked_fill_(diagonal + ridges == 0.0, 1.0)
         # Squares of features may overflow, and p * (1 - p) underflow: then it is the identity.
         is_known = largest.isfinite() & (largest > 0.0)
@@ -65,16 +65,16 @@ class HessianProducts:
 
     def multiply(self, vectors: Tensor) -> Tensor:
         """Return the products (M, K * D) with ``vectors`` (M, K * D)."""
-        n_rows_of_W = n_weight_rows(self.nll.n_classes)
+        K = n_weight_rows(self.nll.n_classes)
         models, nll = self.models, self.nll
-        # Where the squares overflow, products would.
-        V = (vectors * self.known).view(len(models) * n_rows_of_W, -1)
+        # Products overflow where the squares do.
+        V = (vectors * self.known).view(len(models) * K, -1)
         V = V.to(self.rows.placement.dtype)
 
         def hvp_of(X: Block, *columns: Tensor) -> tuple[Tensor]:
             curvature = columns[-1]
-            if len(models) * n_rows_of_W < curvature.shape[1]:
-                of_models = curvature.view(len(curvature), -1, n_rows_of_W)
+            if len(models) * K < curvature.shape[1]:
+                of_models = curvature.view(len(curvature), -1, K)
                 curvature = of_models[:, models].flatten(1)
             return (nll.hvp(V, X, curvature.T),)
 

@@ -1,10 +1,16 @@
 """Descent for M models at once: a direction, a line search, and when to stop.
 
-Where a direction comes from is the business of `quasi_newton` and `proximal`. Each model
-has its own step size and status; they share the passes over the rows. Weights are held in the
-dtype of sums whatever the dtype of X, so that a float32 fit does not stall at float32's resolution
-of the objective. What is decided of each model is decided on the host, with NumPy: an operation on
-a few numbers takes a third of the time of one of torch's.
+`quasi_newton` and `proximal` make the directions. Each model has its own step size and status; all
+share the passes over the rows. Weights are held in the dtype of sums whatever the dtype of X, so
+that a float32 fit does not stall at float32's resolution of the objective. Decisions on a model
+are made on the host, where an operation on a few numbers takes a third of the time of one of
+torch's.
+
+A fit ends where no entry of the gradient exceeds ``tol``, nor the decrease that the next step
+expects ``tol`` times the objective. The gradient alone says little where classes are many: 100
+classes of 20,000 x 512 would end after 3 iterations, 73 percent above the optimum. It is that of
+the objective per unit of weight, scikit-learn's meaning of ``tol``; with an L1 penalty the
+smallest subgradient, whose entries are the violations of optimality.
 
 References
 ----------
@@ -33,11 +39,12 @@ from skorchless._engine.solvers.base import Progress, Status
 Numbers = np.ndarray[Any, Any]  # (M,), on the host
 
 SUFFICIENT_DECREASE = 1e-4  # Nocedal & Wright's c_1
-# A step that is too long is followed by a look at several shorter ones, whose logits are those at
-# either end: from the least point of a parabola, each this share of the one before.
+# After a step that is too long, one pass tries several shorter ones: the longest ends at the
+# minimum of a parabola, each other one is this share of the one before. A choice: four passes of
+# eight reach 1e-16 of the step.
 N_TRIALS = 8
 TRIAL_RATIO = 0.3
-MAX_LOOKS = 4  # down to 1e-16 of the step
+MAX_TRIAL_PASSES = 4
 # A sum over rows is off by some roundings. With one alone, Newton's last step on breast cancer is
 # refused for being 1e-16 uphill, and the fit is left at a gradient of 1e-10.
 LEVEL_ROUNDINGS = 10.0
@@ -45,12 +52,13 @@ LEVEL_ROUNDINGS = 10.0
 # progress a fit would only shuffle noise: with 15, the violation is 5 percent lower on average.
 MAX_IDLE_ITERATIONS = 10
 # Progress is a new lowest value, by more than its rounding, or a violation below half the lowest.
-# Measured from the last value instead of the lowest, noise looks like progress: what it has raised
-# once, it lowers again. Of 156 float32 fits with a `tol` of 0 (13 data sets, L1 and L2 penalties,
-# C from 0.01 to 10,000) 14 went on for 600 iterations; now 4 do, which still get better.
+# Measured from the last value instead of the lowest, noise looks like progress, because it lowers
+# what it has raised before. Of 156 float32 fits with a `tol` of 0 (13 data sets, L1 and L2
+# penalties, C from 0.01 to 10,000) 14 went on for 600 iterations; now 4 do, which still get
+# better.
 VIOLATION_DROP = 0.5
-# ``tol`` bounds the decrease that is still expected too, as a share of the objective, or of this
-# where that is lower: without a penalty separable classes lower it by a constant share for ever.
+# ``tol`` also bounds the expected decrease, as a share of the objective or of this, the larger of
+# the two: without a penalty separable classes lower the objective by a constant share for ever.
 # With 2 ``tol`` fits of more features than rows take a tenth fewer iterations, but that of the
 # standardised digits ends 2e-4 above LogisticRegression's.
 MIN_OBJECTIVE = 1e-3
@@ -83,7 +91,7 @@ class Directions(Protocol):
 
 
 def to_host(values: Tensor) -> Numbers:
-    """Return ``values`` as NumPy."""
+    """Return ``values`` as a NumPy array."""
     return values.cpu().numpy()
 
 
@@ -93,8 +101,8 @@ def point_at(objective: PenalizedNLL, W: Tensor) -> Point:
 
 
 @dataclass(frozen=True)
-class Ray:
-    """Where a line search starts, and along what."""
+class SearchLine:
+    """The line of a search: where it starts, and its direction."""
 
     objective: PenalizedNLL
     start: Point
@@ -129,31 +137,31 @@ def relative_rounding(objective: PenalizedNLL) -> float:
     return torch.finfo(objective.rows.placement.dtype).eps
 
 
-def line_search(ray: Ray) -> tuple[Point, Tensor]:
+def line_search(line: SearchLine) -> tuple[Point, Tensor]:
     """Return the next point, and the index of the models for which there is none.
 
     They stay where they are. The first step that is tried is 1.
     """
-    trial = ray.point(1.0)
-    accepted = ray.is_acceptable(1.0, trial.value, lambda: dot(trial.grad, ray.direction))
+    trial = line.point(1.0)
+    accepted = line.is_acceptable(1.0, trial.value, lambda: dot(trial.grad, line.direction))
     left = (~accepted).nonzero()[:, 0]
     if not left.numel():
         return trial, left
-    ray = take_models(ray, left)
-    excess = trial.value[left] - ray.start.value - ray.slope
-    step = _shorter_step(ray, (-ray.slope / (2 * excess)).nan_to_num(0.0).clamp(0.1, 0.5))
+    line = take_models(line, left)
+    excess = trial.value[left] - line.start.value - line.slope
+    step = _shorter_step(line, (-line.slope / (2 * excess)).nan_to_num(0.0).clamp(0.1, 0.5))
     # Models without a step are evaluated once more where they are.
-    return put_models(trial, left, ray.point(step[:, None, None])), left[step == 0.0]
+    return put_models(trial, left, line.point(step[:, None, None])), left[step == 0.0]
 
 
-def _shorter_step(ray: Ray, longest: Tensor) -> Tensor:
+def _shorter_step(line: SearchLine, longest: Tensor) -> Tensor:
     """Return the longest step (M,) up to ``longest`` that will do, 0 where there is none."""
     ratios = TRIAL_RATIO ** torch.arange(N_TRIALS, dtype=longest.dtype, device=longest.device)
     step = torch.zeros_like(longest)
-    for look in range(MAX_LOOKS):
-        trials = longest[:, None] * ratios * TRIAL_RATIO ** (look * N_TRIALS)  # (M, trials)
-        value, slope, _ = ray.objective.along(ray.start.W, ray.direction, trials)
-        accepted = ray.is_acceptable(trials, value, lambda slope=slope: slope)
+    for i in range(MAX_TRIAL_PASSES):
+        trials = longest[:, None] * ratios * TRIAL_RATIO ** (i * N_TRIALS)  # (M, trials)
+        value, slope, _ = line.objective.along(line.start.W, line.direction, trials)
+        accepted = line.is_acceptable(trials, value, lambda slope=slope: slope)
         longest_of_all = (accepted * trials).amax(1)
         step = torch.where(step > 0.0, step, longest_of_all)
         if (step > 0.0).all():
@@ -163,10 +171,10 @@ def _shorter_step(ray: Ray, longest: Tensor) -> Tensor:
 
 @dataclass
 class Watch:
-    """What has been seen of a model: it tells when the fit has converged or stalled.
+    """The progress of a model, which tells when its fit has converged or stalled.
 
-    ``is_exact`` says whether the decrease that a step expects is that of an exact Hessian. That of
-    a quasi-Newton matrix may be a tenth of what is left, where the last decrease is not.
+    ``is_exact`` says whether the decrease that a step expects is that of an exact Hessian. By a
+    quasi-Newton matrix it may be a tenth of what is left: then the last decrease counts as well.
     """
 
     value: float
@@ -177,7 +185,6 @@ class Watch:
     has_failed: bool = False  # the last line search found no step
 
     def __post_init__(self) -> None:
-        """Begin with the value of the start, which the first iteration has to fall below."""
         self.lowest = self.value
 
     def status(
@@ -190,7 +197,7 @@ class Watch:
         rounding: float,
         has_failed: bool = False,
     ) -> Status:
-        """Take an iteration more; values differ by more than ``rounding``. Return the status.
+        """Return the status after another iteration; ``rounding`` is the relative one of values.
 
         ``slope`` is that of the next step, None where its decrease does not matter.
         """
@@ -220,55 +227,48 @@ def descend(
     tol: float,
     bounds_decrease: bool = True,
 ) -> Iterator[Progress]:
-    """Yield the progress of each iteration; stop where the optimum is near.
+    """Yield the progress of each iteration until all models have stopped.
 
-    There no entry of the gradient exceeds ``tol``, nor the decrease that the next step expects
-    ``tol`` times the objective, where ``bounds_decrease`` says so. The gradient alone says little
-    where classes are many: 100 classes of 20,000 x 512 would end after 3 iterations, 73 percent
-    above the optimum. It is that of the objective per unit of weight, scikit-learn's meaning of
-    ``tol``; with an L1 penalty the smallest subgradient, whose entries are the violations of
-    optimality. A model that has stopped leaves the batch, and costs nothing any more.
+    ``tol`` bounds the expected decrease too where ``bounds_decrease`` says so. A model that has
+    stopped leaves the batch, and costs nothing any more.
     """
-    rounding = relative_rounding(objective)
-    running = torch.arange(len(start.value), device=start.value.device)
+    rounding, device = relative_rounding(objective), start.value.device
+    running = torch.arange(len(start.value), device=device)
     violation = objective.violation(start.W, start.grad)
-    seen = zip(start.value.tolist(), violation.tolist(), strict=True)
-    watches = [Watch(*of_model) for of_model in seen]
-    ray = _next_ray(objective, start, directions)
+    watches = [Watch(*each) for each in zip(start.value.tolist(), violation.tolist(), strict=True)]
+    line = _next_line(objective, start, directions)
     record: Progress | None = None  # of all models
-    while True:
-        point, lost = line_search(ray)
-        # A search that fails along the learnt direction may succeed along the plain one.
+    left = list(range(len(watches)))
+    while left:
+        point, lost = line_search(line)
+        # Where the learnt direction leads nowhere, the gradient itself may.
         directions.forget(lost)
         violation = objective.violation(point.W, point.grad)
         if bounds_decrease or bool((violation > tol).any()):
-            ray = _next_ray(objective, point, directions)
-        slopes = ray.slope.tolist() if bounds_decrease else [None] * len(watches)
+            line = _next_line(objective, point, directions)
+        slopes = line.slope.tolist() if bounds_decrease else [None] * len(watches)
+        failed = set(lost.tolist())
         now = zip(watches, point.value.tolist(), violation.tolist(), slopes, strict=True)
-        has_failed = set(lost.tolist())
         status = [
-            int(watch.status(value, at, slope, tol, rounding=rounding, has_failed=m in has_failed))
+            int(watch.status(value, at, slope, tol, rounding=rounding, has_failed=m in failed))
             for m, (watch, value, at, slope) in enumerate(now)
         ]
-        on_device = torch.tensor(status, device=running.device)
-        latest = Progress(point.W, point.value, on_device, violation, method=directions.method)
+        state = (point.W, point.value, torch.tensor(status, device=device), violation)
+        latest = Progress(*state, method=directions.method)
         record = latest if record is None else record.put(running, latest)
         yield record
         left = [m for m, of_model in enumerate(status) if of_model == Status.RUNNING]
-        if not left:
-            return
-        if len(left) < len(status):
+        if 0 < len(left) < len(status):
             watches = [watches[m] for m in left]
-            index = torch.tensor(left, device=running.device)
-            running, ray = running[index], take_models(ray, index)
-            objective = ray.objective
+            index = torch.tensor(left, device=device)
+            running, line = running[index], take_models(line, index)
+            objective = line.objective
             directions.keep(index)
 
 
-def _next_ray(objective: PenalizedNLL, point: Point, directions: Directions) -> Ray:
-    """Return where to go from ``point``."""
+def _next_line(objective: PenalizedNLL, point: Point, directions: Directions) -> SearchLine:
     direction = objective.center_over_classes(directions.at(point))
     l1_change = objective.l1_change(point.W, direction)
     slope = dot(point.grad, direction) + l1_change
     # Where rounding makes it an ascent, no increase is to be called sufficient.
-    return Ray(objective, point, direction, slope.clamp(max=0.0), l1_change)
+    return SearchLine(objective, point, direction, slope.clamp(max=0.0), l1_change)

@@ -1,4 +1,4 @@
-"""The least point of a quadratic plus an L1 penalty: a proximal step.
+"""The minimum of a quadratic plus an L1 penalty: a proximal step.
 
 An iteration takes one product with the curvature and none with X. Each round runs conjugate
 gradients on the free weights (not zero, or zero with a violated optimality condition) with their
@@ -26,9 +26,12 @@ from torch import Tensor
 from skorchless._engine.objective import smallest_subgradient, soft_threshold
 from skorchless._engine.records import take_models
 
-# A round ends when the free weights' residual, scaled by the diagonal, is this much smaller.
+# A choice: a round ends when the residual of the free weights, scaled by the diagonal, has fallen
+# to this share.
 CG_REDUCTION = 0.3
-MIN_CURVATURE = 1e-12  # as a share of the diagonal's
+# A choice, some thousand times the rounding of float64: less curvature, as a share of the
+# diagonal's, is none.
+MIN_CURVATURE = 1e-12
 # If a projected step does not decrease the quadratic, this share of its sign changes is kept and
 # the step tried again, down to none.
 CROSSING_LEFT = 0.5
@@ -36,7 +39,7 @@ CROSSING_LEFT = 0.5
 # it 2,000 x 20,000 sparse with 1,480 weights left took 100 products in a step instead of 43: each
 # round ran into the same signs again.
 MIN_CROSSING = 0.01
-# What a step by the diagonal alone is shortened by, until the quadratic decreases.
+# A choice: a step by the diagonal alone is shortened to this share until the quadratic decreases.
 BACKTRACK = 0.25
 
 # Yields a vector (n,), is sent its product with the curvature, and writes where it is to a tensor.
@@ -74,7 +77,7 @@ class Precision:
 
 
 def minimize_quadratic(quadratic: Quadratic, threshold: Tensor, precision: Precision) -> Tensor:
-    """Return z (M, n), near the least of ``quadratic`` plus ``threshold @ abs(z)``."""
+    """Return z (M, n), near the minimum of ``quadratic`` plus ``threshold @ abs(z)``."""
     z = quadratic.w.clone()
     diagonal = quadratic.B.diagonal
     searches = {
@@ -111,9 +114,8 @@ def _send(search: Search, product: Tensor) -> Tensor | None:
 def _search(
     z: Tensor, grad: Tensor, diagonal: Tensor, threshold: Tensor, precision: Precision
 ) -> Search:
-    """Move ``z`` (n,), in place, to the least point; ``grad`` is the quadratic's there."""
-    inverse, has_threshold = 1.0 / diagonal, threshold.sign()
-    share = precision.max_crossing
+    """Move ``z`` (n,), in place, to the minimum; ``grad`` is the quadratic's at ``z``."""
+    inverse, has_threshold, share = 1.0 / diagonal, threshold.sign(), precision.max_crossing
     residual = smallest_subgradient(z, grad, threshold)
     target = max(precision.reduction * float(residual.abs().max()), precision.min_violation)
     goes_on = False
@@ -126,10 +128,9 @@ def _search(
             p = rest * free
             rho = float(rest @ p)
         if not 0.0 < rho < torch.inf:
-            # Beyond the range of numbers: there is no step, and no end to rounds without one.
+            # Numbers overflow or underflow: without a step rounds would not end.
             return
-        min_rho = CG_REDUCTION**2 * rho
-        reached, is_curved, n_crossing = z, True, 0
+        min_rho, reached, is_curved, n_crossing = CG_REDUCTION**2 * rho, z, True, 0
         while is_curved and rho > min_rho and n_crossing <= limit:
             product = yield p
             curvature = float(p @ product)
@@ -141,7 +142,7 @@ def _search(
             rho, last = float(rest @ scaled), rho
             p = torch.add(scaled, p, alpha=rho / last)
             n_crossing = int((reached * held < 0).sum())
-        # Where no curvature is left but rounding, a look tells whether the step is worth anything.
+        # Without curvature the step may be too long: `_project` shortens it.
         if goes_on := is_curved and n_crossing == 0:
             grad = grad - residual - rest
             z.copy_(reached)
@@ -151,7 +152,7 @@ def _search(
             )
         residual = smallest_subgradient(z, grad, threshold)
         if goes_on:
-            # While most of the violation lies where the last round's was, its directions hold.
+            # While most of the violation is that of the free weights, the directions hold.
             rho = float(residual @ (residual * free))
             of_all = float(residual @ (residual * inverse))
             goes_on = rho > 0.0 and 2.0 * rho >= of_all

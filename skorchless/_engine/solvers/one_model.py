@@ -144,8 +144,11 @@ class OneModel:
         logits = (U @ self.X.T).to(torch.float64)
         return logits.sub_(logits.gather(0, self._codes))
 
-    def nll_and_proba(self, margins: Tensor) -> tuple[float, Tensor]:
-        """Return the mean NLL, and the probabilities (K, N): of the other class where K = 1."""
+    def value_and_proba(self, u: Vector, margins: Tensor) -> tuple[float, Tensor]:
+        """Return the objective at ``u``, whose margins are known, and the probabilities (K, N).
+
+        With two classes they are those of the other class, (1, N).
+        """
         if self.is_binary:
             of_rows = torch.nn.functional.softplus(margins, 1.0, SOFTPLUS_LIMIT)
             proba = torch.sigmoid(margins)
@@ -155,16 +158,12 @@ class OneModel:
             total = proba.sum(0, keepdim=True)
             proba.div_(total)
             of_rows = total.log_().add_(largest)
-        return torch.dot(of_rows[0], self.weights[0]).item(), proba
+        nll = torch.dot(of_rows[0], self.weights[0]).item()
+        return nll + 0.5 * self.doubled_penalty(u), proba
 
     def doubled_penalty(self, u: Vector) -> float:
         """Return twice the L2 penalty."""
         return float((self.penalty_weight * u * u).sum())
-
-    def value_and_proba(self, u: Vector, margins: Tensor) -> tuple[float, Tensor]:
-        """Return the objective at ``u``, whose margins are known, and the probabilities."""
-        nll, proba = self.nll_and_proba(margins)
-        return nll + 0.5 * self.doubled_penalty(u), proba
 
     def state(self, u: Vector, margins: Tensor, value: float, proba: Tensor) -> State:
         """Return the state at ``u``."""
@@ -241,53 +240,41 @@ def minimize_one_model(
 
     Stop as `descend` does, or after ``max_iter`` with a model that still runs.
     """
-    iterations = _iterate(objective, moments, W, tol=tol, by_newton=by_newton, max_iter=max_iter)
-    while True:
-        # An overflow ends a search for a step and is reported by a `Status`: NumPy need not warn.
-        # Not across a yield, which would silence the caller too.
-        with np.errstate(over="ignore", invalid="ignore"):
-            progress = next(iterations, None)
-        if progress is None:
-            return
+    with _quiet():
+        model = OneModel(objective, moments, torch.float64 if by_newton else None)
+        state = model.state_at(model.of_weights(to_host(W[0])))
+        directions: NewtonStep | LBFGSStep = NewtonStep(model) if by_newton else LBFGSStep()
+        pace = hessian_pace(objective)
+        is_cheap = pace.n_passes <= objective.costs.cheap_hessian_passes
+        if isinstance(directions, LBFGSStep) and is_cheap:
+            directions.start_from(model.inverse_hessian(state.proba))
+        watch = Watch(state.value, state.violation, is_exact=by_newton)
+        direction = directions.at(state)
+    status, n_iter = Status.RUNNING, 0
+    while status == Status.RUNNING and n_iter < max_iter:
+        n_iter += 1
+        with _quiet():
+            new = line_search(model, state, direction, is_plain=directions.is_plain)
+            if new is None:
+                directions.forget()
+            state = new or state
+            if isinstance(directions, LBFGSStep) and pace.is_due(state.violation, tol):
+                directions.start_from(model.inverse_hessian(state.proba))
+            direction = directions.at(state)
+            slope = _dot(state.grad, direction)
+            status = watch.status(
+                *(state.value, state.violation, slope, tol),
+                rounding=model.eps,
+                has_failed=new is None,
+            )
+            progress = _progress(model, state, status, directions.method)
         yield progress
 
 
-def _iterate(
-    objective: PenalizedNLL,
-    moments: FeatureMoments,
-    W: Tensor,
-    *,
-    tol: float,
-    by_newton: bool,
-    max_iter: float,
-) -> Iterator[Progress]:
-    model = OneModel(objective, moments, torch.float64 if by_newton else None)
-    state = model.state_at(model.of_weights(to_host(W[0])))
-    directions: NewtonStep | LBFGSStep = NewtonStep(model) if by_newton else LBFGSStep()
-    pace = hessian_pace(objective)
-    if isinstance(directions, LBFGSStep) and pace.n_passes <= objective.costs.cheap_hessian_passes:
-        directions.start_from(model.inverse_hessian(state.proba))
-    watch = Watch(state.value, state.violation, is_exact=by_newton)
-    direction = directions.at(state)
-    n_iter = 0
-    while n_iter < max_iter:
-        n_iter += 1
-        new = line_search(model, state, direction, is_plain=directions.is_plain)
-        if new is None:
-            directions.forget()
-        state = new or state
-        if isinstance(directions, LBFGSStep) and pace.is_due(state.violation, tol):
-            directions.start_from(model.inverse_hessian(state.proba))
-        direction = directions.at(state)
-        slope = _dot(state.grad, direction)
-        status = watch.status(
-            *(state.value, state.violation, slope, tol),
-            rounding=model.eps,
-            has_failed=new is None,
-        )
-        yield _progress(model, state, status, directions.method)
-        if status != Status.RUNNING:
-            return
+def _quiet() -> np.errstate:
+    """Return a context without NumPy's warnings: what overflows is no step, and a `Status`."""
+    # None is open across a yield, which would silence the caller too.
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _progress(model: OneModel, state: State, status: Status, method: str) -> Progress:
@@ -330,7 +317,7 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
 
 
 def _exact_step(model: OneModel, state: State, d: Vector, change: Tensor, slope: float) -> float:
-    """Return the step to the least point of the quadratic along ``d``."""
+    """Return the step to the minimum of the quadratic along ``d``."""
     p = state.proba
     mean = (p * change).sum(0) if len(p) > 1 else p[0] * change[0]
     of_rows = (p * change * (change - mean)).sum(0)
@@ -373,16 +360,14 @@ class LBFGSStep:
         for s, y, s_y in reversed(self._pairs):
             shares.append(_dot(s, r) / s_y)
             r = r - shares[-1] * y
-        r = self._first_approximation(r)
+        if self._inverse is None:
+            r = self._scale * r
+        else:
+            product = torch.mv(self._inverse, torch.from_numpy(r).to(self._inverse.dtype))
+            r = product.numpy().astype(np.float64)
         for (s, y, s_y), share in zip(self._pairs, reversed(shares), strict=True):
             r = r + (share - _dot(y, r) / s_y) * s
         return r
-
-    def _first_approximation(self, r: Vector) -> Vector:
-        if self._inverse is None:
-            return self._scale * r
-        product = torch.mv(self._inverse, torch.from_numpy(r).to(self._inverse.dtype))
-        return product.numpy().astype(np.float64)
 
     def _learn(self, s: Vector, y: Vector) -> None:
         s_y, y_y = _dot(s, y), _dot(y, y)

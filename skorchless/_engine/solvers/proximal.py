@@ -33,16 +33,17 @@ from skorchless._engine.solvers.strategy import (
     is_proximal_newton_cheap,
 )
 
-# How far a step reduces the violation of the quadratic's optimality: an exact Hessian is worth
-# more than a quasi-Newton matrix. And the share of the free weights that may change their sign in
-# a round: with no bound most products are for steps of which nothing is left. MNIST at C=0.1 takes
-# 3.4 s instead of 3.0 s at 0.05; 2,000 x 20,000 sparse, by products, a quarter more at 0.01.
+# The share to which a step reduces the violation of the quadratic's optimality: it pays to solve
+# with an exact Hessian more precisely than with a quasi-Newton matrix. And the share of the free
+# weights that may change their sign in a round: without a bound most products are wasted.
+# With BFGS MNIST at C=0.1 takes 3.4 s at 0.05 instead of 3.0 s; with the Hessian 2,000 x 20,000
+# sparse, by products, takes a quarter more at 0.01.
 HESSIAN_PRECISION = Precision(reduction=0.05, min_violation=0.0, max_crossing=0.05)
 BFGS_PRECISION = Precision(reduction=0.3, min_violation=0.0, max_crossing=0.01)
-# A step is solved to at most this share of what ends the fit.
+# A choice: a step is solved to this share of what ends the fit, and no further.
 STEP_PRECISION = 0.3
-# Of each entry of the diagonal, added to it: a Hessian without L2 penalty may be singular, and
-# its entries are rounded in the precision of X.
+# A choice: added to the diagonal, as a share of it and in units of the rounding of X, because a
+# Hessian without L2 penalty may be singular.
 MIN_RIDGE = 1e-10
 ROUNDING_FACTOR = 10.0
 
@@ -79,7 +80,6 @@ class ProximalDirections:
         self._precision = replace(precision, min_violation=STEP_PRECISION * tol / (1.0 + largest))
 
     def at(self, point: Point) -> Tensor:
-        """Return the direction (M, K, D) of the step from ``point``."""
         w = point.W.flatten(1)
         quadratic = Quadratic(w, point.grad.flatten(1), self._curvature.at(point))
         threshold = self._objective.threshold.expand_as(point.W).flatten(1)
@@ -87,11 +87,9 @@ class ProximalDirections:
         return (z - w).view_as(point.W)
 
     def forget(self, models: Tensor) -> None:
-        """Drop what was learnt of ``models``, an index, whose last direction led nowhere."""
         self._curvature.forget(models)
 
     def keep(self, models: Tensor) -> None:
-        """Go on with ``models`` alone, an index into all M."""
         self._objective = self._objective.take(models)
         self._curvature.keep(models)
 
@@ -110,18 +108,18 @@ class HessianCurvature:
         if self._by_products:
             return HessianProducts.at(self._objective, point.W, self._ridge)
         hessian = self._objective.hessian(point.W)  # (M, K * D, K * D)
-        # Squares of features may overflow, and p * (1 - p) underflow; the gradient alone then
-        # has to do. No other entry exceeds the diagonal's.
+        # Squares of features may overflow, and p * (1 - p) underflow: then it is the identity. No
+        # entry exceeds the diagonal's.
         diagonal = hessian.diagonal(dim1=1, dim2=2)
         is_known = diagonal.isfinite().all(1) & diagonal.any(1)
         identity = torch.eye(hessian.shape[1], dtype=hessian.dtype, device=hessian.device)
         hessian = torch.where(is_known[:, None, None], hessian, identity)
         diagonal = hessian.diagonal(dim1=1, dim2=2)
         largest = diagonal.amax(1, keepdim=True)
-        # Not of the intercept, which features in units of 1e7 would hold where it is.
+        # The largest not for the intercept: features in units of 1e7 would stop it from moving.
         held = self._objective.is_penalized.expand_as(point.W).flatten(1)
         diagonal.mul_(1.0 + self._ridge).add_(self._ridge * largest * held)
-        # No row is in doubt of a class: any curvature of its intercept above 0 will do.
+        # Rows that are classified beyond doubt have no curvature: any above 0 will do.
         diagonal.masked_fill_(diagonal == 0.0, 1.0)
         return DenseMatrix(hessian)
 
@@ -129,7 +127,6 @@ class HessianCurvature:
         """Drop nothing: each Hessian stands alone."""
 
     def keep(self, models: Tensor) -> None:
-        """Go on with ``models`` alone, an index into all M."""
         self._objective = self._objective.take(models)
 
 

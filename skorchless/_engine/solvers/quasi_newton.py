@@ -172,11 +172,9 @@ class _QuasiNewton:
         self._memory.replace_approximation(hessians or self._diagonal)
 
     def forget(self, models: Tensor) -> None:
-        """Drop all pairs of ``models``, an index."""
         self._memory.forget(models)
 
     def keep(self, models: Tensor) -> None:
-        """Go on with ``models`` alone, an index into all M."""
         self._objective = self._objective.take(models)
         self._diagonal = self._diagonal.take(models)
         self._memory.keep(models)
@@ -193,7 +191,6 @@ class LBFGSDirections(_QuasiNewton):
 
     @property
     def method(self) -> str:
-        """What the directions are made of."""
         is_diagonal = self._memory.approximation.matrices is None
         return "lbfgs" if is_diagonal else "lbfgs-hessian"
 

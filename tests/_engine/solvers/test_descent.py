@@ -18,7 +18,7 @@ from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import (
     MAX_IDLE_ITERATIONS,
     Point,
-    Ray,
+    SearchLine,
     Watch,
     descend,
     line_search,
@@ -146,21 +146,21 @@ def test_a_line_search_goes_on_for_those_alone_that_need_it(models_in_passes):
     torch.testing.assert_close(progress.W[[0, 2]], -start.grad[[0, 2]])
 
 
-def ray_along(objective, direction):
-    """Return the ray from zero weights along ``direction`` times the gradient there."""
+def line_along(objective, direction):
+    """Return the line from zero weights along ``direction`` times the gradient there."""
     start = point_at(objective, torch.zeros(objective.weights_shape).double())
     d = direction * start.grad
     slope = (d * start.grad).sum((1, 2)).clamp(max=0.0)
-    return Ray(objective, start, d, slope, torch.zeros_like(slope))
+    return SearchLine(objective, start, d, slope, torch.zeros_like(slope))
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
 @pytest.mark.parametrize("length", [30.0, 300.0, 3e4])
 def test_all_shorter_steps_are_tried_in_one_pass(length, l1_ratio, models_in_passes):
     objective, *data = make_objective(alphas=(1e-3,), l1_ratio=l1_ratio)
-    ray = ray_along(objective, -length)
+    line = line_along(objective, -length)
     models_in_passes.clear()
-    reached, lost = line_search(ray)
+    reached, lost = line_search(line)
     # The full step, the shorter ones, and where the search ends.
     assert len(models_in_passes) == 3
     assert not len(lost)
@@ -171,7 +171,7 @@ def test_all_shorter_steps_are_tried_in_one_pass(length, l1_ratio, models_in_pas
         l1_ratio=l1_ratio,
     )
     assert float(reached.value) == pytest.approx(float(value), rel=1e-12)
-    assert float(value) < float(ray.start.value)
+    assert float(value) < float(line.start.value)
     smooth = grad - objective.threshold[0] * reached.W[0].sign()
     torch.testing.assert_close(reached.grad[0], smooth)
 
@@ -179,44 +179,44 @@ def test_all_shorter_steps_are_tried_in_one_pass(length, l1_ratio, models_in_pas
 @pytest.mark.parametrize("length", [1e3, 1e7, 1e13])
 def test_a_step_far_too_long_is_cut_as_far_as_it_has_to_be(length):
     objective, *_ = make_objective(alphas=(0.1,))
-    reached, lost = line_search(ray_along(objective, -length))
+    reached, lost = line_search(line_along(objective, -length))
     assert not len(lost)
-    assert float(reached.value) < float(line_search(ray_along(objective, -1e-3))[0].value)
+    assert float(reached.value) < float(line_search(line_along(objective, -1e-3))[0].value)
 
 
-def test_models_whose_steps_are_cut_in_other_looks_end_where_each_ends_alone():
+def test_models_whose_steps_are_cut_in_other_passes_end_where_each_ends_alone():
     objective, *_ = make_objective(alphas=(0.1, 0.1, 0.1))
     lengths = torch.tensor([30.0, 1e9, 1.0]).double()[:, None, None]
-    together, _ = line_search(ray_along(objective, -lengths))
+    together, _ = line_search(line_along(objective, -lengths))
     for m, length in enumerate(lengths):
         alone = make_objective(alphas=(0.1,))[0]
-        expected, _ = line_search(ray_along(alone, -length))
+        expected, _ = line_search(line_along(alone, -length))
         torch.testing.assert_close(together.W[m], expected.W[0])
 
 
-@pytest.mark.parametrize("n_looks", [1, 2, 3])
-def test_the_last_look_counts(n_looks, monkeypatch, models_in_passes):
+@pytest.mark.parametrize("n_left_out", [1, 2, 3])
+def test_the_last_pass_of_trials_counts(n_left_out, monkeypatch, models_in_passes):
     monkeypatch.setattr(descent, "N_TRIALS", 1)
     objective, *_ = make_objective(alphas=(0.1,))
-    ray = ray_along(objective, -1000.0)
-    monkeypatch.setattr(descent, "MAX_LOOKS", 50)
+    line = line_along(objective, -1000.0)
+    monkeypatch.setattr(descent, "MAX_TRIAL_PASSES", 50)
     models_in_passes.clear()
-    line_search(ray)
+    line_search(line)
     needed = len(models_in_passes) - 2
-    assert needed > n_looks
-    for max_looks in (needed - n_looks, needed - 1, needed):
-        monkeypatch.setattr(descent, "MAX_LOOKS", max_looks)
-        reached, lost = line_search(ray)
-        assert lost.tolist() == ([] if max_looks == needed else [0])
-        assert torch.equal(reached.W, ray.start.W) == (max_looks < needed)
+    assert needed > n_left_out
+    for max_passes in (needed - n_left_out, needed - 1, needed):
+        monkeypatch.setattr(descent, "MAX_TRIAL_PASSES", max_passes)
+        reached, lost = line_search(line)
+        assert lost.tolist() == ([] if max_passes == needed else [0])
+        assert torch.equal(reached.W, line.start.W) == (max_passes < needed)
 
 
 def test_uphill_a_model_does_not_rise_and_another_still_falls():
     objective, *_ = make_objective(alphas=(0.1, 1.0))
-    ray = ray_along(objective, torch.tensor([[[1.0]], [[-1.0]]]).double())
-    reached, _ = line_search(ray)
-    assert reached.value[0] <= ray.start.value[0]
-    assert reached.value[1] < 0.99 * ray.start.value[1]
+    line = line_along(objective, torch.tensor([[[1.0]], [[-1.0]]]).double())
+    reached, _ = line_search(line)
+    assert reached.value[0] <= line.start.value[0]
+    assert reached.value[1] < 0.99 * line.start.value[1]
 
 
 def test_a_model_stalls_by_its_own_failures_when_others_leave(monkeypatch):
