@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import torch
 
 from skorchless._engine.costs import Costs
@@ -11,8 +12,9 @@ from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weigh
 from skorchless._engine.placement import place
 from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.memory import TensorRows
-from skorchless._engine.solvers.descent import descend, point_at
-from skorchless._engine.solvers.one_model import minimize_one_model
+from skorchless._engine.solvers.descent import SearchLine, descend, point_at
+from skorchless._engine.solvers.full_batch import minimize_full_batch
+from skorchless._engine.solvers.one_model import OneModel, minimize_one_model
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
 from skorchless._engine.solvers.strategy import ClassHessianSchedule
 
@@ -90,3 +92,63 @@ def history(minimize, objective, *, tol=1e-9, max_iter=1000, W=None, **options):
     """Return the progress of each iteration of ``minimize``, from weights ``W`` or zeros."""
     W = torch.zeros(objective.weights_shape, dtype=torch.float64) if W is None else W
     return list(islice(minimize(*centered_objective(objective), W, tol=tol, **options), max_iter))
+
+
+def of_teacher(n_rows, n_features, n_classes, kind="plain", **options):
+    """Return an objective of labels that a linear teacher has drawn, for C=1.
+
+    Features are standard normal, "correlated", or "scaled" by factors up to some hundred.
+    """
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((n_rows, n_features))
+    if kind == "correlated":
+        rank = max(1, min(n_features, n_rows) // 5)
+        factors = generator.standard_normal((n_rows, rank)) / np.sqrt(rank)
+        X = 0.3 * X + factors @ generator.standard_normal((rank, n_features))
+    teacher = 2.0 * generator.standard_normal((n_features, n_classes)) / np.sqrt(n_features)
+    y = (X @ teacher + generator.gumbel(size=(n_rows, n_classes))).argmax(1)
+    if kind == "scaled":
+        X *= np.exp(2.0 * generator.standard_normal(n_features))
+    options.setdefault("alphas", (1.0 / n_rows,))
+    objective, _, codes, _ = make_objective(n_classes, X=torch.from_numpy(X), **options)
+    codes.copy_(torch.from_numpy(y))
+    return objective
+
+
+def fit(objective, tol=1e-4, max_iter=1000):
+    """Return the progress of each iteration from zero weights."""
+    W = torch.zeros(objective.weights_shape)
+    return list(islice(minimize_full_batch(objective, W, tol=tol), max_iter))
+
+
+def model_and_state(objective, W=None):
+    """Return the model of an objective, and its state at raw weights ``W`` (1, K, D)."""
+    W = torch.zeros(objective.weights_shape).double() if W is None else W
+    model = OneModel(*centered_objective(objective))
+    return model, model.state_at(model.of_weights(W[0].numpy()))
+
+
+class Downhill:
+    """Directions of steepest descent, in units of ``length`` (M,) of a gradient."""
+
+    method = "downhill"
+
+    def __init__(self, length=1.0):
+        self.length = torch.as_tensor(length).double().view(-1, 1, 1)
+
+    def at(self, point):
+        return -point.grad * self.length
+
+    def forget(self, _):
+        pass
+
+    def keep(self, _):
+        pass
+
+
+def line_along(objective, direction):
+    """Return the line from zero weights along ``direction`` times the gradient there."""
+    start = point_at(objective, torch.zeros(objective.weights_shape).double())
+    d = direction * start.grad
+    slope = (d * start.grad).sum((1, 2)).clamp(max=0.0)
+    return SearchLine(objective, start, d, slope, torch.zeros_like(slope))

@@ -20,7 +20,6 @@ from skorchless._engine.objective import (
     weights_of_centred,
     weights_of_raw,
 )
-from skorchless._engine.rows import memory as rows
 from skorchless._engine.rows.sparse import SparseRows
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -217,22 +216,6 @@ def test_a_line_of_single_precision_is_that_of_double():
         torch.testing.assert_close(part, whole, rtol=1e-5, atol=1e-5)
 
 
-def test_a_line_takes_one_pass_however_many_steps_there_are(monkeypatch):
-    # A regression counter: of a product with the weights and one with the direction.
-    asked = []
-    compute = rows.Rows.map_sum
-    monkeypatch.setattr(
-        rows.Rows,
-        "map_sum",
-        lambda self, function, values_per_row: (
-            asked.append(values_per_row) or compute(self, function, values_per_row)
-        ),
-    )
-    objective, *_ = make_objective(3, alphas=(0.1, 0.1))
-    objective.along(random_weights(objective), random_weights(objective, seed=2), STEPS)
-    assert asked == [2 * 2 * 3]
-
-
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_models_of_one_column_of_row_weights_are_those_one_by_one(n_classes):
     alphas = (0.0, 0.1, 3.0)
@@ -256,30 +239,6 @@ def test_the_violation_of_each_model_is_its_own():
     # Without an L1 penalty it is the largest entry of the gradient.
     expected = torch.stack([model.abs().max() for model in grad])
     torch.testing.assert_close(objective.violation(W, grad), expected)
-
-
-def test_blocks_are_made_for_as_many_numbers_as_a_row_takes(monkeypatch):
-    # The sizes of blocks follow from it, and so the memory of a fit.
-    asked = []
-    compute = rows.Rows.map_sum
-
-    def record(self, function, values_per_row=1):
-        asked.append(values_per_row)
-        return compute(self, function, values_per_row)
-
-    objective, *_ = make_objective(3, alphas=(0.1, 0.1), weights=torch.ones(40, 2))
-    W = random_weights(objective)  # two models, three rows of weights
-    part = objective.select_features(torch.tensor([1]))
-    W_part = W[..., [1, -1]]
-    monkeypatch.setattr(rows.Rows, "map_sum", record)
-    objective.value_and_grad(W)
-    objective.nll_and_grad_by(part, W_part)
-    objective.hessian(W)
-    evaluate(W[0], objective.take(torch.tensor([0])).rows)
-    n_columns = W.shape[-1]
-    # Scores of all models; what each pair of classes takes times each column; log-probabilities
-    # and the NLL.
-    assert asked == [2 * 3, 2 * 3, 2 * 3 * 3 * n_columns, 2 * 3]
 
 
 def test_models_taken_from_a_batch_are_those_models():

@@ -14,7 +14,6 @@ from skorchless._engine.curvature.feature_moments import (
     have_different_ranges,
     thinned,
 )
-from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.sparse import SparseRows
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 
@@ -140,20 +139,6 @@ def test_a_constant_is_centered_to_exactly_zero():
     assert not objective.rows.gather(torch.arange(50))[0].any()
     assert moments.variance == 0.0
     assert objective.mean == 0.0
-
-
-@pytest.mark.parametrize(("offset", "n_passes"), [(0.0, 1), (1e7, 2)])
-def test_only_features_far_from_zero_take_a_second_pass(offset, n_passes, monkeypatch):
-    # A regression counter.
-    seen = []
-    compute = TensorRows.map_reduce
-    monkeypatch.setattr(
-        TensorRows,
-        "map_reduce",
-        lambda self, *arguments: seen.append(1) or compute(self, *arguments),
-    )
-    centered_objective(objective_of(offset + torch.rand(50, 2).double()))
-    assert len(seen) == n_passes
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5])

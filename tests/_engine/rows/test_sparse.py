@@ -186,6 +186,7 @@ def test_selected_features_of_small_types_are_converted(both):
 
 
 def test_columns_of_a_csc_array_are_selected_and_weighed_without_a_copy_by_row(monkeypatch):
+    # A counter, as those of `test_counters`.
     X = sparse.csc_array(DENSE)
     rows = SparseRows(X, (COLUMN,), placed(10**6))  # all rows are one block
     copied = []

@@ -7,18 +7,16 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from problems import by_descent, by_one_model, history, make_objective
+from problems import Downhill, by_descent, by_one_model, history, line_along, make_objective
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from skorchless._engine.curvature.feature_moments import feature_moments
-from skorchless._engine.rows.memory import Rows
 from skorchless._engine.solvers import descent
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import (
     MAX_IDLE_ITERATIONS,
     Point,
-    SearchLine,
     Watch,
     descend,
     line_search,
@@ -89,93 +87,6 @@ def test_a_converged_model_is_not_moved_while_others_go_on():
         assert torch.equal(progress.W[first], history[done].W[first])
 
 
-@pytest.fixture
-def models_in_passes(monkeypatch):
-    """Return a list to which each pass over the rows adds how many models it is for."""
-    n_models = []
-    map_sum = Rows.map_sum
-
-    def counted(self, function, values_per_row=None):
-        sums = map_sum(self, function, values_per_row)
-        n_models.append(sums[0].shape[-2 if sums[0].ndim == 3 else 0])
-        return sums
-
-    monkeypatch.setattr(Rows, "map_sum", counted)
-    return n_models
-
-
-def test_a_model_that_has_stopped_costs_nothing_any_more(models_in_passes):
-    objective, *_ = make_objective(alphas=(10.0, 1e-2, 1e-6))
-    history = solve_batch(objective)
-    n_running = [3, *(int((p.status == Status.RUNNING).sum()) for p in history)]
-    assert n_running[0] == 3
-    assert 0 < n_running[-2] < 3
-    # A pass at the start, and in each iteration one for those that run; a line search that goes
-    # on adds one for a part of them.
-    in_order = iter(models_in_passes)
-    assert all(n in in_order for n in [3, *n_running[:-1]])
-    assert max(models_in_passes[-2:]) <= n_running[-3]
-
-
-class Downhill:
-    """Directions of steepest descent, in units of ``length`` (M,) of a gradient."""
-
-    method = "downhill"
-
-    def __init__(self, length=1.0):
-        self.length = torch.as_tensor(length).double().view(-1, 1, 1)
-
-    def at(self, point):
-        return -point.grad * self.length
-
-    def forget(self, _):
-        pass
-
-    def keep(self, _):
-        pass
-
-
-def test_a_line_search_goes_on_for_those_alone_that_need_it(models_in_passes):
-    objective, *_ = make_objective(alphas=(0.1, 0.1, 0.1))
-    start = point_at(objective, torch.zeros(objective.weights_shape).double())
-    models_in_passes.clear()
-    progress = next(descend(objective, start, Downhill([1.0, 1e4, 1.0]), tol=0.0))
-    # All at the full step; the second along its line, and where it ends.
-    assert models_in_passes == [3, 1, 1]
-    assert (progress.value < start.value).all()
-    torch.testing.assert_close(progress.W[[0, 2]], -start.grad[[0, 2]])
-
-
-def line_along(objective, direction):
-    """Return the line from zero weights along ``direction`` times the gradient there."""
-    start = point_at(objective, torch.zeros(objective.weights_shape).double())
-    d = direction * start.grad
-    slope = (d * start.grad).sum((1, 2)).clamp(max=0.0)
-    return SearchLine(objective, start, d, slope, torch.zeros_like(slope))
-
-
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
-@pytest.mark.parametrize("length", [30.0, 300.0, 3e4])
-def test_all_shorter_steps_are_tried_in_one_pass(length, l1_ratio, models_in_passes):
-    objective, *data = make_objective(alphas=(1e-3,), l1_ratio=l1_ratio)
-    line = line_along(objective, -length)
-    models_in_passes.clear()
-    reached, lost = line_search(line)
-    # The full step, the shorter ones, and where the search ends.
-    assert len(models_in_passes) == 3
-    assert not len(lost)
-    value, grad = oracles.value_and_grad(
-        *(reached.W[0], *data, 1e-3),
-        n_classes=3,
-        fit_intercept=True,
-        l1_ratio=l1_ratio,
-    )
-    assert float(reached.value) == pytest.approx(float(value), rel=1e-12)
-    assert float(value) < float(line.start.value)
-    smooth = grad - objective.threshold[0] * reached.W[0].sign()
-    torch.testing.assert_close(reached.grad[0], smooth)
-
-
 @pytest.mark.parametrize("length", [1e3, 1e7, 1e13])
 def test_a_step_far_too_long_is_cut_as_far_as_it_has_to_be(length):
     objective, *_ = make_objective(alphas=(0.1,))
@@ -192,23 +103,6 @@ def test_models_whose_steps_are_cut_in_other_passes_end_where_each_ends_alone():
         alone = make_objective(alphas=(0.1,))[0]
         expected, _ = line_search(line_along(alone, -length))
         torch.testing.assert_close(together.W[m], expected.W[0])
-
-
-@pytest.mark.parametrize("n_left_out", [1, 2, 3])
-def test_the_last_pass_of_trials_counts(n_left_out, monkeypatch, models_in_passes):
-    monkeypatch.setattr(descent, "N_TRIALS", 1)
-    objective, *_ = make_objective(alphas=(0.1,))
-    line = line_along(objective, -1000.0)
-    monkeypatch.setattr(descent, "MAX_TRIAL_PASSES", 50)
-    models_in_passes.clear()
-    line_search(line)
-    needed = len(models_in_passes) - 2
-    assert needed > n_left_out
-    for max_passes in (needed - n_left_out, needed - 1, needed):
-        monkeypatch.setattr(descent, "MAX_TRIAL_PASSES", max_passes)
-        reached, lost = line_search(line)
-        assert lost.tolist() == ([] if max_passes == needed else [0])
-        assert torch.equal(reached.W, line.start.W) == (max_passes < needed)
 
 
 def test_uphill_a_model_does_not_rise_and_another_still_falls():

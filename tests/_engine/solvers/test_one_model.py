@@ -9,9 +9,15 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from problems import CPU, by_one_model, history, make_objective, random_weights
+from problems import (
+    CPU,
+    by_one_model,
+    history,
+    make_objective,
+    model_and_state,
+    random_weights,
+)
 from scipy import sparse
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
@@ -23,7 +29,6 @@ from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.one_model import (
     LBFGSStep,
     NewtonStep,
-    OneModel,
     State,
     line_search,
     minimize_one_model,
@@ -178,28 +183,6 @@ def test_it_ends_after_max_iter_with_a_model_that_runs():
     assert [p.status.tolist() for p in steps] == [[Status.RUNNING]] * 3
 
 
-class ProductsWith(TorchDispatchMode):
-    """Counts the matrix products with ``X`` or a view of it."""
-
-    def __init__(self, X):
-        super().__init__()
-        self.address, self.n_products = X.data_ptr(), 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if "mm" in str(function) or "mv" in str(function):
-            self.n_products += any(
-                isinstance(arg, torch.Tensor) and arg.data_ptr() == self.address for arg in args
-            )
-        return function(*args, **(kwargs or {}))
-
-
-def model_and_state(objective, W=None):
-    """Return the model of an objective, and its state at raw weights ``W`` (1, K, D)."""
-    W = torch.zeros(objective.weights_shape).double() if W is None else W
-    model = OneModel(*centered_objective(objective))
-    return model, model.state_at(model.of_weights(W[0].numpy()))
-
-
 def raw(model, u):
     """Return the weights (K, D) of raw features of ``u``."""
     return torch.from_numpy(model.weights_of(u))
@@ -229,38 +212,6 @@ def test_weights_are_those_of_features_as_they_are(n_classes, fit_intercept):
     )
     assert state.value == pytest.approx(float(value), rel=1e-12)
     assert state.violation == pytest.approx(float(grad.abs().max()), rel=1e-9)
-
-
-@pytest.mark.parametrize("is_plain", [True, False])
-@pytest.mark.parametrize("length", [1.0, 1e3, 1e6])
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_a_line_search_makes_one_product_and_one_for_the_gradient(n_classes, length, is_plain):
-    model, state = model_and_state(make_objective(n_classes, alphas=(1e-3,))[0])
-    with ProductsWith(model.X) as products:
-        reached = line_search(model, state, -length * state.grad, is_plain=is_plain)
-    assert reached.value < state.value
-    assert products.n_products == 2
-
-
-def test_an_iteration_makes_two_products(solve, monkeypatch):
-    n_products = 0
-
-    def count(name):
-        compute = getattr(OneModel, name)
-
-        def counted(*args):
-            nonlocal n_products
-            n_products += 1
-            return compute(*args)
-
-        monkeypatch.setattr(OneModel, name, counted)
-
-    count("margins")
-    count("state")  # the gradient
-    objective, *_ = make_objective(alphas=(1e-3,))
-    W = objective.center_over_classes(10.0 * random_weights(objective))
-    n_iterations = len(solve(objective, W=W))
-    assert n_products <= 2 * n_iterations + 2  # of the start
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

@@ -14,7 +14,6 @@ from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.objective import weights_of_raw
 from skorchless._engine.rows.containers import rows_of
-from skorchless._engine.rows.memory import LocalRows
 from skorchless._engine.solvers import full_batch
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
@@ -136,48 +135,6 @@ def test_from_any_start_it_ends_at_the_same_optimum(solve):
     expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=True)
     W = objective.center_over_classes(random_weights(objective))
     torch.testing.assert_close(solve(objective, W).W[0], expected, rtol=1e-5, atol=1e-7)
-
-
-@pytest.fixture
-def factorised(monkeypatch):
-    """Return a list to which each Cholesky factorisation of N rows adds its batch's shape."""
-    shapes = []
-    cholesky = torch.linalg.cholesky_ex
-
-    def counted(matrix, **options):
-        if matrix.shape[-1] == N_ROWS:
-            shapes.append(matrix.shape)
-        return cholesky(matrix, **options)
-
-    monkeypatch.setattr(torch.linalg, "cholesky_ex", counted)
-    return shapes
-
-
-@pytest.fixture
-def gram_matrices(monkeypatch):
-    """Return a list to which each Gram matrix of the rows is added."""
-    made = []
-    gram = LocalRows.gram
-
-    def counted(self, mean):
-        made.append(gram(self, mean))
-        return made[-1]
-
-    monkeypatch.setattr(LocalRows, "gram", counted)
-    return made
-
-
-def test_models_of_several_penalties_and_folds_share_one_factor(solve, factorised, gram_matrices):
-    alphas = (0.01, 0.1, 1.0, 0.1)
-    of_last = weights_with_zeros()
-    weights = torch.stack([*[torch.ones(N_ROWS).double()] * 3, of_last], dim=1)
-    objective, X, codes, _ = make_wide(alphas=alphas, weights=weights)
-    last = solve(objective)
-    assert len(gram_matrices) == 1
-    assert factorised == [(N_ROWS, N_ROWS)]
-    for m, alpha in enumerate(alphas):
-        expected = oracles.optimum(X, codes, weights[:, m], alpha, fit_intercept=True)
-        torch.testing.assert_close(last.W[m], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("offset", [0.0, 30.0])

@@ -2,23 +2,16 @@
 
 import math
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 import pytest
-import scipy.optimize
 import torch
-from problems import CPU, make_objective
+from problems import CPU, fit, make_objective, of_teacher
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from skorchless._engine.costs import Costs
 from skorchless._engine.placement import place
 from skorchless._engine.rows.containers import rows_of
-from skorchless._engine.rows.memory import LocalRows
-from skorchless._engine.solvers import quasi_newton
-from skorchless._engine.solvers.full_batch import minimize_full_batch
-from skorchless._engine.solvers.one_model import OneModel
 from skorchless._engine.solvers.strategy import (
     ClassHessianSchedule,
     Pace,
@@ -37,33 +30,6 @@ def of_shape(n_rows, n_features, n_classes=2, **options):
     """Return an objective of rows that take no memory."""
     X = torch.zeros(1, 1, dtype=torch.float64).expand(n_rows, n_features)
     return make_objective(n_classes, X=X, **options)[0]
-
-
-def of_teacher(n_rows, n_features, n_classes, kind="plain", **options):
-    """Return an objective of labels that a linear teacher has drawn, for C=1.
-
-    Features are standard normal, "correlated", or "scaled" by factors up to some hundred.
-    """
-    generator = np.random.default_rng(0)
-    X = generator.standard_normal((n_rows, n_features))
-    if kind == "correlated":
-        rank = max(1, min(n_features, n_rows) // 5)
-        factors = generator.standard_normal((n_rows, rank)) / np.sqrt(rank)
-        X = 0.3 * X + factors @ generator.standard_normal((rank, n_features))
-    teacher = 2.0 * generator.standard_normal((n_features, n_classes)) / np.sqrt(n_features)
-    y = (X @ teacher + generator.gumbel(size=(n_rows, n_classes))).argmax(1)
-    if kind == "scaled":
-        X *= np.exp(2.0 * generator.standard_normal(n_features))
-    options.setdefault("alphas", (1.0 / n_rows,))
-    objective, _, codes, _ = make_objective(n_classes, X=torch.from_numpy(X), **options)
-    codes.copy_(torch.from_numpy(y))
-    return objective
-
-
-def fit(objective, tol=1e-4, max_iter=1000):
-    """Return the progress of each iteration from zero weights."""
-    W = torch.zeros(objective.weights_shape)
-    return list(islice(minimize_full_batch(objective, W, tol=tol), max_iter))
 
 
 @pytest.mark.parametrize(
@@ -238,28 +204,6 @@ def test_class_hessians_never_cost_more_than_passes_so_far_are_worth(shape, alph
         assert ratio * of_hessians <= n_passes * pass_seconds(objective)
 
 
-@pytest.mark.parametrize("shape", [(2000, 20, 5), (30_000, 100, 2), (3000, 200, 3)])
-def test_class_hessians_of_a_fit_never_cost_more_than_twice_its_passes(shape, monkeypatch):
-    costs = Costs(max_newton_ratio=0.0)
-    objective = of_teacher(*shape, "scaled", alphas=(1e-7,), costs=costs)
-    made, n_iterations = [], 0
-    class_hessians = quasi_newton.class_hessians
-
-    def counted(*args, **options):
-        made.append(n_iterations)
-        return class_hessians(*args, **options)
-
-    monkeypatch.setattr(quasi_newton, "class_hessians", counted)
-    W = torch.zeros(objective.weights_shape)
-    for n_iterations, _ in enumerate(minimize_full_batch(objective, W, tol=0.0), start=1):
-        if n_iterations == 100:
-            break
-    assert made
-    for n_hessians, n_passes in enumerate(made, start=1):
-        of_hessians = n_hessians * class_hessian_seconds(objective)
-        assert of_hessians <= 2 * n_passes * pass_seconds(objective)
-
-
 def test_class_hessians_come_later_the_more_they_cost():
     def first(*shape):
         return ClassHessianSchedule.of(of_shape(*shape)).first
@@ -267,54 +211,3 @@ def test_class_hessians_come_later_the_more_they_cost():
     assert first(10**6, 20) == MIN_ITERATIONS
     assert MIN_ITERATIONS < first(1000, 150) < first(1000, 300) < math.inf
     assert first(100, 150) == math.inf  # larger than X itself
-
-
-@pytest.fixture
-def counts(monkeypatch):
-    """Return how often X is read, of "ours" and by the function that scikit-learn minimises."""
-    n_calls = {"ours": 0, "reference": 0}
-
-    def count(cls, name):
-        original = getattr(cls, name)
-
-        def counted(self, *args, **options):
-            n_calls["ours"] += 1
-            return original(self, *args, **options)
-
-        monkeypatch.setattr(cls, name, counted)
-
-    # `state`, the gradient, belongs to the pass of `margins`.
-    for cls, name in (
-        (LocalRows, "map_reduce"),
-        (LocalRows, "map_rows"),
-        (LocalRows, "gram"),
-        (OneModel, "margins"),
-    ):
-        count(cls, name)
-    minimize = scipy.optimize.minimize
-
-    def minimized(*args, **options):
-        result = minimize(*args, **options)
-        n_calls["reference"] += result.nfev
-        return result
-
-    monkeypatch.setattr(scipy.optimize, "minimize", minimized)
-    return n_calls
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("kind", ["plain", "correlated", "scaled"])
-@pytest.mark.parametrize("n_classes", [2, 5])
-@pytest.mark.parametrize("n_features", [5, 50, 300])
-@pytest.mark.parametrize("n_rows", [100, 1000])
-def test_a_fit_reads_X_at_most_twice_as_often_as_scikit_learn(
-    n_rows, n_features, n_classes, kind, counts
-):
-    # A counter, not an optimum: what guards the shape of the code without a stopwatch.
-    objective = of_teacher(n_rows, n_features, n_classes, kind)
-    codes, _ = objective.rows.columns
-    X = objective.rows.whole()[0].numpy()
-    LogisticRegression(tol=1e-4, max_iter=200).fit(X, codes.numpy())
-    steps = fit(objective, tol=1e-4)
-    assert len(steps) < counts["ours"]
-    assert counts["ours"] <= 2 * counts["reference"]

@@ -137,6 +137,7 @@ def test_few_rows_do_not_keep_features_out_that_an_l2_penalty_lets_in(monkeypatc
 
 
 def test_each_set_takes_one_pass_over_all_features(sizes, monkeypatch):
+    # A counter, as those of `test_counters`.
     passes = []
     monkeypatch.setattr(
         PenalizedNLL,
