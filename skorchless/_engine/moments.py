@@ -1,6 +1,6 @@
-"""Count, mean and sum of squared deviations of all entries of a matrix, merged batch by batch.
+"""Weight, mean and squared deviation of all entries of a matrix, merged batch by batch.
 
-The scaler calls it. NaN entries count for nothing.
+The scaler calls it. NaN entries are left out.
 """
 
 from __future__ import annotations

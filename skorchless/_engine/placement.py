@@ -1,6 +1,6 @@
-"""Where arithmetic happens and in which precision: decided here, once, for the estimators.
+"""Where arithmetic happens and in which precision: estimators decide it here, once.
 
-Nothing below an estimator asks again; nothing here touches a global torch setting.
+No global setting of torch is touched.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FLOAT_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _NAMED = {np.dtype(name): dtype for name, dtype in FLOAT_DTYPES.items()}
 # float32 tells whole numbers apart up to 2**24: a Unix time in seconds would be off by a minute.
 WIDE_INTEGERS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
-# What a tensor of X may have; float8, complex, quantised and bit types may not.
+# The dtypes that a tensor X may have: not float8, complex, quantised or bit types.
 TENSOR_DTYPES = (
     *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.bool),
     *(torch.int8, torch.uint8, torch.int16, torch.uint16, *WIDE_INTEGERS),
@@ -82,7 +82,7 @@ def _named(device: str | torch.device) -> torch.device | None:
 
 
 def _cpu_kind(X: Any) -> str | None:
-    """Return what kind of X this is if such are computed on the CPU alone, else None."""
+    """Return the kind of an X that is computed on the CPU alone, else None."""
     return "sparse" if issparse(X) else getattr(X, "cpu_kind", None)
 
 
@@ -114,7 +114,6 @@ def resolve_dtype(dtype: Any, X_dtype: torch.dtype) -> torch.dtype:
 
 
 def _name(dtype: Any) -> str | None:
-    """Return NumPy's name of ``dtype``, or None where NumPy knows no such dtype."""
     try:
         return np.dtype(dtype).name
     except TypeError:
@@ -122,7 +121,7 @@ def _name(dtype: Any) -> str | None:
 
 
 def place(device: torch.device, dtype: torch.dtype) -> Placement:
-    """Return the placement of a computation on ``device`` in ``dtype``."""
+    """Return the placement of a computation on ``device`` in ``dtype``, with default costs."""
     if device.type == "mps" and dtype is torch.float64:
         raise ValueError("device='mps' has no float64; pass dtype='float32' or device='cpu'.")
     # Sums of 50,000 float32 terms lose the digits that a line search compares, so blocks are
@@ -132,7 +131,7 @@ def place(device: torch.device, dtype: torch.dtype) -> Placement:
 
 
 def place_beside(X: Any, placement: Placement) -> Placement:
-    """Return ``placement`` for other rows ``X``: the CPU where their kind is computed there."""
+    """Return ``placement``, or the CPU for rows ``X`` of a kind that is computed there alone."""
     return place(torch.device("cpu"), placement.dtype) if _cpu_kind(X) else placement
 
 

@@ -1,4 +1,4 @@
-"""Records of M models, dataclasses whose tensors have the models for their first axis, cut alike.
+"""Some models of a record of M: a dataclass whose tensors have the models as first axis.
 
 A field whose metadata are `SHARED` is the same for all models, and stays whole.
 """
@@ -26,7 +26,6 @@ def put_models(record: Record, models: Tensor, other: Record) -> Record:
 
 
 def _map_tensors(function: Any, record: Any, *others: Any) -> Any:
-    """Return ``record`` with what ``function`` makes of its tensors and of those of ``others``."""
     changed = {}
     for each in fields(record):
         values = [getattr(part, each.name) for part in (record, *others)]

@@ -2,11 +2,11 @@
 
 `solvers.quasi_newton` starts from a diagonal, which costs nothing. Near the optimum the softmax
 part of a class's curvature, p * (1 - p), is near zero for most rows and differs from class to
-class: the Hessian of each class, of a sample of rows, has that. L-BFGS takes 81 iterations on
+class, as does the Hessian of each class, made of a sample of rows. L-BFGS takes 81 iterations on
 MNIST (C=1, to 0.1 % of the optimum) without class Hessians and 25 with them.
 
-Models whose penalties are close have much the same curvature. They share class Hessians, so that
-all of these together stay smaller than X.
+Models of similar penalties have similar curvatures and share class Hessians, which all together
+stay smaller than X.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from skorchless._engine.rows.block_sizes import MIN_SHARE_BYTES, even_shares
 from skorchless._engine.rows.memory import Rows
 from skorchless._engine.rows.workers import share
 
-# Penalties within this factor count as one.
+# Penalties within this factor count as one: those of the folds of one C differ by some percent.
 SAME_PENALTY = 1.05
 
 
@@ -115,11 +115,11 @@ def class_hessians(
     *,
     as_factors: bool,
 ) -> HessianApproximation | None:
-    """Return each class's own Hessian at ``W`` (M, K, D), of a sample of rows.
+    """Return each class's own Hessian at ``W`` (M, K, D), of a sample of rows, for each group.
 
-    One for each group of models. ``damping`` is in squared ranges of the features, for each unit
-    of softmax curvature, and only where rows are drawn. Cholesky factors of them ``as_factors``.
-    None where one has no curvature or cannot be factorised in this precision.
+    ``damping`` is in squared ranges of the features, for each unit of softmax curvature, and only
+    where rows are drawn. With ``as_factors`` they are Cholesky factors. None where one has no
+    curvature or cannot be factorised in this precision.
     """
     group = groups(objective)
     rows = thinned(objective.rows, objective.costs.max_candidate_rows)
@@ -142,8 +142,8 @@ def class_hessians(
         # A failed factorisation has zeros or NaN on its diagonal.
         return hessian if bool((diagonal.isfinite() & (diagonal > 0)).all()) else None
 
-    # One class at a time: a product with few rows is not worth several cores, classes are. One at
-    # a time into its place: the Hessians of MNIST, 25 MB, are never there twice.
+    # A worker makes the Hessian of one class, whose product is too small to be shared. Each is
+    # copied to its place at once: the Hessians of MNIST, 25 MB, never exist twice.
     items = list(itertools.product(range(len(part)), range(W.shape[1])))
     matrices = W.new_empty(len(part), *W.shape[1:], W.shape[-1], dtype=dtype)
     for item, matrix in zip(items, rows.map_each(of_class, items), strict=True):
@@ -155,7 +155,7 @@ def class_hessians(
 
 
 def n_affordable(objective: PenalizedNLL) -> int:
-    """Return how many Hessians of each class have no more entries than X."""
+    """Return how many Hessians of each class have together no more entries than X."""
     _, n_weight_rows, n_columns = objective.weights_shape
     n_entries = objective.rows.n_rows * objective.rows.n_features
     return n_entries // (n_weight_rows * n_columns**2)
@@ -170,10 +170,7 @@ def groups(objective: PenalizedNLL) -> Tensor:
 
 
 def _ranks(alpha: Tensor) -> Tensor:
-    """Return the rank (M,) of each penalty, the same for penalties that hardly differ.
-
-    The folds of one C differ as their weights do.
-    """
+    """Return the rank (M,) of each penalty, the same for penalties that hardly differ."""
     order = alpha.argsort()
     ranks: list[int] = []
     rank, smallest = -1, -1.0  # and the smallest penalty of that rank
@@ -210,8 +207,7 @@ def _class_hessian(rows: Rows, curvature: Tensor, objective: PenalizedNLL) -> Te
     """Return the mean of ``curvature`` (rows,) times row outer product (D, D), from a sample."""
     n_drawn = n_drawn_rows(objective)
     if rows.n_rows > n_drawn:
-        # Systematic sampling, each row by its share of the curvature: a row that is classified
-        # beyond doubt has none.
+        # Systematic sampling by the curvature of the rows.
         shares = curvature.cumsum(0, dtype=rows.placement.sum_dtype)
         points = torch.arange(n_drawn, dtype=shares.dtype, device=shares.device) + 0.5
         points *= shares[-1] / n_drawn

@@ -1,8 +1,8 @@
 """What all solvers share: the record of an iteration, why a model stops, and patience.
 
 A solver is a generator: given an objective and first weights it yields a `Progress` for each
-iteration until every model has stopped. Who drives it decides how many iterations to take; a
-solver never prints, warns, or knows who watches.
+iteration until every model has stopped. Its caller decides how many iterations to take; a solver
+never prints or warns.
 """
 
 from __future__ import annotations
@@ -26,17 +26,14 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known of M models after an iteration.
-
-    ``max_violation`` (M,) is what ``tol`` is compared with, the largest violation of optimality or
-    the loss of a minibatch solver; ``buffers`` are the tensors that a later call goes on with.
-    """
+    """M models after an iteration."""
 
     W: Tensor  # (M, K, D)
     value: Tensor  # (M,)
     status: Tensor  # (M,) of Status
-    max_violation: Tensor  # (M,)
-    buffers: dict[str, Tensor] = field(default_factory=dict)
+    # (M,), which ``tol`` is compared with: of optimality, or the loss of a minibatch solver
+    max_violation: Tensor
+    buffers: dict[str, Tensor] = field(default_factory=dict)  # which a later call goes on with
     method: str = ""  # how the last step was found
 
     def on(self, device: torch.device) -> Progress:
@@ -47,10 +44,7 @@ class Progress:
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def put(self, models: Tensor, latest: Progress) -> Progress:
-        """Return this record with that of ``models``, in their order, replaced by ``latest``.
-
-        What is put together has no buffers.
-        """
+        """Return this record, without buffers, with ``models`` replaced by those of ``latest``."""
         if models.shape[0] == self.value.shape[0]:
             return latest
         return put_models(replace(self, method=latest.method, buffers={}), models, latest)
@@ -59,7 +53,7 @@ class Progress:
 class Patience:
     """Tells when M losses have not fallen by ``tol`` for ``n_iter_no_change`` reports.
 
-    A fall is measured from where the last one ended, so that slow progress adds up to one.
+    A fall is measured from the end of the last one, so that slow progress adds up.
     """
 
     def __init__(self, tol: float, n_iter_no_change: float) -> None:

@@ -1,7 +1,7 @@
 """Epochs over minibatches of wide sparse rows, which stay sparse; `minibatch` calls it.
 
-Weights and buffers are those of the columns that can move, a row for each, (n, K): a product with
-a CSR matrix reads and writes whole rows.
+Weights and buffers are (n, K), a row for each column that can move: a product with a CSR matrix
+reads and writes whole rows.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from skorchless._engine.rows.sparse import SparseRows
 
 Buffers = dict[str, Tensor]
 
-# With fewer features a dense minibatch of 64 rows takes less time: up to 800 features where a row
-# has 8 entries, up to 2,500 where it has 50.
+# Below, a dense minibatch of 64 rows takes less time: up to 800 features where a row has 8
+# entries, up to 2,500 where it has 50.
 MIN_FEATURES = 1_500
-# SciPy takes 80 us to gather 64 rows and 100 us for 400: those of some minibatches at once.
+# Minibatches whose rows are gathered at once: SciPy takes 80 us for 64 rows and 100 us for 400.
 GROUP_SIZE = 8
 
 
@@ -52,9 +52,9 @@ def _sparse_rows(objective: PenalizedNLL) -> SparseRows:
 
 
 def active_columns(objective: PenalizedNLL, W: Tensor, buffers: Buffers | None) -> Tensor:
-    """Return the columns (n,) of ``W`` (K, D) that can move; the others are zero and stay so.
+    """Return the columns (n,) of ``W`` (K, D) that can move; the others are and stay zero.
 
-    Those are the intercept, and features with an entry in a row, a weight, or part in ``buffers``.
+    The intercept, and features with an entry in a row, a weight, or a part in ``buffers``.
     """
     rows = _sparse_rows(objective)
     is_active = W.any(0)
@@ -194,10 +194,10 @@ def _move_used(
     batches: Iterable[SparseBatch],
     matrix: Tensor,
 ) -> Tensor:
-    """Take the steps of `_move_all`, a column's when it is used, and at last what all still miss.
+    """Take the steps of `_move_all`, each column's when a minibatch uses it, or at the end.
 
-    A step without a gradient multiplies (weight, velocity) by ``matrix`` (2, 2), and those that a
-    column has missed by a power of it: the method is the same, with other roundings.
+    A step without a gradient multiplies (weight, velocity) by ``matrix`` (2, 2), and all steps
+    that a column has missed by a power of it: the method is the same, with other roundings.
     """
     velocity = buffers["velocity"]
     shrinkage = objective.shrinkage[0].T.to(W.dtype)  # (n, 1)
@@ -218,7 +218,7 @@ def _move_used(
 
 
 class MissedSteps:
-    """How many steps of this epoch each of n columns has missed, and what they come to."""
+    """How many steps of this epoch each of n columns has missed, and their joint effect."""
 
     def __init__(self, matrix: Tensor, W: Tensor) -> None:
         self._matrix = matrix

@@ -1,8 +1,8 @@
 """Fits of many features with an L1 penalty, on a few of the features at a time.
 
-At the optimum most weights are zero. Those that matter are guessed from the gradient, and
-fitted on a copy of their columns, where an iteration costs what so few features cost; a pass over
-all of X then tells which guess was wrong.
+At the optimum most weights are zero. The gradient suggests those that are not; they are fitted on
+a copy of their columns, where an iteration costs what few features cost. A pass over all of X then
+shows which features are missing.
 
 References
 ----------
@@ -34,11 +34,10 @@ from skorchless._engine.solvers.descent import Point, descend
 from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.strategy import are_products_cheap
 
-Mask: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 Indices: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.intp]]"
 
-# A fit is a little more precise than asked for, because the sums of a pass over all features are
-# rounded otherwise. Half of it takes up to a tenth longer.
+# The share of ``tol`` to which a set is fitted, because a pass over all features rounds its sums
+# in another way. With 0.5 fits take up to a tenth longer.
 MARGIN = 0.9
 
 
@@ -48,7 +47,7 @@ def minimize_by_working_sets(
     """Yield the progress of each iteration from ``W``; stop as `descend` does, by all features."""
     objective = replace(objective, rows=objective.rows.ready_to_select())
     working_set = WorkingSet(objective, _first_features(objective, W))
-    point, violation = working_set.leave(working_set.restrict(W))
+    point, violation = working_set.evaluate_on_all(working_set.gather(W))
     max_violation = violation.amax((1, 2))
     precision = _sizes(objective).precision
     models = torch.arange(len(W), device=W.device)
@@ -57,21 +56,21 @@ def minimize_by_working_sets(
         features, largest = _choose(objective, working_set.used(point.W), violation, tol)
         working_set = WorkingSet(objective, features)
         iterations = working_set.descend(point, tol=max(MARGIN * tol, precision * largest))
-        # The last iteration is reported after all features are looked at.
+        # The last iteration is reported after the pass over all features.
         last = next(iterations)
         for progress in iterations:
             running = replace(
                 last,
-                W=working_set.embed(last.W),
+                W=working_set.scatter(last.W),
                 status=torch.zeros_like(models),
                 method="working-sets",
-                # What other features violate is known from the last pass alone.
+                # The violations of other features are those of the last pass.
                 max_violation=torch.maximum(last.max_violation, max_violation),
             )
             record = record.put(models, running)
             yield record
             last = progress
-        point, violation = working_set.leave(last.W)
+        point, violation = working_set.evaluate_on_all(last.W)
         max_violation = violation.amax((1, 2))
         is_stalled = (last.status == Status.STALLED) & (max_violation <= last.max_violation)
         status = torch.where(max_violation <= tol, Status.CONVERGED, Status.STALLED * is_stalled)
@@ -102,32 +101,31 @@ class WorkingSet:
         max_ratio = part.costs.max_working_set_ratio
         if not are_products_cheap(part, max_ratio):
             part, moments = centered_objective(part)
-        W = weights_of_centred(self.restrict(point.W), part.mean)
-        start = Point(W, point.value, grad_of_centred(self.restrict(point.grad), part.mean))
+        W = weights_of_centred(self.gather(point.W), part.mean)
+        start = Point(W, point.value, grad_of_centred(self.gather(point.grad), part.mean))
         directions = ProximalDirections(part, start, moments, tol=tol, max_ratio=max_ratio)
-        # All features are looked at before the fit has converged.
+        # Convergence is decided by all features.
         for progress in descend(part, start, directions, tol=tol, bounds_decrease=False):
             yield replace(progress, W=weights_of_raw(progress.W, part.mean))
 
-    def restrict(self, W: Tensor) -> Tensor:
+    def gather(self, W: Tensor) -> Tensor:
         """Return the weights (M, K, D') of these features."""
         return W[..., self._columns]
 
-    def embed(self, W_part: Tensor) -> Tensor:
+    def scatter(self, W_part: Tensor) -> Tensor:
         """Return the weights (M, K, D) of all features."""
         W = W_part.new_zeros(self._whole.weights_shape)
         W[..., self._columns] = W_part
         return W
 
-    def leave(self, W_part: Tensor) -> tuple[Point, Tensor]:
+    def evaluate_on_all(self, W_part: Tensor) -> tuple[Point, Tensor]:
         """Return the point of all features at weights (M, K, D') of these, and the violations.
 
-        The latter say by how much each weight (M, K, D) violates optimality; below 0, how far a
-        weight of 0 is from doing so.
+        By so much each weight (M, K, D) violates optimality; below 0, a weight of 0 does not.
         """
         part, columns = self._part, self._columns
         nll, grad = self._whole.nll_and_grad_by(part, W_part)
-        # Of all weights as little as can be: each look at them costs a fifth of the pass.
+        # Few operations on all weights: each costs a fifth of the pass.
         grad_part = torch.addcmul(grad[..., columns], part.shrinkage, W_part)
         grad[..., columns] = grad_part
         violation = self._whole.grad_of_raw(grad).abs().sub_(self._whole.threshold)
@@ -136,23 +134,23 @@ class WorkingSet:
             violation[..., columns],
             part.subgradient(W_part, part.grad_of_raw(grad_part)).abs(),
         )
-        return Point(self.embed(W_part), nll + part.penalty(W_part), grad), violation
+        return Point(self.scatter(W_part), nll + part.penalty(W_part), grad), violation
 
     def used(self, W: Tensor) -> Indices:
         """Return which of these features have a weight in any model of ``W`` (M, K, D)."""
-        return self._features[_any_used(self.restrict(W), len(self._features))]
+        return self._features[_used(self.gather(W), len(self._features))]
 
 
-def _any_used(W: Tensor, n_features: int) -> Mask:
-    """Return whether any model of ``W`` (M, K, D) has a weight for each feature (P,)."""
-    is_used: Mask = (W[..., :n_features].cpu().numpy() != 0).any((0, 1))
-    return is_used
+def _used(W: Tensor, n_features: int) -> Indices:
+    """Return the features that have a weight in any model of ``W`` (M, K, D)."""
+    indices: Indices = (W[..., :n_features].cpu().numpy() != 0).any((0, 1)).nonzero()[0]
+    return indices
 
 
 def _first_features(objective: PenalizedNLL, W: Tensor) -> Indices:
     """Return the features that ``W`` (M, K, D) uses, or all where it uses many."""
     n_features = objective.rows.n_features
-    used = _any_used(W, n_features).nonzero()[0]
+    used = _used(W, n_features)
     return used if len(used) <= _max_features(objective) else np.arange(n_features)
 
 
@@ -174,30 +172,30 @@ def _choose(
 
     They are those ``used`` and the first of the others by ``violation`` (M, K, D).
     """
-    # On the host, with NumPy: each of these small operations takes a third of the time of torch's.
+    # With NumPy, whose small operations take a third of the time of torch's.
     n_features, n_used = objective.rows.n_features, len(used)
     of_new = violation[..., :n_features].cpu().numpy().max((0, 1))
     near = _sizes(objective).near * of_new.max()
     of_new[used] = -np.inf
     new = (of_new > -near).nonzero()[0]
     n_allowed, n_copied = _max_new(objective, n_used), _max_features(objective) - n_used
-    # Those that do not violate yet are no reason to fit all.
+    # Features that do not violate yet are no reason to fit all.
     if min(int(np.count_nonzero(of_new > tol)), n_allowed) > n_copied:
         return np.arange(n_features), 0.0
     n_new = min(len(new), n_allowed, n_copied)
     if n_new < len(new):
         new = new[np.argpartition(-of_new[new], n_new)[:n_new]]
-    # One at least: without an intercept none would leave no weight at all.
+    # One at least: without an intercept there would be no weight at all.
     chosen = np.append(used, new) if n_used + n_new else of_new.argmax(keepdims=True)
     return np.sort(chosen), float(of_new.max())
 
 
 def _max_new(objective: PenalizedNLL, n_used: int) -> int:
     """Return how many features a working set may have beside the ``n_used`` in use."""
-    n_models, n_rows_of_W, _ = objective.weights_shape
+    n_models, n_weight_rows, _ = objective.weights_shape
     n_rows, sizes = objective.rows.n_rows, _sizes(objective)
     n_first = max(sizes.min_features, min(sizes.max_first, int(sizes.first_share * n_rows)))
     # With L1 alone no optimum needs more weights than rows; with L2 sets then grow by half.
-    n_left = n_rows * n_models * n_rows_of_W - n_used
+    n_left = n_rows * n_models * n_weight_rows - n_used
     most = max(n_left, n_used // 2, sizes.min_features)
     return min(max(n_first, n_used), most)
