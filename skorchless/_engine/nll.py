@@ -66,12 +66,7 @@ class NLL:
     sum_dtype: torch.dtype
 
     def sum_and_grad(
-        self,
-        W: Tensor,
-        X: Block,
-        codes: Tensor,
-        weights: Tensor,
-        X_of_W: Block | None = None,
+        self, W: Tensor, X: Block, codes: Tensor, weights: Tensor, X_of_W: Block | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the weighted NLL of a block, summed, (M,) and its gradient (M, K, D).
 

@@ -158,11 +158,8 @@ class _Job(Generic[Item, Result]):
         try:
             for i in range(len(self._items)):
                 self._call_helpers()
-                while not self._is_done(i):
-                    if (j := self._claim()) is None:
-                        self._wait_for(i)  # a worker has it, or it would be this thread's
-                    else:
-                        self._put(j, self._function(self._items[j]))
+                while (j := self._claim_until_done(i)) is not None:
+                    self._put(j, self._function(self._items[j]))
                 yield self._give(i)
         finally:
             self._stop()
@@ -208,6 +205,18 @@ class _Job(Generic[Item, Result]):
             self._n_claimed += 1
             return self._n_claimed - 1
 
+    def _claim_until_done(self, i: int) -> int | None:
+        """Return an item to work on, None once item ``i`` is done; raise a worker's error."""
+        with self._condition:
+            while self._failure is None:
+                if i in self._done:
+                    return None
+                if (j := self._claim()) is not None:
+                    return j
+                self._condition.wait()  # a worker has item i, or it would be this thread's
+            failure, self._failure = self._failure, None
+            raise failure
+
     def _put(self, i: int, result: Result) -> None:
         with self._condition:
             self._done[i] = result
@@ -218,19 +227,6 @@ class _Job(Generic[Item, Result]):
         with self._condition:
             self._n_given = i + 1
             return self._done.pop(i)
-
-    def _is_done(self, i: int) -> bool:
-        """Return whether there is a result of an item; raise what a worker has raised."""
-        with self._condition:
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise failure
-            return i in self._done
-
-    def _wait_for(self, i: int) -> None:
-        with self._condition:
-            while i not in self._done and self._failure is None:
-                self._condition.wait()
 
 
 _pool: ThreadPoolExecutor | None = None

@@ -1,5 +1,1 @@
-"""The solvers, each in its own module; `base` says what they share.
-
-`full_batch` descends by the directions of `newton` or `lbfgs`, `minibatch` takes Adam's or SGD's
-steps.
-"""
+"""The solvers: `full_batch` chooses a method, `minibatch` takes the steps of Adam or SGD."""

@@ -172,10 +172,6 @@ def _run_epoch(
     return loss / objective.total_weight + objective.penalty(W)
 
 
-def _first_buffers(optimizer: Adam | SGD, W: Tensor) -> Buffers:
-    return {"n_steps": torch.zeros((), dtype=torch.int64), **optimizer.init(W)}
-
-
 def _map_buffers(function: Callable[[Tensor], Tensor], buffers: Buffers) -> Buffers:
     """Return buffers with what ``function`` makes of those that have two axes, as weights do."""
     return {name: function(b) if b.ndim == 2 else b for name, b in buffers.items()}
@@ -189,49 +185,37 @@ def _copy_buffers(buffers: Buffers, W: Tensor) -> Buffers:
     }
 
 
-def _dense_epochs(
+def _epochs(
     objective: PenalizedNLL,
     W: Tensor,
     buffers: Buffers | None,
     optimizer: Adam | SGD,
     sampling: Sampling,
 ) -> Iterator[tuple[Tensor, Tensor, Buffers]]:
-    """Yield the objective (1,), the weights (K, D) and the buffers after each epoch."""
+    """Yield the objective (1,), the weights (K, D) and the buffers after each epoch.
+
+    Wide sparse rows stay sparse: the buffers (n, K) are those of some ``columns``.
+    """
+    n_columns, columns, state = W.shape[1], None, dict(buffers or {})
+    before = state.pop("columns", None)
+    if are_wide_sparse(objective.rows):
+        columns = active_columns(objective, W, buffers)
+        objective, W = of_columns(objective, columns), to_columns(W, columns)
+        state = _map_buffers(lambda b: to_columns(b, columns, before), state)
+    elif before is not None:
+        state = _map_buffers(lambda b: to_all_columns(b, before, n_columns), state)
     W = W.to(objective.rows.placement.dtype)
-    buffers = _first_buffers(optimizer, W) if buffers is None else dict(buffers)
-    columns = buffers.pop("columns", None)
-    if columns is not None:  # of sparse rows before
-        buffers = _map_buffers(lambda b: to_all_columns(b, columns, W.shape[1]), buffers)
+    state = state or {"n_steps": torch.zeros((), dtype=torch.int64), **optimizer.init(W)}
     while True:
         # Steps move copies in place: the caller's weights, and those of earlier epochs, stay.
-        W, buffers = W.clone(), _copy_buffers(buffers, W)
-        yield _run_epoch(objective, W, optimizer, buffers, sampling), W, buffers
-
-
-def _sparse_epochs(
-    objective: PenalizedNLL,
-    W: Tensor,
-    buffers: Buffers | None,
-    optimizer: Adam | SGD,
-    sampling: Sampling,
-) -> Iterator[tuple[Tensor, Tensor, Buffers]]:
-    """Yield what `_dense_epochs` does; the buffers (n, K) are those of some ``columns``."""
-    n_columns = W.shape[1]
-    columns = active_columns(objective, W, buffers)
-    objective = of_columns(objective, columns)
-    W = to_columns(W, columns).to(objective.rows.placement.dtype)
-    if buffers is None:
-        buffers = _first_buffers(optimizer, W)
-    else:
-        buffers = dict(buffers)
-        given = buffers.pop("columns", None)
-        buffers = _map_buffers(lambda b: to_columns(b, columns, given), buffers)
-    while True:
-        W, buffers = W.clone(), _copy_buffers(buffers, W)
-        order = sampling.order(objective.rows.n_rows)
-        batches = sparse_batches(objective, order, sampling.batch_size)
-        value = run_sparse_epoch(objective, W, optimizer, buffers, batches)
-        yield value, to_all_columns(W, columns, n_columns), {**buffers, "columns": columns}
+        W, state = W.clone(), _copy_buffers(state, W)
+        if columns is None:
+            yield _run_epoch(objective, W, optimizer, state, sampling), W, state
+        else:
+            order = sampling.order(objective.rows.n_rows)
+            batches = sparse_batches(objective, order, sampling.batch_size)
+            value = run_sparse_epoch(objective, W, optimizer, state, batches)
+            yield value, to_all_columns(W, columns, n_columns), {**state, "columns": columns}
 
 
 @torch.inference_mode()
@@ -249,8 +233,7 @@ def minimize_minibatch(
     One model only, ``W`` (1, K, D): a grid of models shares passes over all rows, not steps.
     ``buffers`` of an earlier `Progress` continue its optimiser.
     """
-    epochs = _sparse_epochs if are_wide_sparse(objective.rows) else _dense_epochs
-    for value, latest, state in epochs(objective, W[0], buffers, optimizer, sampling):
+    for value, latest, state in _epochs(objective, W[0], buffers, optimizer, sampling):
         is_exhausted = bool(patience.is_exhausted(value))
         status = torch.tensor([Status.CONVERGED if is_exhausted else Status.RUNNING])
         yield Progress(latest[None], value, status, value, state)

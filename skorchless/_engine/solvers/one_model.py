@@ -29,12 +29,7 @@ from skorchless._engine.curvature.feature_moments import FeatureMoments
 from skorchless._engine.objective import MIN_CLASS_SHARE, PenalizedNLL
 from skorchless._engine.rows.memory import LocalRows, Rows
 from skorchless._engine.solvers.base import Progress, Status
-from skorchless._engine.solvers.descent import (
-    LEVEL_ROUNDINGS,
-    SUFFICIENT_DECREASE,
-    Watch,
-    to_host,
-)
+from skorchless._engine.solvers.descent import LEVEL_ROUNDINGS, SUFFICIENT_DECREASE, Watch, to_host
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
 from skorchless._engine.solvers.strategy import hessian_pace
 

@@ -28,10 +28,7 @@ from skorchless._engine.solvers.l1_quadratic import (
     minimize_quadratic,
 )
 from skorchless._engine.solvers.quasi_newton import BFGSCurvature
-from skorchless._engine.solvers.strategy import (
-    ClassHessianSchedule,
-    is_proximal_newton_cheap,
-)
+from skorchless._engine.solvers.strategy import ClassHessianSchedule, is_proximal_newton_cheap
 
 # The share to which a step reduces the violation of the quadratic's optimality: it pays to solve
 # with an exact Hessian more precisely than with a quasi-Newton matrix. And the share of the free

@@ -12,11 +12,7 @@ import torch
 
 from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import FeatureMoments, are_far
-from skorchless._engine.curvature.hessian_approximation import (
-    groups,
-    n_affordable,
-    n_drawn_rows,
-)
+from skorchless._engine.curvature.hessian_approximation import groups, n_affordable, n_drawn_rows
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows.memory import TensorRows
 
