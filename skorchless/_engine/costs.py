@@ -57,8 +57,8 @@ class Costs:
     # table is mostly fitted before: a switch for the last iterations takes longer.
     class_hessian_ratio: float = 0.5
     small_class_hessian_ratio: float = 2.5
-    # The softmax part of the curvature changes much in the first iterations: what is measured
-    # earlier is thrown away. And plain tables are fitted after 6 to 10 iterations.
+    # Iterations before class Hessians: the softmax part of the curvature changes much in the first
+    # ones, and plain tables are fitted after 6 to 10.
     min_iterations: int = 8
     # Rows drawn for each class Hessian, for each of its columns and at least, and the rows that
     # they are drawn from. On MNIST 2,000 rows drawn so serve as well as 10,000 others.
@@ -79,7 +79,7 @@ class Costs:
     # Passes that a fit saves at least which starts with its Hessian: 100,000 x 10 takes 4 to 7
     # iterations in place of 7 to 11.
     cheap_hessian_passes: float = 2.0
-    # What is left of a fit once it has its Hessian.
+    # Iterations that a fit takes once it has its Hessian.
     dear_iterations: float = 4
 
     # Entries of a float64 X from which on a float32 copy pays, and up to which there may be one:

@@ -197,8 +197,8 @@ class PenalizedNLL:
 
     def center_over_classes(self, W: Tensor) -> Tensor:
         """Return the weights (M, K, D) of the same models whose mean over classes is 0."""
-        # Softmax does not see what all classes have in common, and an L2 penalty is lowest
-        # without; an L1 penalty itself decides on it.
+        # Softmax does not change with what is added to all classes, and an L2 penalty is lowest at
+        # a mean of 0; an L1 penalty has its own optimum.
         if W.shape[1] == 1:
             return W
         shift = W.mean(1, keepdim=True)

@@ -29,7 +29,7 @@ class FeatureMoments:
     """The weighted mean and the variance (P,) of each feature; of no mean, its mean square."""
 
     rows: Rows
-    mean: Tensor | None  # None: no intercept, which what is subtracted would go to
+    mean: Tensor | None  # None: without an intercept features are not centred
     variance: Tensor
 
     @cached_property

@@ -184,7 +184,7 @@ def _ranks(alpha: Tensor) -> Tensor:
 def _row_curvature(objective: PenalizedNLL, W: Tensor, rows: Rows, part: Tensor) -> Tensor:
     """Return the second derivative of each row's loss by its logits, (groups, K, rows).
 
-    ``part`` (groups, M) is what each model adds to the mean of a group.
+    ``part`` (groups, M) is the share of each model in the mean of a group.
     """
     W = objective.of_block(W)
     mean_weight = objective.total_weight / objective.rows.n_rows  # (M,)

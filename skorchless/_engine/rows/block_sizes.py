@@ -21,7 +21,7 @@ MAX_EVEN_SHARES = 16
 
 @dataclass(frozen=True)
 class BlockSizes:
-    """How large blocks are, and what a row costs a function that returns some values for it."""
+    """How large blocks are, and the time of a function that returns some values for each row."""
 
     # In seconds: for each byte of the row that is read, for each of its entries and each value
     # that is returned, and for each of these values. Measured on a core of 2 GHz for 4 to 5,000

@@ -22,7 +22,7 @@ from skorchless._engine.rows.memory import BlockFunction, Rows
 
 
 class DaskMatrix:
-    """X (N, P) of which each of ``parts``, tasks, gives some rows: an array or a CSR matrix."""
+    """X (N, P) in ``parts``, tasks that return arrays or CSR matrices of some rows."""
 
     cpu_kind = "Dask"
 
@@ -51,7 +51,7 @@ def _(X: DaskMatrix, columns: tuple[()], placement: Placement) -> Rows:
 
 
 class DaskRows(Rows):
-    """Rows of which each of ``parts``, tasks, has some: a `LocalRows` with ``lengths`` rows.
+    """Rows in ``parts``, tasks that return `LocalRows` with ``lengths`` rows.
 
     A partition that is lost with its worker is computed anew, by Dask, from where it came from.
     """

@@ -30,8 +30,8 @@ class Rows(ABC):
     """Rows of X, with the columns (labels, row weights) that go with them.
 
     X (N, P) keeps its own dtype; a block is converted to ``placement.dtype`` as it is read, so
-    uint8 images need no float copy. A function of a block may run in another process: it refers
-    to what it needs of the data's size, and not to the rows.
+    uint8 images need no float copy. A function of a block may run in another process, and must not
+    refer to the rows, which would be sent along.
     """
 
     placement: Placement
@@ -81,7 +81,7 @@ class Rows(ABC):
         """
 
     def ready_to_select(self) -> Rows:
-        """Return the same rows with what each `select_features` needs, made once for all."""
+        """Return the same rows, prepared for many calls of `select_features`."""
         return self
 
     @abstractmethod
@@ -175,7 +175,7 @@ class LocalRows(Rows):
         return self._with(center=center.to(self.placement.device, self.placement.dtype))
 
     def _with(self, **state: Any) -> Self:
-        # Not `copy`, which goes by what is sent to another process: a copy of a subset of X.
+        # Not `copy`, which calls `__getstate__`: that copies the rows of a subset.
         other = object.__new__(type(self))
         vars(other).update({**vars(self), **state})
         return other
@@ -191,12 +191,12 @@ class LocalRows(Rows):
         return self._X[rows] if self._index is None else gather_rows(self._X, self._index[rows])
 
     def __sizeof__(self) -> int:
-        """Return the bytes of X and its columns: by them a cluster decides what to move."""
+        """Return the bytes of X and its columns, by which a cluster decides where to compute."""
         of_X = n_bytes(self._X) * self.n_rows // max(1, self._X.shape[0])
         return of_X + sum(n_bytes(column) for column in self.columns)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is sent to another process: of a view its own rows alone."""
+        """Return the state to send to another process: of a view its own rows alone."""
         # torch would send all memory behind a view: 200 MB in place of the 200 kB of thinned
         # rows, 1.2 s of a fit of 8 s.
         columns = tuple(_without_rest(column) for column in self.columns)

@@ -59,8 +59,8 @@ _sharing = _Sharing()
 def sharing(count_cores: Callable[[], int]) -> Iterator[None]:
     """Compute with one torch thread in the calling thread, and let `share` take workers.
 
-    As many as torch had threads, and no more than ``count_cores`` says, which is asked when work
-    is first shared. Within another such context it is that one that counts.
+    As many as torch had threads, and no more than ``count_cores`` returns, which is called when
+    work is first shared. An inner context has no effect.
     """
     if _sharing.count_workers is not None:
         yield
@@ -101,8 +101,8 @@ def share(
 def in_turns(steps: Iterator[Result]) -> Iterator[Result]:
     """Yield ``steps``, each computed while no other thread computes one of its own.
 
-    For steps of many small operations: torch lets go of Python's lock in each of them, and threads
-    that do so at once hand it to and fro. Four fits of the digits at once take 1.2 times as long
+    For steps of many small operations: torch releases Python's lock in each of them, and
+    concurrent threads hand it to and fro. Four fits of the digits at once take 1.2 times as long
     as one after the other without turns, and 0.98 to 1.08 times with them.
     """
     while True:
@@ -173,14 +173,14 @@ class _Job(Generic[Item, Result]):
                 helper.result()
 
     def _call_helpers(self) -> None:
-        """Let workers help, where there are items left that are near enough."""
+        """Let workers help with items that may be claimed."""
         self._helpers = [helper for helper in self._helpers if not helper.done()]
         n_called = min(self._n_helpers - len(self._helpers), self._n_near)
         if n_called > 0:
             self._helpers += _submit(self._help, n_called, self._n_helpers)
 
     def _help(self) -> None:
-        """Work on items until none is left, or near enough: a worker never waits for a caller."""
+        """Work on items while one may be claimed: a worker never waits for a caller."""
         try:
             # Nothing is differentiated here, and torch asks in each thread anew.
             with torch.inference_mode(self._is_inference), torch.no_grad():
@@ -194,11 +194,11 @@ class _Job(Generic[Item, Result]):
 
     @property
     def _n_near(self) -> int:
-        """How many items may be claimed now: what they return is not far ahead."""
+        """How many items may be claimed now, so that few results wait."""
         return min(len(self._items), self._n_given + self._max_ahead + 1) - self._n_claimed
 
     def _claim(self) -> int | None:
-        """Return the next item, None where there is none that is near enough."""
+        """Return the next item, None where none may be claimed."""
         with self._condition:
             if self._is_stopped or self._n_near <= 0:
                 return None

@@ -98,7 +98,7 @@ def _uncentred(
 ) -> Iterator[Progress]:
     """Yield the progress of ``minimize`` by the weights of features as they are.
 
-    An intercept takes up what is subtracted: the coefficients and the objective are the same.
+    Only the intercept changes: the coefficients and the objective are the same.
     """
     center = None if objective.center is None else objective.center[:-1]
     for progress in minimize(objective, weights_of_centred(W, center), tol=tol):

@@ -88,7 +88,7 @@ class SGD:
         return {"velocity": torch.zeros_like(W)}
 
     def idle_matrix(self, shrinkage: float) -> Tensor:
-        """Return what a step without a gradient multiplies (weight, velocity) by, (2, 2)."""
+        """Return the matrix (2, 2) by which a step without a gradient moves (weight, velocity)."""
         rate, momentum = self.learning_rate, self.momentum
         of_weight = [1.0 - rate * shrinkage, -rate * momentum]
         return torch.tensor([of_weight, [shrinkage, momentum]], dtype=torch.float64)
@@ -173,7 +173,7 @@ def _run_epoch(
 
 
 def _map_buffers(function: Callable[[Tensor], Tensor], buffers: Buffers) -> Buffers:
-    """Return buffers with what ``function`` makes of those that have two axes, as weights do."""
+    """Return buffers with ``function`` applied to those that have two axes, as weights do."""
     return {name: function(b) if b.ndim == 2 else b for name, b in buffers.items()}
 
 

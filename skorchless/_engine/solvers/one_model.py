@@ -49,7 +49,7 @@ SOFTPLUS_LIMIT = 40.0
 
 @dataclass(frozen=True)
 class State:
-    """Where a fit is: the weights of centred and scaled features, and what is known there."""
+    """The weights of centred and scaled features, with the objective there."""
 
     u: Vector
     margins: Tensor  # (K, N)

@@ -1,7 +1,7 @@
 """The directions of a proximal Newton method, for objectives with an L1 penalty.
 
-The NLL is replaced by a quadratic, the penalty stays as it is; the step is to the least point of
-the two. The quadratic's curvature is the exact Hessian where that is cheap, as a matrix or by its
+The NLL is replaced by a quadratic, the penalty stays as it is; the step is to the minimum of their
+sum. The quadratic's curvature is the exact Hessian where that is cheap, as a matrix or by its
 products with sparse rows, else the quasi-Newton matrix.
 
 References
@@ -46,7 +46,7 @@ ROUNDING_FACTOR = 10.0
 
 
 class ProximalDirections:
-    """The steps to the least points of a quadratic and the L1 penalty.
+    """The steps to the minima of a quadratic plus the L1 penalty.
 
     The fit ends at a violation of ``tol``. An exact Hessian may cost ``max_ratio`` times the rest
     of an iteration. ``moments`` are those of the features, None if `are_products_cheap`.

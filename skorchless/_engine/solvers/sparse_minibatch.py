@@ -37,7 +37,7 @@ class Optimizer(Protocol):
         """Move ``W`` in place, for the ``n_steps``-th time."""
 
     def idle_matrix(self, shrinkage: float) -> Tensor | None:
-        """Return what a step without a gradient multiplies (weight, velocity) by, (2, 2)."""
+        """Return the matrix (2, 2) by which a step without a gradient moves (weight, velocity)."""
 
 
 def are_wide_sparse(rows: Rows) -> bool:
@@ -151,12 +151,11 @@ def _nll_and_grad(objective: PenalizedNLL, W: Tensor, batch: SparseBatch) -> tup
     return nll.sum(1, dtype=objective.total_weight.dtype) * nll.shape[1], grad
 
 
+Batches = Iterable[SparseBatch]
+
+
 def run_sparse_epoch(
-    objective: PenalizedNLL,
-    W: Tensor,
-    optimizer: Optimizer,
-    buffers: Buffers,
-    batches: Iterable[SparseBatch],
+    objective: PenalizedNLL, W: Tensor, optimizer: Optimizer, buffers: Buffers, batches: Batches
 ) -> Tensor:
     """Move ``W`` (n, K) through one epoch; return the objective (1,), of each batch before it."""
     matrix = None if objective.has_l1 else optimizer.idle_matrix(float(objective.ridge))
@@ -168,11 +167,7 @@ def run_sparse_epoch(
 
 
 def _move_all(
-    objective: PenalizedNLL,
-    W: Tensor,
-    optimizer: Optimizer,
-    buffers: Buffers,
-    batches: Iterable[SparseBatch],
+    objective: PenalizedNLL, W: Tensor, optimizer: Optimizer, buffers: Buffers, batches: Batches
 ) -> Tensor:
     """Take steps that move all columns of ``W``; return the sum of the NLL (1,)."""
     shrinkage = objective.shrinkage[0].T.to(W.dtype)  # (n, 1)
@@ -191,7 +186,7 @@ def _move_used(
     W: Tensor,
     optimizer: Optimizer,
     buffers: Buffers,
-    batches: Iterable[SparseBatch],
+    batches: Batches,
     matrix: Tensor,
 ) -> Tensor:
     """Take the steps of `_move_all`, each column's when a minibatch uses it, or at the end.

@@ -16,17 +16,18 @@ from skorchless._engine.curvature.hessian_approximation import groups, n_afforda
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows.memory import TensorRows
 
-# What a mean of float32 products may be off by, in units of its precision and the feature's.
+# A choice: the error of a mean of float32 products, in units of float32's precision times the
+# feature's standard deviation.
 ROUNDINGS = 20.0
-# The damping of class Hessians, in squared ranges of the features, and what it is multiplied by
-# each time: Hessians near the optimum need less. With constant damping MNIST needs 25 iterations
-# to tol=1e-4 (decaying: 32), but highly correlated features need 150 (58).
+# The damping of class Hessians, in squared ranges of the features, and its factor from each to the
+# next: Hessians near the optimum need less. With constant damping MNIST needs 25 iterations to
+# tol=1e-4 (decaying: 32), but highly correlated features need 150 (58).
 FIRST_DAMPING = 1e-3
 DAMPING_DECAY = 0.1
 
 
 def float32_rounding(moments: FeatureMoments) -> float:
-    """Return what a gradient entry may be off by if X is read as float32."""
+    """Return the error of a gradient entry if X is read as float32."""
     deviation = float(moments.variance.max()) ** 0.5
     return ROUNDINGS * torch.finfo(torch.float32).eps * deviation
 
@@ -72,7 +73,7 @@ def newton_seconds(objective: PenalizedNLL) -> float:
 
 
 def is_newton_cheap(objective: PenalizedNLL) -> bool:
-    """Return whether a Hessian costs no more than what else an iteration costs."""
+    """Return whether a Hessian costs no more than the rest of an iteration."""
     seconds = pass_seconds(objective, n_models=1)
     return newton_seconds(objective) <= objective.costs.max_newton_ratio * seconds
 
@@ -84,7 +85,7 @@ def is_proximal_newton_cheap(objective: PenalizedNLL, max_ratio: float) -> bool:
 
 
 def is_small_table(objective: PenalizedNLL) -> bool:
-    """Return whether a pass over the rows of one model takes less than what is around it."""
+    """Return whether `one_model` is faster: a pass takes less time than the interpreter."""
     n_models, n_weight_rows, n_columns = objective.weights_shape
     rows, costs = objective.rows, objective.costs
     if n_models > costs.max_small_models or rows.n_stored is not None or not rows.are_in_memory:
@@ -136,10 +137,10 @@ def row_space_seconds(objective: PenalizedNLL) -> float:
 
 @dataclass
 class Pace:
-    """How fast a fit gets near, which tells when something dearer than a pass pays.
+    """How fast a fit converges, which tells when a step that costs ``n_passes`` passes pays.
 
-    ``n_passes`` is how many passes that takes as long as, infinity where it is not to be; after
-    ``max_iter`` iterations it is due whatever the pace.
+    It never does where that is infinite; after ``max_iter`` iterations it is due whatever the
+    pace.
     """
 
     n_passes: float
@@ -149,7 +150,7 @@ class Pace:
     n_iter: int = 0
 
     def is_due(self, violation: float, tol: float) -> bool:
-        """Count an iteration; return whether those left to ``tol`` would take longer."""
+        """Count an iteration; return whether those that are left to ``tol`` would cost more."""
         self.n_iter += 1
         self.violation = self.violation or violation
         if math.isinf(self.n_passes):
@@ -167,7 +168,7 @@ class Pace:
 
 
 def hessian_pace(objective: PenalizedNLL) -> Pace:
-    """Return when the Hessian of a small table is due: of two classes."""
+    """Return when the Hessian of a small table of two classes is due."""
     is_binary = objective.weights_shape[1] == 1
     n_passes = newton_seconds(objective) / pass_seconds(objective) if is_binary else math.inf
     return Pace(n_passes, costs=objective.costs)
@@ -182,7 +183,7 @@ def row_space_pace(objective: PenalizedNLL) -> Pace:
 class ClassHessianSchedule:
     """A count of iterations, which tells at which of them class Hessians are due.
 
-    The interval doubles after each, so that late ones are near the optimum, and all together take
+    The interval doubles each time, so that late ones are near the optimum, and all together take
     at most twice as long as the passes.
     """
 

@@ -121,7 +121,7 @@ class WorkingSet:
     def evaluate_on_all(self, W_part: Tensor) -> tuple[Point, Tensor]:
         """Return the point of all features at weights (M, K, D') of these, and the violations.
 
-        By so much each weight (M, K, D) violates optimality; below 0, a weight of 0 does not.
+        They are (M, K, D), below 0 for a weight of 0 that violates nothing.
         """
         part, columns = self._part, self._columns
         nll, grad = self._whole.nll_and_grad_by(part, W_part)
