@@ -21,7 +21,7 @@ from torch import Tensor
 from skorchless._engine.curvature.feature_moments import FeatureMoments, thinned
 from skorchless._engine.objective import MIN_CLASS_SHARE, PenalizedNLL, class_shares
 from skorchless._engine.products import Block
-from skorchless._engine.records import SHARED, take_models
+from skorchless._engine.records import SHARED
 from skorchless._engine.rows.block_sizes import MIN_SHARE_BYTES, even_shares
 from skorchless._engine.rows.memory import Rows
 from skorchless._engine.rows.workers import share
@@ -38,10 +38,6 @@ class HessianApproximation:
     group: Tensor  # (M,), of each model
     matrices: Tensor | None = field(default=None, metadata=SHARED)  # (groups, K, D, D)
     are_factors: bool = False  # lower Cholesky factors, which can be solved with alone
-
-    def take(self, models: Tensor) -> HessianApproximation:
-        """Return the approximation for ``models``, an index into all M."""
-        return take_models(self, models)
 
     def multiply(self, vectors: Tensor) -> Tensor:
         """Return the products (M, R, K * D) with R vectors of each model."""

@@ -142,7 +142,7 @@ def _search(
             rho, last = float(rest @ scaled), rho
             p = torch.add(scaled, p, alpha=rho / last)
             n_crossing = int((reached * held < 0).sum())
-        # Without curvature the step may be too long: `_project` shortens it.
+        # Where signs change, or curvature is rounding alone, `_project` checks the step.
         if goes_on := is_curved and n_crossing == 0:
             grad = grad - residual - rest
             z.copy_(reached)

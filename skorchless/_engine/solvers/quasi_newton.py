@@ -108,7 +108,7 @@ class LBFGSMemory:
     def keep(self, models: Tensor) -> None:
         """Go on with ``models`` alone, an index into all M."""
         self._last = take_models(self._last, models)
-        self.approximation = self.approximation.take(models)
+        self.approximation = take_models(self.approximation, models)
         self.basis, self._probes = self.basis[models], self._probes[models]
         on_host = to_host(models)
         self.products, self.scale = self.products[on_host], self.scale[on_host]
@@ -176,7 +176,7 @@ class _QuasiNewton:
 
     def keep(self, models: Tensor) -> None:
         self._objective = self._objective.take(models)
-        self._diagonal = self._diagonal.take(models)
+        self._diagonal = take_models(self._diagonal, models)
         self._memory.keep(models)
 
 

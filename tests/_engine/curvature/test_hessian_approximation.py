@@ -19,6 +19,7 @@ from skorchless._engine.curvature.hessian_approximation import (
     groups,
 )
 from skorchless._engine.objective import intercept_only_weights
+from skorchless._engine.records import take_models
 from skorchless._engine.solvers import quasi_newton
 from skorchless._engine.solvers.descent import descend, point_at
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
@@ -194,7 +195,7 @@ def test_a_part_of_the_models_is_applied_as_in_the_batch():
     objective, vectors = batch()
     vectors, part = vectors.flatten(2), torch.tensor([5, 1])
     for approximation, apply in approximations(objective):
-        taken = approximation.take(part)
+        taken = take_models(approximation, part)
         expected = apply(approximation, vectors)[part]
         torch.testing.assert_close(apply(taken, vectors[part]), expected)
         torch.testing.assert_close(taken.diagonal, approximation.diagonal[part])
