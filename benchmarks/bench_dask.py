@@ -12,9 +12,11 @@ import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster
 from measure import show
-from skorchless.estimators._fit.problem import build_objective, read_samples, resolve_placement
 
 from skorchless import TorchLogisticClassifier
+from skorchless.estimators._data.read import read_samples, resolve_placement
+from skorchless.estimators._fit.grid import grid_of_one
+from skorchless.estimators._fit.objective import build_objective
 
 N_CLASSES = 10
 
@@ -45,7 +47,11 @@ def pass_of(clf, X, y):
     samples = read_samples(clf, X, y, reset=True)
     classes = samples.classes()
     placement = resolve_placement(clf, samples.X)
-    objective = build_objective(samples.encode(classes, "y"), classes, clf, placement)
+    objective = build_objective(
+        *(samples.encode(classes, "y"), classes, grid_of_one(clf.C, clf.l1_ratio), placement),
+        class_weight=None,
+        fit_intercept=True,
+    )
     W = objective.alpha.new_zeros(objective.weights_shape)
     return lambda: objective.value_and_grad(W), W.nbytes
 

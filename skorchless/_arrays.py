@@ -26,6 +26,12 @@ def is_foreign(array: Any) -> bool:
     return not is_known and hasattr(array, "__array_namespace__")
 
 
+def is_dask(array: Any) -> bool:
+    """Return whether ``array`` is a Dask collection; there is none before Dask is imported."""
+    dask = sys.modules.get("dask")
+    return dask is not None and dask.is_dask_collection(array)
+
+
 def as_known(array: Any) -> Any:
     """Return a foreign array as NumPy, or as a tensor where it is on a GPU; others as they are."""
     if not is_foreign(array):

@@ -19,7 +19,7 @@ ROOT = Path(skorchless.__file__).parent
 
 # Folders, each of which imports those above it and none below.
 LAYERS = [
-    ["_arrays", "_files", "_fitted"],
+    ["_arrays", "_files", "_fitted", "_partitions"],
     ["_engine", "_cores"],
     ["_engine.curvature"],
     ["_engine.solvers"],
@@ -117,6 +117,16 @@ def test_there_are_no_import_cycles():
     # The top-level module only gathers names; the command line reads its version.
     graph = {name: own_imports(tree) - {name, ""} for name, tree in MODULES.items() if name}
     list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+def test_estimators_are_five_floors():
+    """Values are passed down, so that a reader of one module need not climb through all."""
+    floors = {}
+    inside = {name: tree for name, tree in MODULES.items() if name.startswith("estimators")}
+    graph = {name: own_imports(tree) & inside.keys() - {name} for name, tree in inside.items()}
+    for name in TopologicalSorter(graph).static_order():
+        floors[name] = 1 + max((floors[below] for below in graph[name]), default=0)
+    assert max(floors.values()) <= 5
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("_engine")])

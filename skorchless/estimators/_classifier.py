@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -12,33 +13,34 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skorchless._arrays import Array, to_numpy
+from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._cores import shared_among_cores
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.placement import Placement
+from skorchless._engine.placement import Placement, place_beside
+from skorchless._engine.solvers.base import Patience
 from skorchless.estimators._convert import ConversionMixin
-from skorchless.estimators._data.read import AnySamples, read_samples, resolve_placement
-from skorchless.estimators._data.validation import (
-    check_has_two_classes,
-    fitted_state_kept_on_error,
-    with_known_signature,
+from skorchless.estimators._data.lazy import snapshot
+from skorchless.estimators._data.read import (
+    AnySamples,
+    map_partitions,
+    read_samples,
+    resolve_placement,
 )
-from skorchless.estimators._fit.callbacks import as_metadata, begin_tasks
+from skorchless.estimators._data.samples import check_has_two_classes, weigh_classes
+from skorchless.estimators._data.validation import fitted_state_kept_on_error, with_known_signature
+from skorchless.estimators._docs import documented
 from skorchless.estimators._fit.convergence import convergence_message, finite_weights
 from skorchless.estimators._fit.grid import grid_of_one
-from skorchless.estimators._fit.loop import ModelWatcher, drive
+from skorchless.estimators._fit.loop import drive
 from skorchless.estimators._fit.objective import build_objective
 from skorchless.estimators._fit.solver import build_solver, first_weights
 from skorchless.estimators._fit.stream import continued_state
-from skorchless.estimators._fit.validation import Validation, set_validation_aside
-from skorchless.estimators._linear import (
-    LinearPredictionMixin,
-    linear_attributes,
-    pack_weights,
-    penalty_name,
-)
+from skorchless.estimators._fit.validation import Validation
+from skorchless.estimators._fit.watchers import CallbackTasks, ModelWatcher, as_given
+from skorchless.estimators._linear import LinearPredictionMixin, returns_tensors
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
     ChangedParametersMixin,
@@ -47,6 +49,7 @@ from skorchless.estimators._sklearn_private import (
     _check_partial_fit_first_call,
     _fit_context,
 )
+from skorchless.estimators._weights import linear_attributes, pack_weights
 
 MINIBATCH_SOLVERS = ("adam", "sgd")
 
@@ -61,6 +64,7 @@ def _uses_minibatches(estimator: TorchLogisticClassifier) -> bool:
     return True
 
 
+@documented
 class TorchLogisticClassifier(
     ChangedParametersMixin,
     CallbackSupportMixin,
@@ -89,8 +93,7 @@ class TorchLogisticClassifier(
     l1_ratio : float, default=0.0
         The share of the L1 penalty, which makes coefficients zero: 0 is ridge, 1 is lasso, in
         between is the elastic net.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept.
+    {fit_intercept}
     class_weight : dict or 'balanced', default=None
         Weights of the classes, ``{label: weight}``; labels left out weigh 1. 'balanced'
         weighs classes by the inverse of their (weighted) frequency.
@@ -160,12 +163,7 @@ class TorchLogisticClassifier(
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Coefficients; one row where there are two classes.
-    intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercepts; zeros where ``fit_intercept=False``.
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+    {linear_attributes}
     n_iter_ : int
         Iterations (epochs) run by the last fit; by all calls of `partial_fit` together.
     solver_ : str
@@ -185,12 +183,7 @@ class TorchLogisticClassifier(
     validation_loss_curve_ : ndarray of shape (`n_iter_`,) or None
         The validation loss after each iteration: the mean negative log-likelihood, without
         penalty; None without validation samples.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where ``X`` was a frame whose column names are all strings.
-    device_ : str
-        The device on which the last fit ran.
+    {features}
 
     See Also
     --------
@@ -321,17 +314,9 @@ class TorchLogisticClassifier(
         self.device = device
         self.dtype = dtype
 
-    @property
-    def penalty(self) -> str:
-        """The kind of penalty, 'l1', 'l2' or 'elasticnet': what ``l1_ratio`` says, in a word.
-
-        :class:`~sklearn.feature_selection.SelectFromModel` reads it, and keeps by default the
-        features that an L1 penalty has left.
-        """
-        return penalty_name(self.l1_ratio)
-
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
+    @documented
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> Self:
@@ -339,14 +324,9 @@ class TorchLogisticClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-            Training samples: an array, a frame, or a tensor on any device, used as it is; or
-            a Dask array or frame, fitted where its partitions live, with ``y`` and
-            ``sample_weight`` of the same partitions.
-        y : {array-like, tensor, Dask collection} of shape (n_samples,)
-            Their labels: numbers or strings, at least two different ones.
-        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
-            Non-negative weights of the samples; None weighs all alike.
+        {X_train}
+        {y_train}
+        {sample_weight}
         X_val : {array-like, sparse, tensor, Dask} of shape (n_val, n_features), default=None
             Validation samples, scored after each iteration. In a ``Pipeline``, transform
             them as ``X`` is with ``Pipeline(..., transform_input=["X_val"])``.
@@ -355,8 +335,7 @@ class TorchLogisticClassifier(
 
         Returns
         -------
-        self : TorchLogisticClassifier
-            The fitted estimator.
+        {self}
 
         Raises
         ------
@@ -368,31 +347,29 @@ class TorchLogisticClassifier(
         ConvergenceWarning
             If ``max_iter`` or the precision ended the fit before it had converged.
         """
-        given = {"X": X, "y": y, "metadata": as_metadata(sample_weight)}
         with fitted_state_kept_on_error(self):
             train = read_samples(self, X, y, sample_weight, reset=True)
             placement = resolve_placement(self, train.X)
-            classes = train.classes()
-            check_has_two_classes(classes)
+            classes = check_has_two_classes(train.classes())
             train = train.encode(classes, "y")
             rng = check_random_state(self.random_state)
-            train, validation = set_validation_aside(
-                self, train, classes, (X_val, y_val), placement, rng
+            train, validation = self._set_validation_aside(
+                train, classes, placement, rng, X_val, y_val
             )
             objective = self._objective(train, classes, placement)
             del train  # so that a cluster does not hold it beside the rows made of it
             W = first_weights(self, objective, classes)
-            tasks = begin_tasks(self, given, classes, placement.dtype, max_subtasks=self.max_iter)
+            given = as_given(X, y, sample_weight)
+            tasks = CallbackTasks(
+                self, given, classes, placement.dtype, max_subtasks=self.max_iter
+            )
             watcher = ModelWatcher(tasks, validation, verbose=self.verbose)
             solver = build_solver(self, objective, W, rng)
             fit = drive(solver, W, max_iter=self.max_iter, watcher=watcher)
             W = fit.W if validation is None else validation.best_of(fit.W)
             W = finite_weights(W, self.solver, placement.dtype)
             tasks.end_fit(W)
-            self._store(W, classes, placement, watcher.losses, validation)
-            self.solver_ = fit.method or self.solver
-            # Where partial_fit would go on belongs to the weights that are now replaced.
-            self._stream = None
+            self._store(W, classes, placement, watcher.losses, validation, fit.method)
         if message := convergence_message(self, fit, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
@@ -401,6 +378,7 @@ class TorchLogisticClassifier(
     @available_if(_uses_minibatches)
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
+    @documented
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Go on fitting for one epoch over the given samples.
 
@@ -411,19 +389,15 @@ class TorchLogisticClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-            A chunk of the training samples.
-        y : {array-like, tensor, Dask collection} of shape (n_samples,)
-            Their labels.
+        {X}
+        {y}
         classes : array-like of shape (n_classes,), default=None
             All labels that any chunk may have; needed in the first call.
-        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
-            Non-negative weights of the samples.
+        {sample_weight}
 
         Returns
         -------
-        self : TorchLogisticClassifier
-            The fitted estimator.
+        {self}
 
         Raises
         ------
@@ -439,16 +413,46 @@ class TorchLogisticClassifier(
             chunk = read_samples(self, X, y, sample_weight, reset=is_first)
             placement = resolve_placement(self, chunk.X)
             chunk = chunk.encode(self.classes_, "y")
-            objective = self._objective(chunk, self.classes_, placement, unit=1.0)
+            objective = self._objective(chunk, self.classes_, placement, mean_weight=1.0)
             W = torch.zeros(objective.weights_shape) if is_first else pack_weights(self)
             stream = continued_state(self)
             progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
             losses = [] if is_first else self.loss_curve_.tolist()
             W = finite_weights(progress.W, self.solver, placement.dtype)
-            self._store(W, self.classes_, placement, [*losses, float(progress.value)], None)
-            self.solver_ = self.solver
+            self._store(W, self.classes_, placement, [*losses, float(progress.value)])
             self._stream = vars(stream.after(progress))
         return self
+
+    @shared_among_cores
+    @documented
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on the given samples and labels.
+
+        Parameters
+        ----------
+        {X}
+        {y}
+        {sample_weight}
+
+        Returns
+        -------
+        score : float
+            The weighted fraction of samples whose label is predicted.
+
+        {raises}
+        """
+        if not is_dask(X):
+            if not returns_tensors(X):
+                y, sample_weight = to_numpy(y), to_numpy(sample_weight)
+            return float(super().score(X, y, sample_weight))
+        check_is_fitted(self)
+        # Names are checked before, and partitions are read without.
+        nameless = snapshot(self)
+        vars(nameless).pop("feature_names_in_", None)
+        weigh = partial(_weigh_hits, nameless)
+        _, counts = map_partitions(weigh, self, X, y, sample_weight, reset=False)
+        hits, total = np.sum(counts, axis=0)
+        return float(hits / total)
 
     def _check_partial_fit_parameters(self) -> None:
         """Raise for parameters that need all samples at once."""
@@ -462,15 +466,43 @@ class TorchLogisticClassifier(
             raise ValueError("partial_fit does not support early_stopping=True.")
 
     def _objective(
-        self, samples: AnySamples, classes: Array, placement: Placement, unit: float | None = None
+        self,
+        samples: AnySamples,
+        classes: Array,
+        placement: Placement,
+        mean_weight: float | None = None,
     ) -> PenalizedNLL:
         """Return the objective of ``samples``: that of a grid of one."""
         return build_objective(
             *(samples, classes, grid_of_one(self.C, self.l1_ratio), placement),
             class_weight=self.class_weight,
             fit_intercept=self.fit_intercept,
-            unit=unit,
+            mean_weight=mean_weight,
         )
+
+    def _set_validation_aside(
+        self,
+        train: AnySamples,
+        classes: Array,
+        placement: Placement,
+        rng: np.random.RandomState,
+        X_val: Any,
+        y_val: Any,
+    ) -> tuple[AnySamples, Validation | None]:
+        """Return the training samples, and the validation samples given or split from them."""
+        if (X_val is None) != (y_val is None):
+            missing = "y_val" if y_val is None else "X_val"
+            raise ValueError(f"X_val and y_val go together, but {missing} is None.")
+        if X_val is not None:
+            others = read_samples(self, X_val, y_val, reset=False).encode(classes, "y_val")
+        elif self.early_stopping:
+            by_class = weigh_classes(self.class_weight, classes, train.class_totals[0])
+            train, others = train.split(self.validation_fraction, classes, by_class, rng)
+        else:
+            return train, None
+        patience = Patience(self.tol, self.n_iter_no_change) if self.early_stopping else None
+        rows = others.rows(place_beside(others.X, placement), np.ones(len(classes)), np.ones(1))
+        return train, Validation(rows, patience)
 
     def _store(
         self,
@@ -478,12 +510,23 @@ class TorchLogisticClassifier(
         classes: Array,
         placement: Placement,
         losses: list[float],
-        validation: Validation | None,
+        validation: Validation | None = None,
+        method: str = "",
     ) -> None:
         """Set the fitted attributes, all at once and last of all."""
-        self.__dict__.update(linear_attributes(W, self.n_features_in_, classes))
-        self.n_iter_ = len(losses)
-        self.loss_curve_ = np.array(losses)
-        self.validation_scores_ = None if validation is None else np.array(validation.accuracies)
-        self.validation_loss_curve_ = None if validation is None else np.array(validation.losses)
-        self.device_ = str(placement.device)
+        self.__dict__.update(
+            linear_attributes(W, self.n_features_in_, classes),
+            n_iter_=len(losses),
+            solver_=method or self.solver,
+            loss_curve_=np.array(losses),
+            validation_scores_=None if validation is None else np.array(validation.accuracies),
+            validation_loss_curve_=None if validation is None else np.array(validation.losses),
+            device_=str(placement.device),
+            # Where partial_fit would go on belongs to the weights that are now replaced.
+            _stream=None,
+        )
+
+
+def _weigh_hits(estimator: Any, X: Any, labels: Array, weights: Array) -> tuple[float, float]:
+    """Return the weight of the samples whose label is predicted, and that of all."""
+    return float(weights @ (estimator.predict(X) == labels)), float(weights.sum())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -18,41 +19,38 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skorchless._arrays import Array, to_numpy
+from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._cores import shared_among_cores
 from skorchless._engine.objective import intercept_only_weights
 from skorchless._engine.placement import Placement, place
 from skorchless._engine.solvers.full_batch import minimize_full_batch
+from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._convert import ConversionMixin
 from skorchless.estimators._data.read import AnySamples, read_samples, resolve_placement
-from skorchless.estimators._data.validation import (
+from skorchless.estimators._data.samples import check_has_two_classes
+from skorchless.estimators._data.validation import fitted_state_kept_on_error
+from skorchless.estimators._docs import documented
+from skorchless.estimators._fit.convergence import finite_weights, full_batch_message
+from skorchless.estimators._fit.grid import (
+    BestPenalty,
+    Grid,
     check_Cs,
     check_folds,
-    check_has_two_classes,
     check_l1_ratios,
-    fitted_state_kept_on_error,
-    is_dask,
+    choose,
+    grid_of_one,
 )
-from skorchless.estimators._fit.callbacks import as_metadata, begin_tasks
-from skorchless.estimators._fit.convergence import finite_weights, full_batch_message
-from skorchless.estimators._fit.grid import BestPenalty, Grid, choose, grid_of_one
-from skorchless.estimators._fit.loop import CandidatesWatcher, FitResult, Watcher, drive
+from skorchless.estimators._fit.loop import FitResult, Watcher, drive
 from skorchless.estimators._fit.objective import build_objective
 from skorchless.estimators._fit.scoring import (
+    call_scorer,
     resolve_scorer,
     score_folds,
-    scored_classifier,
     weights_for,
     with_all_classes,
 )
-from skorchless.estimators._linear import (
-    LinearPredictionMixin,
-    linear_attributes,
-    logits_of_rows,
-    pack_weights,
-    penalty_name,
-    predictions_in_numpy,
-)
+from skorchless.estimators._fit.watchers import CallbackTasks, CandidatesWatcher, as_given
+from skorchless.estimators._linear import LinearPredictionMixin
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
     Interval,
@@ -62,8 +60,10 @@ from skorchless.estimators._sklearn_private import (
     _raise_for_params,
     _routing_enabled,
 )
+from skorchless.estimators._weights import linear_attributes, logits_of_rows, pack_weights
 
 
+@documented
 class TorchLogisticClassifierCV(
     ScoreRoutedToScorerMixin,
     CallbackSupportMixin,
@@ -88,8 +88,7 @@ class TorchLogisticClassifierCV(
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
         The shares of the L1 penalty, which makes coefficients zero, each tried with each C: 0 is
         ridge, 1 is lasso, in between is the elastic net.
-    fit_intercept : bool, default=True
-        Whether to fit an intercept.
+    {fit_intercept}
     cv : int, cross-validation generator or iterable, default=None
         The splits: 5 stratified folds for None, that number of them for an int, or any splitter of
         :mod:`sklearn.model_selection`, or pairs of training and test indices.
@@ -141,18 +140,8 @@ class TorchLogisticClassifierCV(
         The iterations of each candidate.
     solver_ : str
         The method of the last iteration, as in `TorchLogisticClassifier`.
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Coefficients; one row where there are two classes.
-    intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercepts; zeros where ``fit_intercept=False``.
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where ``X`` was a frame whose column names are all strings.
-    device_ : str
-        The device on which the last fit ran.
+    {linear_attributes}
+    {features}
 
     See Also
     --------
@@ -248,24 +237,16 @@ class TorchLogisticClassifierCV(
         self.dtype = dtype
         self.random_state = random_state
 
-    @property
-    def penalty(self) -> str:
-        """The kind of penalty chosen, 'l1', 'l2' or 'elasticnet', for ``SelectFromModel``."""
-        return penalty_name(self.l1_ratio_)
-
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
+    @documented
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Fit every candidate, choose a penalty, and fit it to all samples.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-            Training samples: an array, a frame, or a tensor on any device, used as it is; or
-            a Dask array or frame, fitted where its partitions live, with ``y`` and
-            ``sample_weight`` of the same partitions.
-        y : {array-like, tensor, Dask collection} of shape (n_samples,)
-            Their labels: numbers or strings, at least two different ones.
+        {X_train}
+        {y_train}
         sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Non-negative weights of the samples, in fits, and in scores where the scorer takes
             them; None weighs all alike.
@@ -275,8 +256,7 @@ class TorchLogisticClassifierCV(
 
         Returns
         -------
-        self : TorchLogisticClassifierCV
-            The fitted estimator.
+        {self}
 
         Raises
         ------
@@ -292,33 +272,27 @@ class TorchLogisticClassifierCV(
             If a score is NaN; it counts as the lowest.
         """
         _raise_for_params(params, self, "fit")
-        given = {"X": X, "y": y, "metadata": as_metadata(sample_weight)}
         with fitted_state_kept_on_error(self):
-            Cs, l1_ratios = check_Cs(self.Cs), check_l1_ratios(self.l1_ratios)
+            penalties = check_Cs(self.Cs), check_l1_ratios(self.l1_ratios)
             samples = read_samples(self, X, y, sample_weight, reset=True)
             placement = resolve_placement(self, samples.X)
-            classes = samples.classes()
-            check_has_two_classes(classes)
+            classes = check_has_two_classes(samples.classes())
             scorer = resolve_scorer(self.scoring)
             folds, score_params = self._split(samples, scorer, sample_weight, params)
-            grid = Grid(Cs, l1_ratios, folds)
-            tasks = begin_tasks(
-                *(self, given, classes, placement.dtype),
-                max_subtasks=len(grid.candidate_Cs),
+            grid = Grid(*penalties, folds)
+            tasks = CallbackTasks(
+                *(self, as_given(X, y, sample_weight), classes, placement.dtype),
+                max_subtasks=grid.n_candidates,
                 in_order=False,
             )
-            encoded = samples.encode(classes, "y")
-            watcher = CandidatesWatcher(tasks, len(grid.candidate_Cs), verbose=self.verbose)
-            candidates = self._fit_grid(grid, encoded, classes, placement, watcher=watcher)
-            scores = score_folds(
-                *(grid, candidates.W.to(placement.dtype), samples, classes, scorer),
-                score_params=score_params,
-                parameters=self._shared_parameters(),
-            )
+            fit_grid = partial(self._fit_grid, samples.encode(classes, "y"), classes, placement)
+            watcher = CandidatesWatcher(tasks, grid.n_candidates, verbose=self.verbose)
+            candidates = fit_grid(grid, watcher=watcher)
+            W = candidates.W.to(placement.dtype)
+            scores = score_folds(grid, W, samples, classes, scorer, score_params, self._model_of)
             fits, chosen = [candidates], choose(grid, candidates.W, scores, refit=self.refit)
             if self.refit and not candidates.is_stopped_early:
-                whole = grid_of_one(chosen.C, chosen.l1_ratio)
-                fits.append(self._fit_grid(whole, encoded, classes, placement, W=chosen.W))
+                fits.append(fit_grid(grid_of_one(chosen.C, chosen.l1_ratio), W=chosen.W))
                 chosen = replace(chosen, W=fits[-1].W)
             W = finite_weights(chosen.W, "lbfgs", placement.dtype)
             self.__dict__.update(
@@ -332,15 +306,14 @@ class TorchLogisticClassifierCV(
         return self
 
     @shared_among_cores
+    @documented
     def score(self, X: Any, y: Any, sample_weight: Any = None, **score_params: Any) -> float:
         """Return the score that ``scoring`` means on the given samples and labels.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-            The samples.
-        y : {array-like, tensor, Dask collection} of shape (n_samples,)
-            Their labels.
+        {X}
+        {y}
         sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
             Their weights, for a scorer that takes them.
         **score_params : dict
@@ -351,18 +324,19 @@ class TorchLogisticClassifierCV(
         -------
         score : float
             The score, accuracy by default.
+
+        {raises}
         """
         _raise_for_params(score_params, self, "score")
         check_is_fitted(self)
-        scorer = resolve_scorer(self.scoring)
-        model = self
+        scorer, model = resolve_scorer(self.scoring), self
         if is_dask(X):
             samples = read_samples(self, X, y, sample_weight, reset=False)
             X, y = samples.X, samples.labels
             sample_weight = None if sample_weight is None else samples.weights
             W = pack_weights(self)
-            scores = logits_of_rows(X, W[0], place(W.device, W.dtype))
-            model = scored_classifier(W, X, scores, self.classes_, **self._shared_parameters())
+            logits = logits_of_rows(X, W[0], place(W.device, W.dtype))
+            model = self._model_of(W, X, logits, self.classes_)
         if _routing_enabled():
             if sample_weight is not None:
                 score_params = {**score_params, "sample_weight": sample_weight}
@@ -370,9 +344,8 @@ class TorchLogisticClassifierCV(
         else:
             score_params = weights_for(scorer, sample_weight)
         score_params = {name: to_numpy(value) for name, value in score_params.items()}
-        with predictions_in_numpy():
-            scorer = with_all_classes(scorer, self.classes_)
-            return float(scorer(model, X, to_numpy(y), **score_params))
+        scorer = with_all_classes(scorer, self.classes_)
+        return call_scorer(scorer, model, X, to_numpy(y), score_params)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what metadata the splitter and the scorer ask for.
@@ -406,10 +379,10 @@ class TorchLogisticClassifierCV(
 
     def _fit_grid(
         self,
-        grid: Grid,
         samples: AnySamples,
         classes: Array,
         placement: Placement,
+        grid: Grid,
         *,
         W: Tensor | None = None,
         watcher: Watcher | None = None,
@@ -424,10 +397,32 @@ class TorchLogisticClassifierCV(
         solver = minimize_full_batch(objective, W, tol=self.tol)
         return drive(solver, W, max_iter=self.max_iter, watcher=watcher)
 
-    def _shared_parameters(self) -> dict[str, Any]:
-        """Return the parameters that TorchLogisticClassifier has too."""
+    def _model_of(
+        self, W: Tensor, X: Any, logits: Tensor, classes: Array, **penalty: Any
+    ) -> ScoredClassifier:
+        """Return a classifier of the weights (1, K, D) whose ``logits`` (N, K) of X are known."""
         names = ("fit_intercept", "class_weight", "max_iter", "tol", "device", "dtype")
-        return {name: getattr(self, name) for name in names}
+        parameters: dict[str, Any] = {name: getattr(self, name) for name in names}
+        model = ScoredClassifier(**parameters, **penalty)
+        model.n_features_in_ = X.shape[1]
+        model.__dict__.update(linear_attributes(W, X.shape[1], classes))
+        model._known = (X, model.coef_, logits)
+        return model
+
+
+class ScoredClassifier(TorchLogisticClassifier):
+    """What a scorer sees: a fitted classifier whose logits of some samples are known."""
+
+    # Of which samples, by which coefficients; a scorer may fit it anew, or a clone of it.
+    _known: tuple[Any, Array, Tensor] | None = None
+
+    def _logits(self, X: Any) -> Tensor:
+        """Return the logits (N, K), without a product where they are known."""
+        if self._known is not None:
+            known_X, known_coef, known_logits = self._known
+            if X is known_X and self.coef_ is known_coef:
+                return known_logits
+        return super()._logits(X)
 
 
 def search_attributes(

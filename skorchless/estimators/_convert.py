@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skorchless._cores import shared_among_cores
-from skorchless.estimators._linear import dense_coef
+from skorchless.estimators._weights import dense_coef
 
 SHARED_PARAMETERS = (
     *("C", "l1_ratio", "fit_intercept", "class_weight", "tol", "max_iter", "warm_start"),
@@ -26,14 +25,8 @@ SHARED_PARAMETERS = (
 class ConversionMixin:
     """Conversions of ``coef_``, ``intercept_`` and ``classes_``, which stay as they are."""
 
-    coef_: Any
-    intercept_: Any
-    classes_: Any
-    n_iter_: Any
-    n_features_in_: int
-
     @shared_among_cores
-    def to_module(self) -> nn.Sequential:
+    def to_module(self: Any) -> nn.Sequential:
         """Return the fitted model as a torch module, ``Linear`` then ``LogSoftmax``.
 
         Returns
@@ -74,7 +67,7 @@ class ConversionMixin:
         linear.load_state_dict({"weight": weight, "bias": bias}, assign=True)
         return nn.Sequential(linear, nn.LogSoftmax(dim=1))
 
-    def to_sklearn(self) -> LogisticRegression:
+    def to_sklearn(self: Any) -> LogisticRegression:
         """Return the fitted model as scikit-learn's own ``LogisticRegression``.
 
         Returns
@@ -96,9 +89,11 @@ class ConversionMixin:
         LogisticRegression(C=10.0)
         """
         check_is_fitted(self)
-        parameters = _shared_parameters(self)
-        # The one solver that fits an L1 penalty to several classes, where the model is fitted
-        # again.
+        parameters = self.get_params(deep=False)
+        if hasattr(self, "C_"):
+            parameters |= {"C": self.C_, "l1_ratio": self.l1_ratio_}
+        parameters = {name: parameters[name] for name in SHARED_PARAMETERS if name in parameters}
+        # For a new fit: 'saga' alone fits an L1 penalty to several classes.
         solver = "saga" if parameters["l1_ratio"] > 0 else "lbfgs"
         model = LogisticRegression(solver=solver, **parameters)
         model.coef_ = self.coef_.copy()
@@ -109,11 +104,3 @@ class ConversionMixin:
         if hasattr(self, "feature_names_in_"):
             model.feature_names_in_ = self.feature_names_in_.copy()
         return model
-
-
-def _shared_parameters(estimator: BaseEstimator) -> dict[str, Any]:
-    """Return the parameters that LogisticRegression has too, of a search with its choice."""
-    parameters = estimator.get_params(deep=False)
-    if hasattr(estimator, "C_"):
-        parameters |= {"C": estimator.C_, "l1_ratio": estimator.l1_ratio_}
-    return {name: parameters[name] for name in SHARED_PARAMETERS if name in parameters}

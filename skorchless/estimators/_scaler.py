@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skorchless._arrays import Array, is_foreign
+from skorchless._arrays import Array, is_dask, is_foreign
 from skorchless._cores import shared_among_cores
 from skorchless._engine.moments import EMPTY, Moments, entry_moments, merge
 from skorchless._engine.placement import as_tensor, dtype_of, exact_float_dtype, place
@@ -22,13 +22,10 @@ from skorchless._engine.products import summed
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.workers import lies_by_column, row_slices, share
 from skorchless.estimators._data.lazy import lazy_on_dask
-from skorchless.estimators._data.validation import (
-    check_sample_weight,
-    check_X,
-    fitted_state_kept_on_error,
-    is_dask,
-)
-from skorchless.estimators._fit.callbacks import as_metadata
+from skorchless.estimators._data.read import check_sample_weight, map_partitions
+from skorchless.estimators._data.validation import check_X, fitted_state_kept_on_error
+from skorchless.estimators._docs import documented
+from skorchless.estimators._fit.watchers import as_given
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
     _fit_context,
@@ -36,6 +33,7 @@ from skorchless.estimators._sklearn_private import (
 )
 
 
+@documented
 class GlobalStandardScaler(
     CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 ):
@@ -68,10 +66,7 @@ class GlobalStandardScaler(
     n_samples_seen_ : int or float
         Samples seen by `fit`, or by all calls of `partial_fit` together: their number, or the
         sum of their weights, a float, once a call has had a ``sample_weight``.
-    n_features_in_ : int
-        Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where ``X`` was a frame whose column names are all strings.
+    {features}
 
     See Also
     --------
@@ -123,57 +118,50 @@ class GlobalStandardScaler(
 
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
+    @documented
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Compute the mean and the standard deviation of all entries.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-            The training matrix.
-        y : None
-            Ignored.
-        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
-            Non-negative weights of the samples.
+        {X}
+        {y_ignored}
+        {sample_weight}
 
         Returns
         -------
-        self : GlobalStandardScaler
-            The fitted scaler.
+        {self}
         """
         return self._learn(X, y, sample_weight, is_first=True)
 
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
+    @documented
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Take more samples into the mean and the standard deviation.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-            A chunk of the training matrix.
-        y : None
-            Ignored.
-        sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
-            Non-negative weights of the samples.
+        {X}
+        {y_ignored}
+        {sample_weight}
 
         Returns
         -------
-        self : GlobalStandardScaler
-            The fitted scaler.
+        {self}
         """
         return self._learn(X, y, sample_weight, is_first=not hasattr(self, "n_samples_seen_"))
 
     @lazy_on_dask
     @shared_among_cores
+    @documented
     def transform(self, X: Any, copy: bool | None = None) -> Any:
         """Standardise ``X``.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-            The samples.
-        copy : bool, default=None
-            Whether to leave ``X`` untouched; None means as the parameter ``copy`` says.
+        {X}
+        {copy}
 
         Returns
         -------
@@ -181,38 +169,27 @@ class GlobalStandardScaler(
             The standardised samples, float32 or float64, of the kind that ``X`` is; a lazy Dask
             array for a Dask collection.
 
-        Raises
-        ------
-        NotFittedError
-            If the scaler has not been fitted.
-        ValueError
-            If ``X`` has infinite values, or another number of features than in `fit`.
+        {raises}
         """
         return self._rewritten(X, self._standardise, copy)
 
     @lazy_on_dask
     @shared_among_cores
+    @documented
     def inverse_transform(self, X: Any, copy: bool | None = None) -> Any:
         """Undo the standardisation of ``X``.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-            Standardised samples.
-        copy : bool, default=None
-            Whether to leave ``X`` untouched; None means as the parameter ``copy`` says.
+        {X}
+        {copy}
 
         Returns
         -------
         X_original : {ndarray, sparse matrix, tensor, Dask array} of shape (n_samples, n_features)
             The samples in their own unit, float32 or float64.
 
-        Raises
-        ------
-        NotFittedError
-            If the scaler has not been fitted.
-        ValueError
-            If ``X`` has infinite values, or another number of features than in `fit`.
+        {raises}
         """
         return self._rewritten(X, self._restore, copy)
 
@@ -226,7 +203,7 @@ class GlobalStandardScaler(
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, is_first: bool) -> Self:
         """Set the fitted attributes to ``X`` and, unless it ``is_first``, what was seen before."""
-        given = {"X": X, "y": y, "metadata": as_metadata(sample_weight)}
+        given = as_given(X, y, sample_weight)
         with fitted_state_kept_on_error(self):
             context = init_callback_context(self)
             context.call_on_fit_task_begin(estimator=self, **given)
@@ -250,11 +227,8 @@ class GlobalStandardScaler(
     def _measure(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[float, Moments]:
         """Return the number of samples in ``X``, or their weight, and the moments of entries."""
         if is_dask(X):
-            # Imported where it is used: Dask is optional.
-            from skorchless.estimators._data.dask import map_dask_samples
-
             of_part = partial(_weight_and_moments, self.with_mean)
-            n_samples, of_parts = map_dask_samples(
+            n_samples, of_parts = map_partitions(
                 of_part, self, X, None, sample_weight, reset=reset, **ACCEPTED
             )
             totals, moments_of_parts = zip(*of_parts, strict=True)

@@ -29,7 +29,6 @@ try:
         StrOptions,
         validate_parameter_constraints,
     )
-    from sklearn.utils._set_output import _get_output_config
     from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
     from sklearn.utils.multiclass import _check_partial_fit_first_call
     from sklearn.utils.validation import _check_method_params, _check_sample_weight
@@ -54,7 +53,6 @@ __all__ = [
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_fit_context",
-    "_get_output_config",
     "_raise_for_params",
     "_routing_enabled",
     "has_callbacks",

@@ -24,7 +24,6 @@ PRIVATE_IMPORTS = {
     "sklearn.utils._param_validation.Interval",
     "sklearn.utils._param_validation.StrOptions",
     "sklearn.utils._param_validation.validate_parameter_constraints",
-    "sklearn.utils._set_output._get_output_config",
     "sklearn.utils.metadata_routing._raise_for_params",
     "sklearn.utils.metadata_routing._routing_enabled",
     "sklearn.utils.multiclass._check_partial_fit_first_call",

@@ -1,30 +1,26 @@
-"""The input of estimators, checked: samples, labels, weights, and the parameters of searches.
+"""X and y of estimators, checked, and what a failed fit leaves behind, undone.
 
-The estimators call it. A tensor stays a tensor on its device; everything else becomes NumPy.
+A tensor stays a tensor on its device; everything else becomes NumPy.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import signature
-from numbers import Integral
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from sklearn import get_config
 from sklearn.base import BaseEstimator
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skorchless._arrays import Array, as_known, to_numpy
 from skorchless._engine.placement import TENSOR_DTYPES, as_tensor
 from skorchless._engine.rows.workers import SLICE_BYTES, lies_by_column, row_slices, share
-from skorchless.estimators._sklearn_private import _check_sample_weight
 
 # What torch reads as it is, in either byte order. Anything else (objects, long doubles) becomes
 # the first one.
@@ -200,12 +196,6 @@ def _check_tensor_values(
         raise ValueError(f"Input X contains infinity or a value too large for {X.dtype}.")
 
 
-def is_dask(array: Any) -> bool:
-    """Return whether ``array`` is a Dask collection; there is none before Dask is imported."""
-    dask = sys.modules.get("dask")
-    return dask is not None and dask.is_dask_collection(array)
-
-
 def check_X_y(estimator: BaseEstimator, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
     """Return ``X`` and the labels ``y`` (N,), checked against each other."""
     X, y = check_X(estimator, X, reset=reset, y=y)
@@ -218,136 +208,3 @@ def _are_repeated_integers(y: Array) -> bool:
     """Return whether labels are integers, and at most half as many of them as samples."""
     # scikit-learn finds nothing in them, in 0.36 ms for 1,000.
     return y.dtype.kind in "iu" and int(y.max()) - int(y.min()) < len(y) // 2
-
-
-def check_sample_weight(
-    sample_weight: Any, n_samples: int, *, allow_all_zero: bool = False
-) -> Array:
-    """Return the non-negative row weights (N,), float64, ones for None."""
-    if sample_weight is None:
-        return np.ones(n_samples)
-    return _check_sample_weight(
-        to_numpy(sample_weight),
-        np.broadcast_to(np.float64(0.0), (n_samples, 1)),
-        dtype=np.float64,
-        ensure_non_negative=True,
-        allow_all_zero_weights=allow_all_zero,
-    )
-
-
-def check_has_two_classes(classes: Array) -> None:
-    """Raise where there is nothing to tell apart."""
-    if len(classes) < 2:
-        raise ValueError(
-            "This solver needs samples of at least 2 classes in the data, but the data "
-            f"contains only one class: {as_shown(classes)[0]!r}"
-        )
-
-
-def check_can_be_split(codes: Array, classes: Array) -> None:
-    """Raise where a class has a single one of the samples, by their ``codes``."""
-    single = classes[np.bincount(codes, minlength=len(classes)) == 1]
-    if len(single):
-        raise ValueError(
-            "early_stopping=True sets samples of each class aside. Pass others as X_val and "
-            f"y_val, or leave out classes of a single sample: {as_shown(single)}."
-        )
-
-
-def as_shown(labels: Array) -> list[Any]:
-    """Return labels as a message shows them, dates as dates."""
-    shown: list[Any] = (labels.astype(str) if labels.dtype.kind in "mM" else labels).tolist()
-    return shown
-
-
-def encode_known_labels(y: Array, classes: Array, name: str) -> Array:
-    """Return the code (N,) of each label among ``classes``; raise for any other label."""
-    if {y.dtype.kind, classes.dtype.kind} == {"i", "u"}:
-        # NumPy searches them as float64, in which labels beyond 2**53 merge.
-        y, classes = y.astype(object), classes.astype(object)
-    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    is_unknown = classes[codes] != y
-    if is_unknown.any():
-        raise ValueError(
-            f"{name} has labels that are not among the classes {as_shown(classes)}: "
-            f"{as_shown(np.unique(y[is_unknown]))}."
-        )
-    return codes
-
-
-def weigh_classes(class_weight: Any, classes: Array, totals: Array) -> Array:
-    """Return the weight (n_classes,) of each class, whose samples weigh ``totals`` in all."""
-    if class_weight is None:
-        return np.ones(len(classes))
-    with np.errstate(divide="ignore"):  # a class whose samples all weigh 0
-        # As if each class were one sample: what 'balanced' asks is its weight alone.
-        by_class = compute_class_weight(
-            class_weight, classes=classes, y=classes, sample_weight=totals
-        )
-    if not ((by_class >= 0) & np.isfinite(by_class) | (totals == 0)).all():
-        raise ValueError(f"class_weight must be finite and not negative, got {class_weight!r}.")
-    by_class = np.where(totals > 0, by_class, 0.0)
-    if not by_class.any():
-        raise ValueError(
-            f"class_weight={class_weight!r} leaves no sample with a weight above zero."
-        )
-    return by_class
-
-
-def check_Cs(Cs: Any) -> Array:
-    """Return the values of C (n_cs,): those given, or that number of them from 1e-4 to 1e4."""
-    if isinstance(Cs, Integral):
-        return np.logspace(-4, 4, Cs)
-    return _check_values("Cs", Cs, "above 0", lambda values: values > 0)
-
-
-def check_l1_ratios(l1_ratios: Any) -> Array:
-    """Return the values of l1_ratio (n_l1_ratios,)."""
-    return _check_values(
-        "l1_ratios", l1_ratios, "between 0 and 1", lambda values: (values >= 0) & (values <= 1)
-    )
-
-
-def _check_values(name: str, values: Any, where: str, is_valid: Callable[[Array], Array]) -> Array:
-    """Return ``values`` as float64 (n,), or raise for what is no row of numbers ``where``."""
-    try:
-        checked = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        checked = np.array(np.nan)
-    if checked.ndim != 1 or not len(checked) or not is_valid(checked).all():
-        raise ValueError(
-            f"{name} must be an array-like of numbers {where}, at least one; got {values!r}."
-        )
-    return checked
-
-
-def check_folds(
-    splits: Iterable[Any], n_samples: int, test_weights: Array | None
-) -> list[tuple[Array, Array]]:
-    """Return the indices of training and test samples of each split, at least one split.
-
-    Each has a test sample, with a weight where scores have ``test_weights`` (N,).
-    """
-    folds = []
-    for number, split in enumerate(splits):
-        try:
-            train, test = (_as_index(samples, n_samples) for samples in split)
-        except (TypeError, ValueError, IndexError) as error:
-            raise ValueError(
-                f"Split {number} of cv is not a pair of training and test indices: {error}"
-            ) from error
-        if not len(test) or (test_weights is not None and not test_weights[test].any()):
-            weighing = "" if test_weights is None else " with a weight above zero"
-            raise ValueError(f"Split {number} of cv has no test sample{weighing} to score.")
-        folds.append((train, np.sort(test)))  # rows elsewhere are in their order
-    if not folds:
-        raise ValueError("cv gives no split of the samples; at least one is needed.")
-    return folds
-
-
-def _as_index(samples: Any, n_samples: int) -> Array:
-    """Return the indices (n,) of ``samples``, which may be a mask or count from the end."""
-    samples = np.asarray(samples)
-    if samples.ndim != 1:
-        raise ValueError(f"an array of {samples.ndim} dimensions")
-    return np.arange(n_samples)[samples if len(samples) else samples.astype(np.intp)]

@@ -6,7 +6,11 @@ fold, then by l1_ratio, then by C.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +40,11 @@ class Grid:
     def shape(self) -> tuple[int, int, int]:
         """The numbers of folds, l1_ratios and Cs."""
         return len(self.folds or [()]), len(self.l1_ratios), len(self.Cs)
+
+    @property
+    def n_candidates(self) -> int:
+        """The number M of candidates."""
+        return math.prod(self.shape)
 
     @property
     def candidate_folds(self) -> Array:
@@ -84,3 +93,62 @@ def _best_of(scores: Array) -> tuple[int, int]:
     by_C = np.where(np.isnan(scores), -np.inf, scores).T
     c, ratio = np.unravel_index(by_C.argmax(), by_C.shape)
     return int(ratio), int(c)
+
+
+def check_Cs(Cs: Any) -> Array:
+    """Return the values of C (n_cs,): those given, or that number of them from 1e-4 to 1e4."""
+    if isinstance(Cs, Integral):
+        return np.logspace(-4, 4, Cs)
+    return _check_values("Cs", Cs, "above 0", lambda values: values > 0)
+
+
+def check_l1_ratios(l1_ratios: Any) -> Array:
+    """Return the values of l1_ratio (n_l1_ratios,)."""
+    return _check_values(
+        "l1_ratios", l1_ratios, "between 0 and 1", lambda values: (values >= 0) & (values <= 1)
+    )
+
+
+def _check_values(name: str, values: Any, where: str, is_valid: Callable[[Array], Array]) -> Array:
+    """Return ``values`` as float64 (n,), or raise for what is no row of numbers ``where``."""
+    try:
+        checked = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        checked = np.array(np.nan)
+    if checked.ndim != 1 or not len(checked) or not is_valid(checked).all():
+        raise ValueError(
+            f"{name} must be an array-like of numbers {where}, at least one; got {values!r}."
+        )
+    return checked
+
+
+def check_folds(
+    splits: Iterable[Any], n_samples: int, test_weights: Array | None
+) -> list[tuple[Array, Array]]:
+    """Return the indices of training and test samples of each split, at least one split.
+
+    Each has a test sample, with a weight where scores have ``test_weights`` (N,).
+    """
+    folds = []
+    for number, split in enumerate(splits):
+        try:
+            train, test = (_as_index(samples, n_samples) for samples in split)
+        except (TypeError, ValueError, IndexError) as error:
+            raise ValueError(
+                f"Split {number} of cv is not a pair of training and test indices: {error}"
+            ) from error
+        if not len(test) or (test_weights is not None and not test_weights[test].any()):
+            weighing = "" if test_weights is None else " with a weight above zero"
+            raise ValueError(f"Split {number} of cv has no test sample{weighing} to score.")
+        folds.append((train, np.sort(test)))  # rows elsewhere are in their order
+    if not folds:
+        raise ValueError("cv gives no split of the samples; at least one is needed.")
+    return folds
+
+
+def _as_index(samples: Any, n_samples: int) -> Array:
+    """Return the indices (n,) of ``samples``, which may be a mask or count from the end."""
+    samples = np.asarray(samples)
+    if samples.ndim != 1:
+        raise ValueError(f"an array of {samples.ndim} dimensions")
+    return np.arange(n_samples)[samples if len(samples) else samples.astype(np.intp)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,43 +10,47 @@ import torch
 from skorchless._arrays import Array
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import Placement
-from skorchless.estimators._data.read import AnySamples
-from skorchless.estimators._data.validation import weigh_classes
+from skorchless.estimators._data.samples import Samples, weigh_classes
 from skorchless.estimators._fit.grid import Grid
+
+if TYPE_CHECKING:
+    from skorchless.estimators._data.dask import DaskSamples
 
 
 def build_objective(
-    samples: AnySamples,
+    samples: Samples | DaskSamples,
     classes: Array,
     grid: Grid,
     placement: Placement,
     *,
     class_weight: Any,
     fit_intercept: bool,
-    unit: float | None = None,
+    mean_weight: float | None = None,
 ) -> PenalizedNLL:
     """Return the objective of ``samples``, whose labels are codes of ``classes``, by candidate.
 
-    ``unit`` divides the weights. With their mean in each fold, the default, the objective is per
-    unit of weight, and weights of any scale neither overflow nor vanish.
+    Weights are divided by ``mean_weight``. With their mean in each fold, the default, the
+    objective is per unit of weight, and weights of any scale neither overflow nor vanish.
     """
-    totals, sizes = samples.class_totals(len(classes))
+    totals, sizes = samples.class_totals
     by_class = weigh_classes(class_weight, classes, totals)
     if grid.folds is None:
         # Samples of weight 0 do not count: as if they were missing.
         n_samples, counts = int(sizes[by_class > 0].sum()), None
-        units = np.array([float(totals @ by_class) / n_samples if unit is None else unit])
+        if mean_weight is None:
+            mean_weight = float(totals @ by_class) / n_samples
+        means = np.array([mean_weight])
     else:
         n_samples, counts = samples.n_samples, fold_counts(grid.folds, samples.n_samples)
-        units = fold_units(counts, samples.weights * by_class[samples.labels])
+        means = fold_means(counts, samples.weights * by_class[samples.labels])
     # Divided in this order, because C * total overflows sooner.
-    alpha = 1.0 / grid.candidate_Cs / units[grid.candidate_folds] / n_samples
+    alpha = 1.0 / grid.candidate_Cs / means[grid.candidate_folds] / n_samples
 
     def to_engine(values: Array, dtype: torch.dtype) -> torch.Tensor:
         return torch.from_numpy(values).to(placement.device, dtype)
 
     return PenalizedNLL(
-        rows=samples.rows(placement, by_class, units, counts),
+        rows=samples.rows(placement, by_class, means, counts),
         n_classes=len(classes),
         fit_intercept=fit_intercept,
         alpha=to_engine(alpha, placement.sum_dtype),
@@ -64,13 +68,12 @@ def fold_counts(folds: list[tuple[Array, Array]], n_samples: int) -> Array:
     return np.stack(counts, axis=1, dtype=dtype, casting="unsafe")
 
 
-def fold_units(counts: Array, weights: Array) -> Array:
+def fold_means(counts: Array, weights: Array) -> Array:
     """Return the mean weight (F,) of all samples in each fold; a sample left out weighs 0."""
-    units = np.empty(counts.shape[1])
-    for number, of_fold in enumerate(counts.T):
-        units[number] = (of_fold * weights).mean()
-        if units[number] == 0.0:
-            raise ValueError(
-                f"Split {number} of cv has no training sample with a weight above zero."
-            )
-    return units
+    # Fold by fold: a product of all would be another copy of counts, in float64.
+    means = np.array([(of_fold * weights).mean() for of_fold in counts.T])
+    if not means.all():
+        raise ValueError(
+            f"Split {np.argmin(means)} of cv has no training sample with a weight above zero."
+        )
+    return means

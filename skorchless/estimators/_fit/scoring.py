@@ -5,52 +5,30 @@ TorchLogisticClassifierCV calls it. All candidates of a fold are predicted by on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import Parameter, signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from sklearn import config_context
 from sklearn.metrics import get_scorer
 from torch import Tensor
 
 from skorchless._arrays import Array
 from skorchless._engine.placement import place
-from skorchless.estimators._classifier import TorchLogisticClassifier
-from skorchless.estimators._data.read import AnySamples
+from skorchless.estimators._data.samples import Samples
 from skorchless.estimators._fit.grid import Grid
-from skorchless.estimators._linear import linear_attributes, logits_of_rows, predictions_in_numpy
 from skorchless.estimators._sklearn_private import (
     _check_method_params,
     metric_options,
     score_function_of,
     with_metric_options,
 )
+from skorchless.estimators._weights import logits_of_rows
 
-
-class ScoredClassifier(TorchLogisticClassifier):
-    """A classifier with coef_, intercept_ and classes_ whose logits of some samples are known."""
-
-    # Of which samples, by which coefficients; a scorer may fit it anew, or a clone of it.
-    _known: tuple[Any, Array, Tensor] | None = None
-
-    def _logits(self, X: Any) -> Tensor:
-        """Return the logits (N, K), without a product where they are known."""
-        if self._known is not None:
-            known_X, known_coef, known_logits = self._known
-            if X is known_X and self.coef_ is known_coef:
-                return known_logits
-        return super()._logits(X)
-
-
-def scored_classifier(
-    W: Tensor, X: Any, logits: Tensor, classes: Array, **parameters: Any
-) -> ScoredClassifier:
-    """Return a classifier of the weights (1, K, D) whose ``logits`` (N, K) of X are known."""
-    model = ScoredClassifier(**parameters)
-    model.__dict__.update(linear_attributes(W, X.shape[1], classes))
-    model.n_features_in_ = X.shape[1]
-    model._known = (X, model.coef_, logits)
-    return model
+if TYPE_CHECKING:
+    from skorchless.estimators._data.dask import DaskSamples
 
 
 def resolve_scorer(scoring: Any) -> Any:
@@ -81,27 +59,19 @@ def weights_for(scorer: Any, sample_weight: Any) -> dict[str, Any]:
     return {"sample_weight": sample_weight} if takes_any or "sample_weight" in parameters else {}
 
 
-def _as_number(score: Any) -> float:
-    """Return what a scorer has returned, or raise where it is no number."""
-    try:
-        return float(score)
-    except (TypeError, ValueError):
-        raise ValueError(f"scoring must return a number, got {score!r}.") from None
-
-
 def score_folds(
     grid: Grid,
     W: Tensor,
-    samples: AnySamples,
+    samples: Samples | DaskSamples,
     classes: Array,
     scorer: Any,
-    *,
     score_params: dict[str, Any],
-    parameters: dict[str, Any],
+    make_model: Callable[..., Any],
 ) -> Array:
     """Return the scores (n_folds, n_l1_ratios, n_cs) of candidates ``W`` (M, K, D).
 
-    ``parameters`` are those of the classifiers that a scorer sees, beside C and l1_ratio.
+    ``make_model`` gets weights (1, K, D), X, its logits, classes, C and l1_ratio, and returns what
+    a scorer sees.
     """
     assert grid.folds is not None  # noqa: S101
     X, y = samples.X, samples.labels
@@ -113,13 +83,20 @@ def score_folds(
         params = _check_method_params(X, score_params, indices=test)
         # One product for all candidates, (N, candidates * K).
         # Cloned: a cluster would be sent the memory of all folds with a view of one.
-        known = logits_of_rows(X_test, of_fold.flatten(0, 1).clone(), place(W.device, W.dtype))
-        for (C, ratio), weights, known_scores in zip(
-            penalties, torch.split(of_fold, 1), torch.split(known, W.shape[1], 1), strict=True
+        logits = logits_of_rows(X_test, of_fold.flatten(0, 1).clone(), place(W.device, W.dtype))
+        for (C, ratio), weights, own_logits in zip(
+            penalties, torch.split(of_fold, 1), torch.split(logits, W.shape[1], 1), strict=True
         ):
-            model = scored_classifier(
-                weights, X_test, known_scores, classes, C=C, l1_ratio=ratio, **parameters
-            )
-            with predictions_in_numpy():
-                scores.append(_as_number(scorer(model, X_test, y_test, **params)))
+            model = make_model(weights, X_test, own_logits, classes, C=C, l1_ratio=ratio)
+            scores.append(call_scorer(scorer, model, X_test, y_test, params))
     return np.reshape(scores, grid.shape)
+
+
+def call_scorer(scorer: Any, model: Any, X: Any, y: Array, params: dict[str, Any]) -> float:
+    """Return the score of ``model``, whose predictions are NumPy, as ``y`` is, whatever X is."""
+    with config_context(array_api_dispatch=False):
+        score = scorer(model, X, y, **params)
+    try:
+        return float(score)
+    except (TypeError, ValueError):
+        raise ValueError(f"scoring must return a number, got {score!r}.") from None

@@ -15,8 +15,8 @@ from skorchless._engine.placement import as_tensor
 from skorchless._engine.solvers.base import Patience, Progress
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.minibatch import SGD, Adam, Sampling, minimize_minibatch
-from skorchless.estimators._data.validation import as_shown
-from skorchless.estimators._linear import pack_weights
+from skorchless.estimators._data.samples import as_shown
+from skorchless.estimators._weights import pack_weights
 
 
 def first_weights(estimator: Any, objective: PenalizedNLL, classes: Array) -> Tensor:
@@ -48,21 +48,18 @@ def build_solver(
     W = W.to(objective.rows.placement.device)
     if estimator.solver == "lbfgs":
         return minimize_full_batch(objective, W, tol=estimator.tol)
+    if estimator.solver == "adam":
+        optimizer: Adam | SGD = Adam(estimator.learning_rate_init)
+    else:
+        optimizer = SGD(estimator.learning_rate_init, estimator.momentum)
     generator = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
     # With early stopping the validation loss alone decides, not the training loss.
     n_iter_no_change = np.inf if estimator.early_stopping else estimator.n_iter_no_change
     return minimize_minibatch(
         objective,
         W,
-        optimizer=build_optimizer(estimator),
+        optimizer=optimizer,
         sampling=Sampling(estimator.batch_size, estimator.shuffle, generator),
         patience=Patience(estimator.tol, n_iter_no_change),
         buffers=None if buffers is None else {k: as_tensor(v) for k, v in buffers.items()},
     )
-
-
-def build_optimizer(estimator: Any) -> Adam | SGD:
-    """Return the update rule of the estimator's minibatch solver."""
-    if estimator.solver == "adam":
-        return Adam(estimator.learning_rate_init)
-    return SGD(estimator.learning_rate_init, estimator.momentum)

@@ -7,8 +7,7 @@ import torch
 
 from skorchless._engine.placement import place
 from skorchless.estimators._data.samples import Samples
-from skorchless.estimators._data.validation import check_Cs
-from skorchless.estimators._fit.grid import Grid, choose, grid_of_one
+from skorchless.estimators._fit.grid import Grid, check_Cs, choose, grid_of_one
 from skorchless.estimators._fit.objective import build_objective, fold_counts
 
 RNG = np.random.RandomState(0)

@@ -1,0 +1,70 @@
+"""What the docstrings of several methods and classes say, written once."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TypeVar
+
+Documented = TypeVar("Documented")
+
+SHARED = {
+    "X": """
+X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
+    The samples.""",
+    "X_train": """
+X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
+    Training samples: an array, a frame, or a tensor on any device, used as it is; or
+    a Dask array or frame, fitted where its partitions live, with ``y`` and
+    ``sample_weight`` of the same partitions.""",
+    "y": """
+y : {array-like, tensor, Dask collection} of shape (n_samples,)
+    Their labels.""",
+    "y_train": """
+y : {array-like, tensor, Dask collection} of shape (n_samples,)
+    Their labels: numbers or strings, at least two different ones.""",
+    "y_ignored": """
+y : None
+    Ignored.""",
+    "sample_weight": """
+sample_weight : {array-like, Dask collection} of shape (n_samples,), default=None
+    Non-negative weights of the samples; None weighs all alike.""",
+    "copy": """
+copy : bool, default=None
+    Whether to leave ``X`` untouched; None means as the parameter ``copy`` says.""",
+    "self": """
+self : object
+    The fitted estimator.""",
+    "raises": """
+Raises
+------
+NotFittedError
+    If the estimator has not been fitted.
+ValueError
+    If ``X`` has infinite values, NaN (which the scaler takes), or another number of
+    features than in `fit`.""",
+    "fit_intercept": """
+fit_intercept : bool, default=True
+    Whether to fit an intercept.""",
+    "linear_attributes": """
+coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+    Coefficients; one row where there are two classes.
+intercept_ : ndarray of shape (1,) or (n_classes,)
+    Intercepts; zeros where ``fit_intercept=False``.
+classes_ : ndarray of shape (n_classes,)
+    The labels, sorted.
+device_ : str
+    The device on which the last fit ran.""",
+    "features": """
+n_features_in_ : int
+    Number of features seen during `fit`.
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    Names of the features, where ``X`` was a frame whose column names are all strings.""",
+}
+
+
+def documented(thing: Documented) -> Documented:
+    """Return a class or function with each line ``{name}`` of its docstring as in `SHARED`."""
+    doc = inspect.cleandoc(thing.__doc__ or "") + "\n"
+    thing.__doc__ = re.sub(r"^\{(\w+)\}$", lambda name: SHARED[name[1]][1:], doc, flags=re.M)
+    return thing

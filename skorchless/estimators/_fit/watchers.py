@@ -1,0 +1,158 @@
+"""Who is told of each iteration: callbacks, validation samples, the table of ``verbose``."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skorchless._arrays import Array
+from skorchless._engine.solvers.base import Progress
+from skorchless.estimators._fit.validation import Validation
+from skorchless.estimators._sklearn_private import has_callbacks, init_callback_context
+from skorchless.estimators._weights import linear_attributes
+
+
+def as_given(X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
+    """Return the samples of a fit as scikit-learn's callbacks take them."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"X": X, "y": y, "metadata": metadata}
+
+
+class CallbackTasks:
+    """A fit and its parts, of which scikit-learn's callbacks, if there are any, are told."""
+
+    def __init__(
+        self,
+        estimator: Any,
+        given: dict[str, Any],
+        classes: Array,
+        dtype: torch.dtype,
+        *,
+        max_subtasks: int,
+        in_order: bool = True,
+    ) -> None:
+        self._arguments = {"estimator": estimator, **given}
+        self._classes = classes
+        self._dtype = dtype
+        self._task: Any = None
+        self._context: Any = None
+        # Contexts of four iterations take 0.04 ms; all of LogisticRegression's fit to 1,000 x 10
+        # takes 2.7 ms.
+        if has_callbacks(estimator):
+            self._context = init_callback_context(
+                estimator, max_subtasks=max_subtasks, sequential_subtasks=in_order
+            )
+            self._context.call_on_fit_task_begin(**self._arguments)
+
+    def end_fit(self, W: Tensor) -> None:
+        """Report the weights (1, K, D) after the fit."""
+        self._end(self._context, W)
+
+    def begin(self, W: Tensor, name: str = "iteration", number: int | None = None) -> None:
+        """Announce a part of the fit, with the weights (1, K, D) before it.
+
+        It has a number where parts end in any order.
+        """
+        if self._context is not None:
+            self._task = self._context.subcontext(task_name=name, task_id=number)
+            self._task.call_on_fit_task_begin(**self._with_attributes(W))
+
+    def end(self, W: Tensor) -> bool:
+        """Report the weights (1, K, D) after it; return whether a callback asks to stop."""
+        return self._end(self._task, W)
+
+    def _end(self, task: Any, W: Tensor) -> bool:
+        return task is not None and task.call_on_fit_task_end(**self._with_attributes(W))
+
+    def _with_attributes(self, W: Tensor) -> dict[str, Any]:
+        """Return a hook's arguments: the samples, and what makes a fitted estimator of W."""
+        n_features = self._arguments["estimator"].n_features_in_
+
+        def attributes() -> dict[str, Any]:
+            return linear_attributes(W.to(self._dtype), n_features, self._classes)
+
+        return {**self._arguments, "reconstruction_attributes": attributes}
+
+
+class ProgressTable:
+    """The table that ``verbose`` prints: one row an iteration, its seconds and method last."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = [*names, "seconds"]
+        self._start = time.perf_counter()
+
+    def add_row(self, *values: float, method: str = "") -> None:
+        """Print a row: whole numbers as they are, others to 5 digits; names before the first."""
+        if values[0] == 1:
+            names = "".join(f"{name:>12}" for name in self._names)
+            print(f"{names}  {'solver':<15}" if method else names)  # noqa: T201, verbose prints
+        cells = [
+            f"{value:12d}" if isinstance(value, int) else f"{value:12.5f}" for value in values
+        ]
+        seconds = time.perf_counter() - self._start
+        of_method = f"  {method:<15}" if method else ""
+        print(f"{''.join(cells)}{seconds:12.2f}{of_method}", flush=True)  # noqa: T201
+
+
+class ModelWatcher:
+    """Watches one model: each iteration is a task, scored on validation samples."""
+
+    def __init__(
+        self, tasks: CallbackTasks, validation: Validation | None, *, verbose: int
+    ) -> None:
+        self.losses: list[float] = []
+        self._tasks = tasks
+        self._validation = validation
+        self._verbose = verbose
+        # Not "train loss": it includes the penalty, which the validation loss does not.
+        of_validation = () if validation is None else ("valid loss", "valid acc")
+        self._table = ProgressTable("iter", "objective", *of_validation)
+
+    def before(self, W: Tensor) -> None:
+        """Take the weights (1, K, D) before an iteration."""
+        self._tasks.begin(W)
+
+    def after(self, number: int, progress: Progress, ended: list[int]) -> bool:  # noqa: ARG002
+        """Take an iteration; return whether to stop."""
+        self.losses.append(float(progress.value))
+        scores = () if self._validation is None else self._validation.score(progress.W)
+        if self._verbose:
+            self._table.add_row(number, self.losses[-1], *scores, method=progress.method)
+        is_stopped = self._tasks.end(progress.W)
+        return is_stopped or (self._validation is not None and self._validation.is_exhausted)
+
+
+class CandidatesWatcher:
+    """Watches a batch of candidates: each is a task, from its first weights to its last.
+
+    Both ends are announced when it has finished.
+    """
+
+    def __init__(self, tasks: CallbackTasks, n_candidates: int, *, verbose: int) -> None:
+        self._tasks = tasks
+        self._n_candidates = n_candidates
+        self._n_finished = 0
+        self._verbose = verbose
+        self._first_W: Tensor | None = None
+        self._table = ProgressTable("iter", "finished", "of", "violation")
+
+    def before(self, W: Tensor) -> None:
+        """Take the weights (M, K, D) before an iteration."""
+        self._first_W = W if self._first_W is None else self._first_W
+
+    def after(self, number: int, progress: Progress, ended: list[int]) -> bool:
+        """Take an iteration; return whether to stop."""
+        assert self._first_W is not None  # noqa: S101
+        is_stopped = False
+        for m in ended:
+            self._tasks.begin(self._first_W[m : m + 1], "candidate", m)
+            is_stopped |= self._tasks.end(progress.W[m : m + 1])
+        self._n_finished += len(ended)
+        if self._verbose:
+            counts = (number, self._n_finished, self._n_candidates)
+            violation = float(progress.max_violation.max())
+            self._table.add_row(*counts, violation, method=progress.method)
+        return is_stopped
