@@ -47,11 +47,8 @@ def pass_of(clf, X, y):
     samples = read_samples(clf, X, y, reset=True)
     classes = samples.classes()
     placement = resolve_placement(clf, samples.X)
-    objective = build_objective(
-        *(samples.encode(classes, "y"), classes, grid_of_one(clf.C, clf.l1_ratio), placement),
-        class_weight=None,
-        fit_intercept=True,
-    )
+    encoded, grid = samples.encode(classes, "y"), grid_of_one(clf.C, clf.l1_ratio)
+    objective = build_objective(clf, encoded, classes, placement, grid)
     W = objective.alpha.new_zeros(objective.weights_shape)
     return lambda: objective.value_and_grad(W), W.nbytes
 

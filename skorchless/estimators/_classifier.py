@@ -18,7 +18,6 @@ from torch import Tensor
 
 from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._cores import shared_among_cores
-from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import Placement, place_beside
 from skorchless._engine.solvers.base import Patience
 from skorchless.estimators._convert import ConversionMixin
@@ -356,7 +355,9 @@ class TorchLogisticClassifier(
             train, validation = self._set_validation_aside(
                 train, classes, placement, rng, X_val, y_val
             )
-            objective = self._objective(train, classes, placement)
+            objective = build_objective(
+                self, train, classes, placement, grid_of_one(self.C, self.l1_ratio)
+            )
             del train  # so that a cluster does not hold it beside the rows made of it
             W = first_weights(self, objective, classes)
             given = as_given(X, y, sample_weight)
@@ -413,7 +414,14 @@ class TorchLogisticClassifier(
             chunk = read_samples(self, X, y, sample_weight, reset=is_first)
             placement = resolve_placement(self, chunk.X)
             chunk = chunk.encode(self.classes_, "y")
-            objective = self._objective(chunk, self.classes_, placement, mean_weight=1.0)
+            objective = build_objective(
+                self,
+                chunk,
+                self.classes_,
+                placement,
+                grid_of_one(self.C, self.l1_ratio),
+                mean_weight=1.0,
+            )
             W = torch.zeros(objective.weights_shape) if is_first else pack_weights(self)
             stream = continued_state(self)
             progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
@@ -464,21 +472,6 @@ class TorchLogisticClassifier(
             )
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True.")
-
-    def _objective(
-        self,
-        samples: AnySamples,
-        classes: Array,
-        placement: Placement,
-        mean_weight: float | None = None,
-    ) -> PenalizedNLL:
-        """Return the objective of ``samples``: that of a grid of one."""
-        return build_objective(
-            *(samples, classes, grid_of_one(self.C, self.l1_ratio), placement),
-            class_weight=self.class_weight,
-            fit_intercept=self.fit_intercept,
-            mean_weight=mean_weight,
-        )
 
     def _set_validation_aside(
         self,

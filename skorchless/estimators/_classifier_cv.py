@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,7 +48,6 @@ from skorchless.estimators._fit.scoring import (
     resolve_scorer,
     score_folds,
     weights_for,
-    with_all_classes,
 )
 from skorchless.estimators._fit.watchers import CallbackTasks, CandidatesWatcher, as_given
 from skorchless.estimators._linear import LinearPredictionMixin
@@ -59,6 +59,7 @@ from skorchless.estimators._sklearn_private import (
     _fit_context,
     _raise_for_params,
     _routing_enabled,
+    with_all_classes,
 )
 from skorchless.estimators._weights import linear_attributes, logits_of_rows, pack_weights
 
@@ -280,13 +281,14 @@ class TorchLogisticClassifierCV(
             scorer = resolve_scorer(self.scoring)
             folds, score_params = self._split(samples, scorer, sample_weight, params)
             grid = Grid(*penalties, folds)
+            n_candidates = math.prod(grid.shape)
             tasks = CallbackTasks(
                 *(self, as_given(X, y, sample_weight), classes, placement.dtype),
-                max_subtasks=grid.n_candidates,
+                max_subtasks=n_candidates,
                 in_order=False,
             )
             fit_grid = partial(self._fit_grid, samples.encode(classes, "y"), classes, placement)
-            watcher = CandidatesWatcher(tasks, grid.n_candidates, verbose=self.verbose)
+            watcher = CandidatesWatcher(tasks, n_candidates, verbose=self.verbose)
             candidates = fit_grid(grid, watcher=watcher)
             W = candidates.W.to(placement.dtype)
             scores = score_folds(grid, W, samples, classes, scorer, score_params, self._model_of)
@@ -388,11 +390,7 @@ class TorchLogisticClassifierCV(
         watcher: Watcher | None = None,
     ) -> FitResult:
         """Return the fitted candidates of ``grid``, from the weights ``W`` (M, K, D) on."""
-        objective = build_objective(
-            *(samples, classes, grid, placement),
-            class_weight=self.class_weight,
-            fit_intercept=self.fit_intercept,
-        )
+        objective = build_objective(self, samples, classes, placement, grid)
         W = intercept_only_weights(objective) if W is None else W
         solver = minimize_full_batch(objective, W, tol=self.tol)
         return drive(solver, W, max_iter=self.max_iter, watcher=watcher)

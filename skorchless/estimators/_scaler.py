@@ -29,7 +29,7 @@ from skorchless.estimators._fit.watchers import as_given
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
     _fit_context,
-    init_callback_context,
+    _init_callback_context,
 )
 
 
@@ -205,7 +205,7 @@ class GlobalStandardScaler(
         """Set the fitted attributes to ``X`` and, unless it ``is_first``, what was seen before."""
         given = as_given(X, y, sample_weight)
         with fitted_state_kept_on_error(self):
-            context = init_callback_context(self)
+            context = _init_callback_context(self)
             context.call_on_fit_task_begin(estimator=self, **given)
             n_samples, moments = self._measure(X, sample_weight, reset=is_first)
             if not is_first:

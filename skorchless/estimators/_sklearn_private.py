@@ -6,9 +6,9 @@ by the functions below. The estimators' ``_parameter_constraints`` are what `_fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import cache
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, ClassVar
 
 import sklearn
@@ -19,19 +19,21 @@ KNOWN_TO_WORK = "1.9"
 NEXT = "1.10"
 
 try:
-    from sklearn.base import _fit_context
+    from sklearn.base import _fit_context as _fit_context
 
     # Public, but new in 1.9: the first name that an older scikit-learn lacks.
-    from sklearn.callback import CallbackSupportMixin
-    from sklearn.linear_model._base import SparseCoefMixin
-    from sklearn.utils._param_validation import (
-        Interval,
-        StrOptions,
-        validate_parameter_constraints,
+    from sklearn.callback import CallbackSupportMixin as CallbackSupportMixin
+    from sklearn.linear_model._base import SparseCoefMixin as SparseCoefMixin
+    from sklearn.utils._param_validation import Interval as Interval
+    from sklearn.utils._param_validation import StrOptions as StrOptions
+    from sklearn.utils._param_validation import validate_parameter_constraints
+    from sklearn.utils.metadata_routing import _raise_for_params as _raise_for_params
+    from sklearn.utils.metadata_routing import _routing_enabled as _routing_enabled
+    from sklearn.utils.multiclass import (
+        _check_partial_fit_first_call as _check_partial_fit_first_call,
     )
-    from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
-    from sklearn.utils.multiclass import _check_partial_fit_first_call
-    from sklearn.utils.validation import _check_method_params, _check_sample_weight
+    from sklearn.utils.validation import _check_method_params as _check_method_params
+    from sklearn.utils.validation import _check_sample_weight as _check_sample_weight
 
     # Read at import as well, so that a fit does not end for a name that is gone.
     _init_callback_context = CallbackSupportMixin._init_callback_context
@@ -41,31 +43,6 @@ except (ImportError, AttributeError) as error:
         f"not have ({error}); it is known to work with {KNOWN_TO_WORK}.x: install "
         f"'scikit-learn>={KNOWN_TO_WORK},<{NEXT}' or another version of skorchless."
     ) from error
-
-__all__ = [
-    "CallbackSupportMixin",
-    "ChangedParametersMixin",
-    "Interval",
-    "ScoreRoutedToScorerMixin",
-    "SparseCoefMixin",
-    "StrOptions",
-    "_check_method_params",
-    "_check_partial_fit_first_call",
-    "_check_sample_weight",
-    "_fit_context",
-    "_raise_for_params",
-    "_routing_enabled",
-    "has_callbacks",
-    "init_callback_context",
-    "metric_options",
-    "score_function_of",
-    "with_metric_options",
-]
-
-
-def init_callback_context(estimator: Any, **options: Any) -> Any:
-    """Return the callback context of a fit of ``estimator``, after its callbacks are set up."""
-    return _init_callback_context(estimator, **options)
 
 
 def has_callbacks(estimator: Any) -> bool:
@@ -107,18 +84,21 @@ class ScoreRoutedToScorerMixin:
     __metadata_request__score: ClassVar = {"sample_weight": UNUSED}
 
 
-def score_function_of(scorer: Any) -> Callable[..., Any] | None:
-    """Return the metric of a scorer that ``make_scorer`` made, None for any other callable."""
-    return getattr(scorer, "_score_func", None)
+def parameters_of(scorer: Any) -> Mapping[str, Parameter]:
+    """Return what ``scorer`` may be called with: of one by ``make_scorer`` what its metric may."""
+    return signature(getattr(scorer, "_score_func", scorer)).parameters
 
 
-def metric_options(scorer: Any) -> dict[str, Any]:
-    """Return the options that a scorer passes to its metric."""
-    return dict(scorer._kwargs)
-
-
-def with_metric_options(scorer: Any, **options: Any) -> Any:
-    """Return ``scorer`` with ``options`` of its metric beside its own, which come first."""
+def with_all_classes(scorer: Any, classes: Any) -> Any:
+    """Return ``scorer``, told of all ``classes`` where its metric asks for them."""
+    # A test set may lack a class, and log loss then does not know what a column belongs to.
+    parameters = parameters_of(scorer)
+    if not hasattr(scorer, "_score_func") or "labels" not in parameters:
+        return scorer
+    options = {"labels": classes}
+    is_binary = len(classes) == 2 and scorer._kwargs.get("average", "binary") == "binary"
+    if is_binary and "pos_label" in parameters:
+        options["pos_label"] = classes[1]
     return make_scorer(
         scorer._score_func,
         greater_is_better=scorer._sign > 0,

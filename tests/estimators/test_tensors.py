@@ -99,11 +99,7 @@ def objective_of(X):
     samples = read_samples(clf, X, Y, reset=True)
     classes, placement = samples.classes(), resolve_placement(clf, samples.X)
     samples = samples.encode(classes, "y")
-    return build_objective(
-        *(samples, classes, grid_of_one(1.0, 0.0), placement),
-        class_weight=None,
-        fit_intercept=True,
-    )
+    return build_objective(clf, samples, classes, placement, grid_of_one(1.0, 0.0))
 
 
 def test_a_pass_waits_for_nothing():

@@ -6,7 +6,6 @@ fold, then by l1_ratio, then by C.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral
@@ -42,24 +41,11 @@ class Grid:
         return len(self.folds or [()]), len(self.l1_ratios), len(self.Cs)
 
     @property
-    def n_candidates(self) -> int:
-        """The number M of candidates."""
-        return math.prod(self.shape)
-
-    @property
-    def candidate_folds(self) -> Array:
-        """The fold (M,) of each candidate."""
-        return np.arange(self.shape[0]).repeat(len(self.l1_ratios) * len(self.Cs))
-
-    @property
-    def candidate_l1_ratios(self) -> Array:
-        """The l1_ratio (M,) of each candidate."""
-        return np.tile(self.l1_ratios.repeat(len(self.Cs)), self.shape[0])
-
-    @property
-    def candidate_Cs(self) -> Array:
-        """The C (M,) of each candidate."""
-        return np.tile(self.Cs, self.shape[0] * self.shape[1])
+    def candidates(self) -> tuple[Array, Array, Array]:
+        """The fold, the l1_ratio and the C (M,) of each candidate."""
+        of_folds = np.arange(self.shape[0])
+        folds, l1_ratios, Cs = np.meshgrid(of_folds, self.l1_ratios, self.Cs, indexing="ij")
+        return folds.ravel(), l1_ratios.ravel(), Cs.ravel()
 
 
 def grid_of_one(C: float, l1_ratio: float) -> Grid:
@@ -72,15 +58,9 @@ def choose(grid: Grid, W: torch.Tensor, scores: Array, *, refit: bool) -> BestPe
 
     For a ``refit`` that of the highest mean score; else the mean of each fold's best one.
     """
-    W = W.view(*grid.shape, *W.shape[1:])
-    if refit:
-        ratio, c = _best_of(scores.mean(0))
-        best = W[:, ratio, c]
-        return BestPenalty(
-            float(grid.Cs[c]), float(grid.l1_ratios[ratio]), best.mean(0, keepdim=True)
-        )
-    ratios, cs = np.transpose([_best_of(of_fold) for of_fold in scores])
-    best = W[np.arange(len(scores)), ratios, cs]
+    to_compare = scores.mean(0, keepdims=True) if refit else scores
+    ratios, cs = np.transpose([_best_of(each) for each in to_compare])
+    best = W.view(*grid.shape, *W.shape[1:])[np.arange(grid.shape[0]), ratios, cs]
     C, l1_ratio = grid.Cs[cs].mean(), grid.l1_ratios[ratios].mean()
     return BestPenalty(float(C), float(l1_ratio), best.mean(0, keepdim=True))
 

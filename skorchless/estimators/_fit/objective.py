@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 
 def build_objective(
+    estimator: Any,
     samples: Samples | DaskSamples,
     classes: Array,
-    grid: Grid,
     placement: Placement,
+    grid: Grid,
     *,
-    class_weight: Any,
-    fit_intercept: bool,
     mean_weight: float | None = None,
 ) -> PenalizedNLL:
     """Return the objective of ``samples``, whose labels are codes of ``classes``, by candidate.
@@ -33,7 +32,7 @@ def build_objective(
     objective is per unit of weight, and weights of any scale neither overflow nor vanish.
     """
     totals, sizes = samples.class_totals
-    by_class = weigh_classes(class_weight, classes, totals)
+    by_class = weigh_classes(estimator.class_weight, classes, totals)
     if grid.folds is None:
         # Samples of weight 0 do not count: as if they were missing.
         n_samples, counts = int(sizes[by_class > 0].sum()), None
@@ -43,8 +42,9 @@ def build_objective(
     else:
         n_samples, counts = samples.n_samples, fold_counts(grid.folds, samples.n_samples)
         means = fold_means(counts, samples.weights * by_class[samples.labels])
+    folds, l1_ratios, Cs = grid.candidates
     # Divided in this order, because C * total overflows sooner.
-    alpha = 1.0 / grid.candidate_Cs / means[grid.candidate_folds] / n_samples
+    alpha = 1.0 / Cs / means[folds] / n_samples
 
     def to_engine(values: Array, dtype: torch.dtype) -> torch.Tensor:
         return torch.from_numpy(values).to(placement.device, dtype)
@@ -52,11 +52,11 @@ def build_objective(
     return PenalizedNLL(
         rows=samples.rows(placement, by_class, means, counts),
         n_classes=len(classes),
-        fit_intercept=fit_intercept,
+        fit_intercept=estimator.fit_intercept,
         alpha=to_engine(alpha, placement.sum_dtype),
-        l1_ratio=to_engine(grid.candidate_l1_ratios, placement.sum_dtype),
+        l1_ratio=to_engine(l1_ratios, placement.sum_dtype),
         total_weight=to_engine(np.full_like(alpha, n_samples), placement.sum_dtype),
-        fold=to_engine(grid.candidate_folds, torch.int64),
+        fold=to_engine(folds, torch.int64),
     )
 
 

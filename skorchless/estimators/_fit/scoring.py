@@ -6,7 +6,7 @@ TorchLogisticClassifierCV calls it. All candidates of a fold are predicted by on
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import Parameter, signature
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +21,8 @@ from skorchless.estimators._data.samples import Samples
 from skorchless.estimators._fit.grid import Grid
 from skorchless.estimators._sklearn_private import (
     _check_method_params,
-    metric_options,
-    score_function_of,
-    with_metric_options,
+    parameters_of,
+    with_all_classes,
 )
 from skorchless.estimators._weights import logits_of_rows
 
@@ -36,25 +35,11 @@ def resolve_scorer(scoring: Any) -> Any:
     return get_scorer("accuracy" if scoring is None else scoring)
 
 
-def with_all_classes(scorer: Any, classes: Array) -> Any:
-    """Return ``scorer``, told of all ``classes`` where its metric asks for them."""
-    # A test set may lack a class, and log loss then does not know what a column belongs to.
-    metric = score_function_of(scorer)
-    parameters = {} if metric is None else signature(metric).parameters
-    if "labels" not in parameters:
-        return scorer
-    options = {"labels": classes}
-    average = metric_options(scorer).get("average", "binary")
-    if len(classes) == 2 and "pos_label" in parameters and average == "binary":
-        options["pos_label"] = classes[1]
-    return with_metric_options(scorer, **options)
-
-
 def weights_for(scorer: Any, sample_weight: Any) -> dict[str, Any]:
     """Return ``sample_weight`` as a parameter of ``scorer``, if there is one and it can weigh."""
     if sample_weight is None:
         return {}
-    parameters = signature(score_function_of(scorer) or scorer).parameters
+    parameters = parameters_of(scorer)
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
     return {"sample_weight": sample_weight} if takes_any or "sample_weight" in parameters else {}
 

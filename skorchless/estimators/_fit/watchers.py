@@ -11,7 +11,7 @@ from torch import Tensor
 from skorchless._arrays import Array
 from skorchless._engine.solvers.base import Progress
 from skorchless.estimators._fit.validation import Validation
-from skorchless.estimators._sklearn_private import has_callbacks, init_callback_context
+from skorchless.estimators._sklearn_private import _init_callback_context, has_callbacks
 from skorchless.estimators._weights import linear_attributes
 
 
@@ -42,7 +42,7 @@ class CallbackTasks:
         # Contexts of four iterations take 0.04 ms; all of LogisticRegression's fit to 1,000 x 10
         # takes 2.7 ms.
         if has_callbacks(estimator):
-            self._context = init_callback_context(
+            self._context = _init_callback_context(
                 estimator, max_subtasks=max_subtasks, sequential_subtasks=in_order
             )
             self._context.call_on_fit_task_begin(**self._arguments)

@@ -5,6 +5,7 @@ import oracles
 import pytest
 import torch
 
+from skorchless import TorchLogisticClassifier
 from skorchless._engine.placement import place
 from skorchless.estimators._data.samples import Samples
 from skorchless.estimators._fit.grid import Grid, check_Cs, choose, grid_of_one
@@ -26,16 +27,18 @@ def test_a_number_of_Cs_spans_the_decades_of_logistic_regression_cv():
 def test_candidates_go_by_fold_then_ratio_then_C():
     grid = make_grid(l1_ratios=(0.0, 1.0))
     assert grid.shape == (2, 2, 3)
-    assert grid.candidate_folds.tolist() == 6 * [0] + 6 * [1]
-    assert grid.candidate_Cs.tolist() == 4 * [0.1, 1.0, 10.0]
+    folds, _, Cs = grid.candidates
+    assert folds.tolist() == 6 * [0] + 6 * [1]
+    assert Cs.tolist() == 4 * [0.1, 1.0, 10.0]
 
 
 def test_a_plain_fit_is_a_grid_of_one():
     grid = grid_of_one(10.0, 0.5)
     assert grid.shape == (1, 1, 1)
-    assert grid.candidate_folds.tolist() == [0]
-    assert grid.candidate_Cs.tolist() == [10.0]
-    assert grid.candidate_l1_ratios.tolist() == [0.5]
+    folds, l1_ratios, Cs = grid.candidates
+    assert folds.tolist() == [0]
+    assert Cs.tolist() == [10.0]
+    assert l1_ratios.tolist() == [0.5]
 
 
 def test_a_fold_counts_its_training_samples_as_often_as_they_are_drawn():
@@ -48,9 +51,8 @@ def test_a_fold_counts_its_training_samples_as_often_as_they_are_drawn():
 def test_each_candidates_objective_is_that_of_its_fold():
     placement = place(torch.device("cpu"), torch.float64)
     objective = build_objective(
-        *(Samples(X, CODES, WEIGHTS), np.arange(3), make_grid(), placement),
-        class_weight=None,
-        fit_intercept=True,
+        *(TorchLogisticClassifier(), Samples(X, CODES, WEIGHTS), np.arange(3), placement),
+        make_grid(),
     )
     W = torch.randn(objective.weights_shape, generator=torch.Generator().manual_seed(0)).double()
     values, _ = objective.value_and_grad(W)
