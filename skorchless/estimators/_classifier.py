@@ -38,7 +38,7 @@ from skorchless.estimators._fit.objective import build_objective
 from skorchless.estimators._fit.solver import build_solver, first_weights
 from skorchless.estimators._fit.stream import continued_state
 from skorchless.estimators._fit.validation import Validation
-from skorchless.estimators._fit.watchers import CallbackTasks, ModelWatcher, as_given
+from skorchless.estimators._fit.watchers import ModelWatcher, as_given
 from skorchless.estimators._linear import LinearPredictionMixin, returns_tensors
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
@@ -360,16 +360,14 @@ class TorchLogisticClassifier(
             )
             del train  # so that a cluster does not hold it beside the rows made of it
             W = first_weights(self, objective, classes)
-            given = as_given(X, y, sample_weight)
-            tasks = CallbackTasks(
-                self, given, classes, placement.dtype, max_subtasks=self.max_iter
+            watcher = ModelWatcher(
+                self, as_given(X, y, sample_weight), classes, placement.dtype, validation
             )
-            watcher = ModelWatcher(tasks, validation, verbose=self.verbose)
             solver = build_solver(self, objective, W, rng)
             fit = drive(solver, W, max_iter=self.max_iter, watcher=watcher)
             W = fit.W if validation is None else validation.best_of(fit.W)
             W = finite_weights(W, self.solver, placement.dtype)
-            tasks.end_fit(W)
+            watcher.tasks.end_fit(W)
             self._store(W, classes, placement, watcher.losses, validation, fit.method)
         if message := convergence_message(self, fit, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.

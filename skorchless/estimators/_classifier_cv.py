@@ -49,7 +49,7 @@ from skorchless.estimators._fit.scoring import (
     score_folds,
     weights_for,
 )
-from skorchless.estimators._fit.watchers import CallbackTasks, CandidatesWatcher, as_given
+from skorchless.estimators._fit.watchers import CandidatesWatcher, as_given
 from skorchless.estimators._linear import LinearPredictionMixin
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
@@ -281,14 +281,11 @@ class TorchLogisticClassifierCV(
             scorer = resolve_scorer(self.scoring)
             folds, score_params = self._split(samples, scorer, sample_weight, params)
             grid = Grid(*penalties, folds)
-            n_candidates = math.prod(grid.shape)
-            tasks = CallbackTasks(
+            watcher = CandidatesWatcher(
                 *(self, as_given(X, y, sample_weight), classes, placement.dtype),
-                max_subtasks=n_candidates,
-                in_order=False,
+                n_candidates=math.prod(grid.shape),
             )
             fit_grid = partial(self._fit_grid, samples.encode(classes, "y"), classes, placement)
-            watcher = CandidatesWatcher(tasks, n_candidates, verbose=self.verbose)
             candidates = fit_grid(grid, watcher=watcher)
             W = candidates.W.to(placement.dtype)
             scores = score_folds(grid, W, samples, classes, scorer, score_params, self._model_of)
@@ -297,11 +294,8 @@ class TorchLogisticClassifierCV(
                 fits.append(fit_grid(grid_of_one(chosen.C, chosen.l1_ratio), W=chosen.W))
                 chosen = replace(chosen, W=fits[-1].W)
             W = finite_weights(chosen.W, "lbfgs", placement.dtype)
-            self.__dict__.update(
-                linear_attributes(W, self.n_features_in_, classes),
-                **search_attributes(grid, candidates, chosen, scores, placement),
-            )
-            tasks.end_fit(W)
+            self._store(W, classes, placement, grid, candidates, chosen, scores)
+            watcher.tasks.end_fit(W)
         for category, message in search_warnings(fits, scores, self.tol, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.
             warnings.warn(message, category, stacklevel=4)
@@ -395,6 +389,31 @@ class TorchLogisticClassifierCV(
         solver = minimize_full_batch(objective, W, tol=self.tol)
         return drive(solver, W, max_iter=self.max_iter, watcher=watcher)
 
+    def _store(
+        self,
+        W: Tensor,
+        classes: Array,
+        placement: Placement,
+        grid: Grid,
+        candidates: FitResult,
+        chosen: BestPenalty,
+        scores: Array,
+    ) -> None:
+        """Set the fitted attributes, all at once."""
+        paths = candidates.W.to(placement.dtype).cpu().numpy()
+        self.__dict__.update(
+            linear_attributes(W, self.n_features_in_, classes),
+            C_=chosen.C,
+            l1_ratio_=chosen.l1_ratio,
+            Cs_=grid.Cs,
+            l1_ratios_=grid.l1_ratios,
+            scores_=scores,
+            coefs_paths_=paths.reshape(*grid.shape, *paths.shape[1:]),
+            n_iter_=np.array(candidates.n_iter).reshape(grid.shape),
+            solver_=candidates.method,
+            device_=str(placement.device),
+        )
+
     def _model_of(
         self, W: Tensor, X: Any, logits: Tensor, classes: Array, **penalty: Any
     ) -> ScoredClassifier:
@@ -421,24 +440,6 @@ class ScoredClassifier(TorchLogisticClassifier):
             if X is known_X and self.coef_ is known_coef:
                 return known_logits
         return super()._logits(X)
-
-
-def search_attributes(
-    grid: Grid, candidates: FitResult, chosen: BestPenalty, scores: Array, placement: Placement
-) -> dict[str, Any]:
-    """Return the fitted attributes beside the model, as NumPy of the fit's dtype."""
-    paths = candidates.W.to(placement.dtype).cpu().numpy()
-    return {
-        "C_": chosen.C,
-        "l1_ratio_": chosen.l1_ratio,
-        "Cs_": grid.Cs,
-        "l1_ratios_": grid.l1_ratios,
-        "scores_": scores,
-        "coefs_paths_": paths.reshape(*grid.shape, *paths.shape[1:]),
-        "n_iter_": np.array(candidates.n_iter).reshape(grid.shape),
-        "solver_": candidates.method,
-        "device_": str(placement.device),
-    }
 
 
 def search_warnings(

@@ -30,9 +30,9 @@ class CallbackTasks:
         given: dict[str, Any],
         classes: Array,
         dtype: torch.dtype,
+        n_tasks: int,
         *,
-        max_subtasks: int,
-        in_order: bool = True,
+        are_in_order: bool = True,
     ) -> None:
         self._arguments = {"estimator": estimator, **given}
         self._classes = classes
@@ -43,7 +43,7 @@ class CallbackTasks:
         # takes 2.7 ms.
         if has_callbacks(estimator):
             self._context = _init_callback_context(
-                estimator, max_subtasks=max_subtasks, sequential_subtasks=in_order
+                estimator, max_subtasks=n_tasks, sequential_subtasks=are_in_order
             )
             self._context.call_on_fit_task_begin(**self._arguments)
 
@@ -101,27 +101,32 @@ class ModelWatcher:
     """Watches one model: each iteration is a task, scored on validation samples."""
 
     def __init__(
-        self, tasks: CallbackTasks, validation: Validation | None, *, verbose: int
+        self,
+        estimator: Any,
+        given: dict[str, Any],
+        classes: Array,
+        dtype: torch.dtype,
+        validation: Validation | None,
     ) -> None:
         self.losses: list[float] = []
-        self._tasks = tasks
+        self.tasks = CallbackTasks(estimator, given, classes, dtype, estimator.max_iter)
         self._validation = validation
-        self._verbose = verbose
         # Not "train loss": it includes the penalty, which the validation loss does not.
         of_validation = () if validation is None else ("valid loss", "valid acc")
         self._table = ProgressTable("iter", "objective", *of_validation)
+        self._is_verbose = estimator.verbose > 0
 
     def before(self, W: Tensor) -> None:
         """Take the weights (1, K, D) before an iteration."""
-        self._tasks.begin(W)
+        self.tasks.begin(W)
 
     def after(self, number: int, progress: Progress, ended: list[int]) -> bool:  # noqa: ARG002
         """Take an iteration; return whether to stop."""
         self.losses.append(float(progress.value))
         scores = () if self._validation is None else self._validation.score(progress.W)
-        if self._verbose:
+        if self._is_verbose:
             self._table.add_row(number, self.losses[-1], *scores, method=progress.method)
-        is_stopped = self._tasks.end(progress.W)
+        is_stopped = self.tasks.end(progress.W)
         return is_stopped or (self._validation is not None and self._validation.is_exhausted)
 
 
@@ -131,13 +136,22 @@ class CandidatesWatcher:
     Both ends are announced when it has finished.
     """
 
-    def __init__(self, tasks: CallbackTasks, n_candidates: int, *, verbose: int) -> None:
-        self._tasks = tasks
+    def __init__(
+        self,
+        estimator: Any,
+        given: dict[str, Any],
+        classes: Array,
+        dtype: torch.dtype,
+        n_candidates: int,
+    ) -> None:
+        self.tasks = CallbackTasks(
+            estimator, given, classes, dtype, n_candidates, are_in_order=False
+        )
         self._n_candidates = n_candidates
         self._n_finished = 0
-        self._verbose = verbose
         self._first_W: Tensor | None = None
         self._table = ProgressTable("iter", "finished", "of", "violation")
+        self._is_verbose = estimator.verbose > 0
 
     def before(self, W: Tensor) -> None:
         """Take the weights (M, K, D) before an iteration."""
@@ -148,10 +162,10 @@ class CandidatesWatcher:
         assert self._first_W is not None  # noqa: S101
         is_stopped = False
         for m in ended:
-            self._tasks.begin(self._first_W[m : m + 1], "candidate", m)
-            is_stopped |= self._tasks.end(progress.W[m : m + 1])
+            self.tasks.begin(self._first_W[m : m + 1], "candidate", m)
+            is_stopped |= self.tasks.end(progress.W[m : m + 1])
         self._n_finished += len(ended)
-        if self._verbose:
+        if self._is_verbose:
             counts = (number, self._n_finished, self._n_candidates)
             violation = float(progress.max_violation.max())
             self._table.add_row(*counts, violation, method=progress.method)
