@@ -17,7 +17,7 @@ from sklearn.utils import check_consistent_length
 from skorchless._arrays import Array, is_dask
 
 
-def example_of(X: Any) -> Any:
+def features_of(X: Any) -> Any:
     """Return an array or a frame with the features of ``X``; raise unless partitions have all."""
     if not hasattr(X, "_meta") or not hasattr(X, "ndim"):
         raise TypeError(f"X is a Dask {type(X).__name__}; pass a Dask array or data frame.")

@@ -8,7 +8,8 @@ import pytest
 import skorchless
 from skorchless import comparison, datasets, plotting
 
-validate = pytest.importorskip("numpydoc.validate").validate
+numpydoc = pytest.importorskip("numpydoc.validate")
+validate, Validator = numpydoc.validate, numpydoc.Validator
 
 PACKAGES = [
     "skorchless",
@@ -41,6 +42,12 @@ def public_names():
 def test_docstring_is_complete(name):
     errors = [error for error in validate(name)["errors"] if error[0] not in NOT_ASKED]
     assert errors == []
+
+
+@pytest.mark.parametrize("name", list(public_names()))
+def test_what_docstrings_share_is_filled_in(name):
+    lines = Validator._load_obj(name).__doc__.splitlines()
+    assert not [line for line in lines if line.strip().startswith("{")]
 
 
 @pytest.mark.parametrize(

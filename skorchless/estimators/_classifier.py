@@ -29,17 +29,18 @@ from skorchless.estimators._data.read import (
     resolve_placement,
 )
 from skorchless.estimators._data.samples import check_has_two_classes, weigh_classes
-from skorchless.estimators._data.validation import fitted_state_kept_on_error, with_known_signature
+from skorchless.estimators._data.validation import fitted_state_kept_on_error
 from skorchless.estimators._docs import documented
-from skorchless.estimators._fit.convergence import convergence_message, finite_weights
 from skorchless.estimators._fit.grid import grid_of_one
-from skorchless.estimators._fit.loop import drive
+from skorchless.estimators._fit.loop import convergence_message, drive, finite_weights
 from skorchless.estimators._fit.objective import build_objective
-from skorchless.estimators._fit.solver import build_solver, first_weights
-from skorchless.estimators._fit.stream import continued_state
-from skorchless.estimators._fit.validation import Validation
-from skorchless.estimators._fit.watchers import ModelWatcher, as_given
-from skorchless.estimators._linear import LinearPredictionMixin, returns_tensors
+from skorchless.estimators._fit.solver import build_solver, continued_state, first_weights
+from skorchless.estimators._fit.watchers import CallbackTasks, ModelWatcher, Validation, as_given
+from skorchless.estimators._linear import (
+    SHARED_CONSTRAINTS,
+    LinearPredictionMixin,
+    returns_tensors,
+)
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
     ChangedParametersMixin,
@@ -240,13 +241,10 @@ class TorchLogisticClassifier(
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012, scikit-learn's convention
+        **SHARED_CONSTRAINTS,
         "C": [Interval(Real, 0, None, closed="right")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "fit_intercept": ["boolean"],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
         "solver": [StrOptions({"lbfgs", *MINIBATCH_SOLVERS})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
@@ -255,10 +253,6 @@ class TorchLogisticClassifier(
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "device": [str, torch.device],
-        "dtype": [None, str, type, np.dtype, torch.dtype],
     }
 
     n_iter_: int
@@ -267,9 +261,8 @@ class TorchLogisticClassifier(
     validation_scores_: Array | None
     validation_loss_curve_: Array | None
     device_: str
-    _stream: dict[str, Any] | None  # see `_fit.stream`
+    _stream: dict[str, Any] | None  # see `PartialFitState`
 
-    @with_known_signature
     def __init__(
         self,
         *,
@@ -315,7 +308,6 @@ class TorchLogisticClassifier(
 
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
-    @documented
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> Self:
@@ -332,9 +324,7 @@ class TorchLogisticClassifier(
         y_val : {array-like, tensor, Dask collection} of shape (n_val,), default=None
             The labels of ``X_val``.
 
-        Returns
-        -------
-        {self}
+        {returns_self}
 
         Raises
         ------
@@ -360,14 +350,14 @@ class TorchLogisticClassifier(
             )
             del train  # so that a cluster does not hold it beside the rows made of it
             W = first_weights(self, objective, classes)
-            watcher = ModelWatcher(
-                self, as_given(X, y, sample_weight), classes, placement.dtype, validation
-            )
+            given = as_given(X, y, sample_weight)
+            tasks = CallbackTasks(self, given, classes, placement.dtype, n_tasks=self.max_iter)
+            watcher = ModelWatcher(tasks, validation, verbose=self.verbose)
             solver = build_solver(self, objective, W, rng)
             fit = drive(solver, W, max_iter=self.max_iter, watcher=watcher)
             W = fit.W if validation is None else validation.best_of(fit.W)
             W = finite_weights(W, self.solver, placement.dtype)
-            watcher.tasks.end_fit(W)
+            tasks.end_fit(W)
             self._store(W, classes, placement, watcher.losses, validation, fit.method)
         if message := convergence_message(self, fit, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.
@@ -377,7 +367,6 @@ class TorchLogisticClassifier(
     @available_if(_uses_minibatches)
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
-    @documented
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Go on fitting for one epoch over the given samples.
 
@@ -394,9 +383,7 @@ class TorchLogisticClassifier(
             All labels that any chunk may have; needed in the first call.
         {sample_weight}
 
-        Returns
-        -------
-        {self}
+        {returns_self}
 
         Raises
         ------
@@ -430,7 +417,6 @@ class TorchLogisticClassifier(
         return self
 
     @shared_among_cores
-    @documented
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on the given samples and labels.
 
@@ -487,8 +473,8 @@ class TorchLogisticClassifier(
         if X_val is not None:
             others = read_samples(self, X_val, y_val, reset=False).encode(classes, "y_val")
         elif self.early_stopping:
-            by_class = weigh_classes(self.class_weight, classes, train.class_totals[0])
-            train, others = train.split(self.validation_fraction, classes, by_class, rng)
+            class_weights = weigh_classes(self.class_weight, classes, train.class_totals[0])
+            train, others = train.split(self.validation_fraction, classes, class_weights, rng)
         else:
             return train, None
         patience = Patience(self.tol, self.n_iter_no_change) if self.early_stopping else None

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -31,7 +31,6 @@ from skorchless.estimators._data.read import AnySamples, read_samples, resolve_p
 from skorchless.estimators._data.samples import check_has_two_classes
 from skorchless.estimators._data.validation import fitted_state_kept_on_error
 from skorchless.estimators._docs import documented
-from skorchless.estimators._fit.convergence import finite_weights, full_batch_message
 from skorchless.estimators._fit.grid import (
     BestPenalty,
     Grid,
@@ -41,7 +40,13 @@ from skorchless.estimators._fit.grid import (
     choose,
     grid_of_one,
 )
-from skorchless.estimators._fit.loop import FitResult, Watcher, drive
+from skorchless.estimators._fit.loop import (
+    FitResult,
+    Watcher,
+    drive,
+    finite_weights,
+    full_batch_message,
+)
 from skorchless.estimators._fit.objective import build_objective
 from skorchless.estimators._fit.scoring import (
     call_scorer,
@@ -49,8 +54,8 @@ from skorchless.estimators._fit.scoring import (
     score_folds,
     weights_for,
 )
-from skorchless.estimators._fit.watchers import CandidatesWatcher, as_given
-from skorchless.estimators._linear import LinearPredictionMixin
+from skorchless.estimators._fit.watchers import CallbackTasks, CandidatesWatcher, as_given
+from skorchless.estimators._linear import SHARED_CONSTRAINTS, LinearPredictionMixin
 from skorchless.estimators._sklearn_private import (
     CallbackSupportMixin,
     Interval,
@@ -183,19 +188,12 @@ class TorchLogisticClassifierCV(
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012, scikit-learn's convention
+        **SHARED_CONSTRAINTS,
         "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "l1_ratios": ["array-like"],
-        "fit_intercept": ["boolean"],
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "refit": ["boolean"],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "device": [str, torch.device],
-        "dtype": [None, str, type, np.dtype, torch.dtype],
-        "random_state": ["random_state"],
     }
 
     C_: float
@@ -240,7 +238,6 @@ class TorchLogisticClassifierCV(
 
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
-    @documented
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Fit every candidate, choose a penalty, and fit it to all samples.
 
@@ -255,9 +252,7 @@ class TorchLogisticClassifierCV(
             What the splitter and the scorer ask for, such as ``groups``, where scikit-learn's
             ``enable_metadata_routing`` is on.
 
-        Returns
-        -------
-        {self}
+        {returns_self}
 
         Raises
         ------
@@ -281,10 +276,11 @@ class TorchLogisticClassifierCV(
             scorer = resolve_scorer(self.scoring)
             folds, score_params = self._split(samples, scorer, sample_weight, params)
             grid = Grid(*penalties, folds)
-            watcher = CandidatesWatcher(
-                *(self, as_given(X, y, sample_weight), classes, placement.dtype),
-                n_candidates=math.prod(grid.shape),
+            given, n_tasks = as_given(X, y, sample_weight), math.prod(grid.shape)
+            tasks = CallbackTasks(
+                *(self, given, classes, placement.dtype), n_tasks=n_tasks, in_order=False
             )
+            watcher = CandidatesWatcher(tasks, n_tasks, verbose=self.verbose)
             fit_grid = partial(self._fit_grid, samples.encode(classes, "y"), classes, placement)
             candidates = fit_grid(grid, watcher=watcher)
             W = candidates.W.to(placement.dtype)
@@ -295,14 +291,13 @@ class TorchLogisticClassifierCV(
                 chosen = replace(chosen, W=fits[-1].W)
             W = finite_weights(chosen.W, "lbfgs", placement.dtype)
             self._store(W, classes, placement, grid, candidates, chosen, scores)
-            watcher.tasks.end_fit(W)
+            tasks.end_fit(W)
         for category, message in search_warnings(fits, scores, self.tol, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.
             warnings.warn(message, category, stacklevel=4)
         return self
 
     @shared_among_cores
-    @documented
     def score(self, X: Any, y: Any, sample_weight: Any = None, **score_params: Any) -> float:
         """Return the score that ``scoring`` means on the given samples and labels.
 

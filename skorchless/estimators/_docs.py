@@ -1,4 +1,4 @@
-"""What the docstrings of several methods and classes say, written once."""
+"""What the docstrings of several classes and methods say, written once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import inspect
 import re
 from typing import TypeVar
 
-Documented = TypeVar("Documented")
+Class = TypeVar("Class", bound=type)
 
 SHARED = {
+    "takes_X": """
+Parameters
+----------
+X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
+    The samples.""",
     "X": """
 X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
     The samples.""",
@@ -32,7 +37,9 @@ sample_weight : {array-like, Dask collection} of shape (n_samples,), default=Non
     "copy": """
 copy : bool, default=None
     Whether to leave ``X`` untouched; None means as the parameter ``copy`` says.""",
-    "self": """
+    "returns_self": """
+Returns
+-------
 self : object
     The fitted estimator.""",
     "raises": """
@@ -63,8 +70,13 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 }
 
 
-def documented(thing: Documented) -> Documented:
-    """Return a class or function with each line ``{name}`` of its docstring as in `SHARED`."""
-    doc = inspect.cleandoc(thing.__doc__ or "") + "\n"
-    thing.__doc__ = re.sub(r"^\{(\w+)\}$", lambda name: SHARED[name[1]][1:], doc, flags=re.M)
-    return thing
+def documented(cls: Class) -> Class:
+    """Return ``cls``, each line ``{name}`` of its docstring and its methods' as in `SHARED`."""
+    # Of a method that is there for some parameters, available_if keeps the function as fn.
+    methods = [getattr(member, "fn", member) for member in vars(cls).values()]
+    for owner in [cls, *filter(inspect.isfunction, methods)]:
+        if doc := owner.__doc__:
+            doc = inspect.cleandoc(doc) + "\n"
+            doc = re.sub(r"^\{(\w+)\}$", lambda name: SHARED[name[1]][1:], doc, flags=re.M)
+            owner.__doc__ = doc
+    return cls

@@ -6,6 +6,7 @@ The classifiers inherit them. The weights go to where X is.
 from __future__ import annotations
 
 import math
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,23 @@ from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, 
 from skorchless.estimators._data.lazy import lazy_on_dask
 from skorchless.estimators._data.validation import check_X
 from skorchless.estimators._docs import documented
-from skorchless.estimators._sklearn_private import SparseCoefMixin
+from skorchless.estimators._sklearn_private import Interval, SparseCoefMixin, StrOptions
 from skorchless.estimators._weights import dense_coef, logits_of_rows
 
+# The constraints of parameters that both classifiers have, for scikit-learn's validation.
+SHARED_CONSTRAINTS: dict[str, list[Any]] = {
+    "fit_intercept": ["boolean"],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+    "device": [str, torch.device],
+    "dtype": [None, str, type, np.dtype, torch.dtype],
+}
 
+
+@documented
 class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
     """Predictions from ``coef_``, which may be sparse, ``intercept_`` and ``classes_``."""
 
@@ -52,13 +66,10 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
     @lazy_on_dask
     @shared_among_cores
-    @documented
     def decision_function(self, X: Any) -> Any:
         """Return the logit of each class for each sample.
 
-        Parameters
-        ----------
-        {X}
+        {takes_X}
 
         Returns
         -------
@@ -75,13 +86,10 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
     @lazy_on_dask
     @shared_among_cores
-    @documented
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each sample.
 
-        Parameters
-        ----------
-        {X}
+        {takes_X}
 
         Returns
         -------
@@ -100,13 +108,10 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
     @lazy_on_dask
     @shared_among_cores
-    @documented
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of the probability of each class for each sample.
 
-        Parameters
-        ----------
-        {X}
+        {takes_X}
 
         Returns
         -------
@@ -121,13 +126,10 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
     @lazy_on_dask
     @shared_among_cores
-    @documented
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class for each sample.
 
-        Parameters
-        ----------
-        {X}
+        {takes_X}
 
         Returns
         -------

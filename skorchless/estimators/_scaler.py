@@ -32,6 +32,9 @@ from skorchless.estimators._sklearn_private import (
     _init_callback_context,
 )
 
+# Options of scikit-learn's check_array.
+ACCEPTED = {"accept_sparse": ("csr", "csc"), "ensure_all_finite": "allow-nan"}
+
 
 @documented
 class GlobalStandardScaler(
@@ -118,7 +121,6 @@ class GlobalStandardScaler(
 
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
-    @documented
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Compute the mean and the standard deviation of all entries.
 
@@ -128,15 +130,12 @@ class GlobalStandardScaler(
         {y_ignored}
         {sample_weight}
 
-        Returns
-        -------
-        {self}
+        {returns_self}
         """
         return self._learn(X, y, sample_weight, is_first=True)
 
     @_fit_context(prefer_skip_nested_validation=True)
     @shared_among_cores
-    @documented
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Take more samples into the mean and the standard deviation.
 
@@ -146,15 +145,12 @@ class GlobalStandardScaler(
         {y_ignored}
         {sample_weight}
 
-        Returns
-        -------
-        {self}
+        {returns_self}
         """
         return self._learn(X, y, sample_weight, is_first=not hasattr(self, "n_samples_seen_"))
 
     @lazy_on_dask
     @shared_among_cores
-    @documented
     def transform(self, X: Any, copy: bool | None = None) -> Any:
         """Standardise ``X``.
 
@@ -175,7 +171,6 @@ class GlobalStandardScaler(
 
     @lazy_on_dask
     @shared_among_cores
-    @documented
     def inverse_transform(self, X: Any, copy: bool | None = None) -> Any:
         """Undo the standardisation of ``X``.
 
@@ -279,9 +274,6 @@ class GlobalStandardScaler(
             values *= self.scale_
         if self.with_mean:
             values += self.mean_
-
-
-ACCEPTED = {"accept_sparse": ("csr", "csc"), "ensure_all_finite": "allow-nan"}
 
 
 def _float_destination(X: Any, *, copy: bool) -> Any:

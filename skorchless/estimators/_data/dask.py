@@ -20,61 +20,47 @@ from skorchless._arrays import Array
 from skorchless._cores import shared_among_cores
 from skorchless._engine.placement import Placement
 from skorchless._engine.rows.dask import DaskMatrix, DaskRows
-from skorchless._partitions import column_partitions, example_of, partitions_of
-
-# Of the number of a partition and its X, y and weights, returns its `Samples`, checked.
-Reader = Callable[[int, Any, Any, Any], Any]
+from skorchless._partitions import column_partitions, features_of, partitions_of
 
 
-def read_dask_samples(
-    read: Reader, estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
-) -> DaskSamples:
-    """Return the samples of Dask collections, each partition read and checked by a worker."""
-    # Persisted: read and converted once, and anew where a worker is lost.
-    parts = dask.persist(*_read_tasks(read, estimator, X, y, sample_weight, reset=reset))
-    of_part = delayed(PartitionSummary.of, pure=False)
-    summaries = dask.compute(*(of_part(part) for part in parts))
-    _check_totals(summaries, n_features=X.shape[1])
-    filled = [pair for pair in zip(parts, summaries, strict=True) if pair[1].n_samples]
-    parts, summaries = zip(*filled, strict=True)
-    return DaskSamples(parts, summaries, n_features=X.shape[1])
-
-
-def map_dask_samples(
-    function: Callable[..., Any],
-    read: Reader,
-    estimator: Any,
-    X: Any,
-    y: Any,
-    sample_weight: Any,
-    *,
-    reset: bool,
-) -> tuple[int, list[Any]]:
-    """Return the number of samples, and what ``function`` returns for each partition's.
-
-    It gets X, labels and weights. A partition is gone when it has returned.
-    """
-    tasks = _read_tasks(read, estimator, X, y, sample_weight, reset=reset)
-    function = delayed(function, pure=False, traverse=False)
-    pairs = dask.compute(*(_summarize_and_map(function, task) for task in tasks))
-    summaries = [summary for summary, _ in pairs]
-    _check_totals(summaries, n_features=X.shape[1])
-    return sum(summary.n_samples for summary in summaries), [
-        result for summary, result in pairs if summary.n_samples
-    ]
-
-
-def _read_tasks(
-    read: Reader, estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
+def read_tasks(
+    read: Callable[..., Any], estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
 ) -> list[Delayed]:
-    """Return the tasks that ``read`` the partitions."""
-    validate_data(estimator, example_of(X), reset=reset, skip_check_array=True)
+    """Return the tasks that ``read`` the partitions, by their number, X, y and weights."""
+    validate_data(estimator, features_of(X), reset=reset, skip_check_array=True)
     parts = partitions_of(X)
     of_y = column_partitions(X, len(parts), y, "y")
     of_weight = column_partitions(X, len(parts), sample_weight, "sample_weight")
     task = delayed(read, pure=False)
     columns = zip(parts, of_y, of_weight, strict=True)
     return [task(number, *of_part) for number, of_part in enumerate(columns)]
+
+
+def samples_of(tasks: list[Delayed], n_features: int) -> DaskSamples:
+    """Return the samples that ``tasks`` read, each on a worker."""
+    # Persisted: read and converted once, and anew where a worker is lost.
+    parts = dask.persist(*tasks)
+    of_part = delayed(PartitionSummary.of, pure=False)
+    summaries = dask.compute(*(of_part(part) for part in parts))
+    _check_totals(summaries, n_features)
+    filled = [pair for pair in zip(parts, summaries, strict=True) if pair[1].n_samples]
+    parts, summaries = zip(*filled, strict=True)
+    return DaskSamples(parts, summaries, n_features)
+
+
+def map_tasks(
+    function: Callable[..., Any], tasks: list[Delayed], n_features: int
+) -> tuple[int, list[Any]]:
+    """Return the number of samples, and what ``function`` returns for each partition's.
+
+    It gets X, labels and weights. A partition is gone when it has returned.
+    """
+    function = delayed(function, pure=False, traverse=False)
+    pairs = dask.compute(*(_summarize_and_map(function, task) for task in tasks))
+    summaries = [summary for summary, _ in pairs]
+    _check_totals(summaries, n_features)
+    results = [result for summary, result in pairs if summary.n_samples]
+    return sum(summary.n_samples for summary in summaries), results
 
 
 def _check_totals(summaries: Sequence[PartitionSummary], n_features: int) -> None:
@@ -175,7 +161,7 @@ class DaskSamples:
     def rows(
         self,
         placement: Placement,
-        by_class: Array,
+        class_weights: Array,
         mean_weight: Array,
         counts: Array | None = None,
     ) -> DaskRows:
@@ -184,7 +170,7 @@ class DaskSamples:
         if counts is not None:
             of_parts = np.split(counts, np.cumsum(self._lengths)[:-1])
         parts = [
-            part.rows(placement, by_class, mean_weight, of_part)
+            part.rows(placement, class_weights, mean_weight, of_part)
             for part, of_part in zip(self.parts, of_parts, strict=True)
         ]
         parts = dask.persist(*parts)

@@ -25,10 +25,10 @@ def lazy_on_dask(method: Method) -> Method:
         if not is_dask(X):
             return method(self, X, *args, **options)
         # Imported where it is used: Dask is optional.
-        from skorchless._partitions import example_of, map_lazily, row_of
+        from skorchless._partitions import features_of, map_lazily, row_of
 
         check_is_fitted(self)
-        validate_data(self, example_of(X), reset=False, skip_check_array=True)
+        validate_data(self, features_of(X), reset=False, skip_check_array=True)
         example = getattr(self, method.__name__)(row_of(X))
         if hasattr(example, "columns"):
             raise ValueError(

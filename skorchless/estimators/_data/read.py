@@ -28,9 +28,10 @@ def read_samples(
     """Return the samples that a caller gave, checked against each other."""
     if is_dask(X):
         # Imported where it is used: Dask is optional.
-        from skorchless.estimators._data.dask import read_dask_samples
+        from skorchless.estimators._data.dask import read_tasks, samples_of
 
-        return read_dask_samples(_read_partition, estimator, X, y, sample_weight, reset=reset)
+        tasks = read_tasks(_read_partition, estimator, X, y, sample_weight, reset=reset)
+        return samples_of(tasks, X.shape[1])
     X, y = check_X_y(estimator, X, y, reset=reset)
     return Samples(X, y, check_sample_weight(sample_weight, len(y)))
 
@@ -50,10 +51,11 @@ def map_partitions(
     It gets X, labels, zeros where ``y`` is None, and weights. ``options`` are those of
     scikit-learn's ``check_array`` for X.
     """
-    from skorchless.estimators._data.dask import map_dask_samples
+    from skorchless.estimators._data.dask import map_tasks, read_tasks
 
     read = partial(_read_partition, **options)
-    return map_dask_samples(function, read, estimator, X, y, sample_weight, reset=reset)
+    tasks = read_tasks(read, estimator, X, y, sample_weight, reset=reset)
+    return map_tasks(function, tasks, X.shape[1])
 
 
 def _read_partition(number: int, X: Any, y: Any, sample_weight: Any, **options: Any) -> Samples:

@@ -55,14 +55,14 @@ class Samples:
         return np.array([np.bincount(self.labels, each, self.n_classes) for each in weights])
 
     def split(
-        self, test_size: float, classes: Array, by_class: Array, rng: np.random.RandomState
+        self, test_size: float, classes: Array, class_weights: Array, rng: np.random.RandomState
     ) -> tuple[Samples, Samples]:
         """Return training and validation samples, every class in both by its share.
 
-        Samples of weight 0, their own or that of their class ``by_class`` (n_classes,), are in
-        neither, as if they were missing.
+        Samples of weight 0, their own or that of their class in ``class_weights`` (n_classes,),
+        are in neither, as if they were missing.
         """
-        index = np.flatnonzero(self.weights * by_class[self.labels])
+        index = np.flatnonzero(self.weights * class_weights[self.labels])
         single = classes[np.bincount(self.labels[index], minlength=len(classes)) == 1]
         if len(single):
             raise ValueError(
@@ -82,7 +82,7 @@ class Samples:
     def rows(
         self,
         placement: Placement,
-        by_class: Array,
+        class_weights: Array,
         mean_weight: Array,
         counts: Array | None = None,
     ) -> Rows:
@@ -92,7 +92,7 @@ class Samples:
         often it is in each fold, ``counts`` (N, F) or once in one, over the ``mean_weight`` (F,).
         Rows without weight in any fold are left out: they must not guide a fit.
         """
-        weights = (self.weights * by_class[self.labels])[:, None]
+        weights = (self.weights * class_weights[self.labels])[:, None]
         weights = weights / mean_weight if counts is None else counts * weights / mean_weight
         columns = (as_tensor(self.labels), as_tensor(weights).to(placement.dtype))
         rows = rows_of(self.X, columns, placement)
@@ -139,14 +139,14 @@ def weigh_classes(class_weight: Any, classes: Array, totals: Array) -> Array:
         return np.ones(len(classes))
     with np.errstate(divide="ignore"):  # a class whose samples all weigh 0
         # One sample for each class: 'balanced' depends on the weight of a class alone.
-        by_class = compute_class_weight(
+        class_weights = compute_class_weight(
             class_weight, classes=classes, y=classes, sample_weight=totals
         )
-    if not ((by_class >= 0) & np.isfinite(by_class) | (totals == 0)).all():
+    if not ((class_weights >= 0) & np.isfinite(class_weights) | (totals == 0)).all():
         raise ValueError(f"class_weight must be finite and not negative, got {class_weight!r}.")
-    by_class = np.where(totals > 0, by_class, 0.0)
-    if not by_class.any():
+    class_weights = np.where(totals > 0, class_weights, 0.0)
+    if not class_weights.any():
         raise ValueError(
             f"class_weight={class_weight!r} leaves no sample with a weight above zero."
         )
-    return by_class
+    return class_weights

@@ -32,16 +32,16 @@ def build_objective(
     objective is per unit of weight, and weights of any scale neither overflow nor vanish.
     """
     totals, sizes = samples.class_totals
-    by_class = weigh_classes(estimator.class_weight, classes, totals)
+    class_weights = weigh_classes(estimator.class_weight, classes, totals)
     if grid.folds is None:
         # Samples of weight 0 do not count: as if they were missing.
-        n_samples, counts = int(sizes[by_class > 0].sum()), None
+        n_samples, counts = int(sizes[class_weights > 0].sum()), None
         if mean_weight is None:
-            mean_weight = float(totals @ by_class) / n_samples
+            mean_weight = float(totals @ class_weights) / n_samples
         means = np.array([mean_weight])
     else:
         n_samples, counts = samples.n_samples, fold_counts(grid.folds, samples.n_samples)
-        means = fold_means(counts, samples.weights * by_class[samples.labels])
+        means = fold_means(counts, samples.weights * class_weights[samples.labels])
     folds, l1_ratios, Cs = grid.candidates
     # Divided in this order, because C * total overflows sooner.
     alpha = 1.0 / Cs / means[folds] / n_samples
@@ -50,7 +50,7 @@ def build_objective(
         return torch.from_numpy(values).to(placement.device, dtype)
 
     return PenalizedNLL(
-        rows=samples.rows(placement, by_class, means, counts),
+        rows=samples.rows(placement, class_weights, means, counts),
         n_classes=len(classes),
         fit_intercept=estimator.fit_intercept,
         alpha=to_engine(alpha, placement.sum_dtype),

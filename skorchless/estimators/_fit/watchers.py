@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from skorchless._arrays import Array
-from skorchless._engine.solvers.base import Progress
-from skorchless.estimators._fit.validation import Validation
+from skorchless._engine.objective import evaluate
+from skorchless._engine.rows.memory import Rows
+from skorchless._engine.solvers.base import Patience, Progress
 from skorchless.estimators._sklearn_private import _init_callback_context, has_callbacks
 from skorchless.estimators._weights import linear_attributes
 
@@ -30,9 +33,9 @@ class CallbackTasks:
         given: dict[str, Any],
         classes: Array,
         dtype: torch.dtype,
-        n_tasks: int,
         *,
-        are_in_order: bool = True,
+        n_tasks: int,
+        in_order: bool = True,
     ) -> None:
         self._arguments = {"estimator": estimator, **given}
         self._classes = classes
@@ -43,7 +46,7 @@ class CallbackTasks:
         # takes 2.7 ms.
         if has_callbacks(estimator):
             self._context = _init_callback_context(
-                estimator, max_subtasks=n_tasks, sequential_subtasks=are_in_order
+                estimator, max_subtasks=n_tasks, sequential_subtasks=in_order
             )
             self._context.call_on_fit_task_begin(**self._arguments)
 
@@ -97,36 +100,65 @@ class ProgressTable:
         print(f"{''.join(cells)}{seconds:12.2f}{of_method}", flush=True)  # noqa: T201
 
 
+@dataclass
+class Validation:
+    """Rows scored after each iteration, losses and accuracies so far, and the best weights.
+
+    ``patience`` None scores without stopping, and keeps the last weights. The loss decides, not
+    the accuracy: on few samples that stands still for epochs while the model still learns. On
+    digits it ended Adam after 15 epochs at a test accuracy of 0.87; the loss falls for 293
+    epochs, to 0.96.
+    """
+
+    rows: Rows
+    patience: Patience | None
+    losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    best_loss: float = math.inf
+    best_W: Tensor | None = None  # (1, K, D)
+    is_exhausted: bool = False
+
+    def score(self, W: Tensor) -> tuple[float, float]:
+        """Return the NLL and the accuracy of the weights (1, K, D)."""
+        loss, accuracy = (float(value) for value in evaluate(W[0], self.rows))
+        self.losses.append(loss)
+        self.accuracies.append(accuracy)
+        if self.patience is not None:
+            self.is_exhausted = bool(self.patience.is_exhausted(torch.tensor([loss])))
+            if loss < self.best_loss:
+                self.best_loss, self.best_W = loss, W.clone()
+        return loss, accuracy
+
+    def best_of(self, last_W: Tensor) -> Tensor:
+        """Return the weights (1, K, D) to keep: those of the lowest loss where it ends the fit."""
+        return last_W if self.best_W is None else self.best_W
+
+
 class ModelWatcher:
     """Watches one model: each iteration is a task, scored on validation samples."""
 
     def __init__(
-        self,
-        estimator: Any,
-        given: dict[str, Any],
-        classes: Array,
-        dtype: torch.dtype,
-        validation: Validation | None,
+        self, tasks: CallbackTasks, validation: Validation | None, *, verbose: int
     ) -> None:
         self.losses: list[float] = []
-        self.tasks = CallbackTasks(estimator, given, classes, dtype, estimator.max_iter)
+        self._tasks = tasks
         self._validation = validation
+        self._verbose = verbose
         # Not "train loss": it includes the penalty, which the validation loss does not.
         of_validation = () if validation is None else ("valid loss", "valid acc")
         self._table = ProgressTable("iter", "objective", *of_validation)
-        self._is_verbose = estimator.verbose > 0
 
     def before(self, W: Tensor) -> None:
         """Take the weights (1, K, D) before an iteration."""
-        self.tasks.begin(W)
+        self._tasks.begin(W)
 
     def after(self, number: int, progress: Progress, ended: list[int]) -> bool:  # noqa: ARG002
         """Take an iteration; return whether to stop."""
         self.losses.append(float(progress.value))
         scores = () if self._validation is None else self._validation.score(progress.W)
-        if self._is_verbose:
+        if self._verbose:
             self._table.add_row(number, self.losses[-1], *scores, method=progress.method)
-        is_stopped = self.tasks.end(progress.W)
+        is_stopped = self._tasks.end(progress.W)
         return is_stopped or (self._validation is not None and self._validation.is_exhausted)
 
 
@@ -136,22 +168,13 @@ class CandidatesWatcher:
     Both ends are announced when it has finished.
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        given: dict[str, Any],
-        classes: Array,
-        dtype: torch.dtype,
-        n_candidates: int,
-    ) -> None:
-        self.tasks = CallbackTasks(
-            estimator, given, classes, dtype, n_candidates, are_in_order=False
-        )
+    def __init__(self, tasks: CallbackTasks, n_candidates: int, *, verbose: int) -> None:
+        self._tasks = tasks
         self._n_candidates = n_candidates
         self._n_finished = 0
+        self._verbose = verbose
         self._first_W: Tensor | None = None
         self._table = ProgressTable("iter", "finished", "of", "violation")
-        self._is_verbose = estimator.verbose > 0
 
     def before(self, W: Tensor) -> None:
         """Take the weights (M, K, D) before an iteration."""
@@ -162,10 +185,10 @@ class CandidatesWatcher:
         assert self._first_W is not None  # noqa: S101
         is_stopped = False
         for m in ended:
-            self.tasks.begin(self._first_W[m : m + 1], "candidate", m)
-            is_stopped |= self.tasks.end(progress.W[m : m + 1])
+            self._tasks.begin(self._first_W[m : m + 1], "candidate", m)
+            is_stopped |= self._tasks.end(progress.W[m : m + 1])
         self._n_finished += len(ended)
-        if self._is_verbose:
+        if self._verbose:
             counts = (number, self._n_finished, self._n_candidates)
             violation = float(progress.max_violation.max())
             self._table.add_row(*counts, violation, method=progress.method)

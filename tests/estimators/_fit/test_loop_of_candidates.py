@@ -14,8 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skorchless import TorchLogisticClassifierCV
 from skorchless._engine.solvers.base import Status
-from skorchless.estimators._fit.convergence import full_batch_message
-from skorchless.estimators._fit.loop import FitResult
+from skorchless.estimators._fit.loop import FitResult, full_batch_message
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
