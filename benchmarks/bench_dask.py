@@ -45,10 +45,9 @@ def seconds_of(run, n_repeats):
 def pass_of(clf, X, y):
     """Return a function that computes one value and gradient, and the bytes of the weights."""
     samples = read_samples(clf, X, y, reset=True)
-    classes = samples.classes()
+    encoded = samples.encode(samples.distinct_labels(), "y")
     placement = resolve_placement(clf, samples.X)
-    encoded, grid = samples.encode(classes, "y"), grid_of_one(clf.C, clf.l1_ratio)
-    objective = build_objective(clf, encoded, classes, placement, grid)
+    objective = build_objective(clf, encoded, placement, grid_of_one(clf.C, clf.l1_ratio))
     W = objective.alpha.new_zeros(objective.weights_shape)
     return lambda: objective.value_and_grad(W), W.nbytes
 

@@ -339,15 +339,12 @@ class TorchLogisticClassifier(
         with fitted_state_kept_on_error(self):
             train = read_samples(self, X, y, sample_weight, reset=True)
             placement = resolve_placement(self, train.X)
-            classes = check_has_two_classes(train.classes())
+            classes = check_has_two_classes(train.distinct_labels())
             train = train.encode(classes, "y")
             rng = check_random_state(self.random_state)
-            train, validation = self._set_validation_aside(
-                train, classes, placement, rng, X_val, y_val
-            )
-            objective = build_objective(
-                self, train, classes, placement, grid_of_one(self.C, self.l1_ratio)
-            )
+            train, validation = self._set_validation_aside(train, placement, rng, X_val, y_val)
+            grid = grid_of_one(self.C, self.l1_ratio)
+            objective = build_objective(self, train, placement, grid)
             del train  # so that a cluster does not hold it beside the rows made of it
             W = first_weights(self, objective, classes)
             given = as_given(X, y, sample_weight)
@@ -399,14 +396,8 @@ class TorchLogisticClassifier(
             chunk = read_samples(self, X, y, sample_weight, reset=is_first)
             placement = resolve_placement(self, chunk.X)
             chunk = chunk.encode(self.classes_, "y")
-            objective = build_objective(
-                self,
-                chunk,
-                self.classes_,
-                placement,
-                grid_of_one(self.C, self.l1_ratio),
-                mean_weight=1.0,
-            )
+            grid = grid_of_one(self.C, self.l1_ratio)
+            objective = build_objective(self, chunk, placement, grid, mean_weight=1.0)
             W = torch.zeros(objective.weights_shape) if is_first else pack_weights(self)
             stream = continued_state(self)
             progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
@@ -460,7 +451,6 @@ class TorchLogisticClassifier(
     def _set_validation_aside(
         self,
         train: AnySamples,
-        classes: Array,
         placement: Placement,
         rng: np.random.RandomState,
         X_val: Any,
@@ -471,14 +461,15 @@ class TorchLogisticClassifier(
             missing = "y_val" if y_val is None else "X_val"
             raise ValueError(f"X_val and y_val go together, but {missing} is None.")
         if X_val is not None:
-            others = read_samples(self, X_val, y_val, reset=False).encode(classes, "y_val")
+            others = read_samples(self, X_val, y_val, reset=False).encode(train.classes, "y_val")
         elif self.early_stopping:
-            class_weights = weigh_classes(self.class_weight, classes, train.class_totals[0])
-            train, others = train.split(self.validation_fraction, classes, class_weights, rng)
+            class_weights = weigh_classes(self.class_weight, train.classes, train.class_totals[0])
+            train, others = train.split(self.validation_fraction, class_weights, rng)
         else:
             return train, None
         patience = Patience(self.tol, self.n_iter_no_change) if self.early_stopping else None
-        rows = others.rows(place_beside(others.X, placement), np.ones(len(classes)), np.ones(1))
+        unweighted = np.ones(len(train.classes)), np.ones(1)
+        rows = others.rows(place_beside(others.X, placement), *unweighted)
         return train, Validation(rows, patience)
 
     def _store(

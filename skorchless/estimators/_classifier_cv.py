@@ -272,7 +272,7 @@ class TorchLogisticClassifierCV(
             penalties = check_Cs(self.Cs), check_l1_ratios(self.l1_ratios)
             samples = read_samples(self, X, y, sample_weight, reset=True)
             placement = resolve_placement(self, samples.X)
-            classes = check_has_two_classes(samples.classes())
+            classes = check_has_two_classes(samples.distinct_labels())
             scorer = resolve_scorer(self.scoring)
             folds, score_params = self._split(samples, scorer, sample_weight, params)
             grid = Grid(*penalties, folds)
@@ -281,7 +281,7 @@ class TorchLogisticClassifierCV(
                 *(self, given, classes, placement.dtype), n_tasks=n_tasks, in_order=False
             )
             watcher = CandidatesWatcher(tasks, n_tasks, verbose=self.verbose)
-            fit_grid = partial(self._fit_grid, samples.encode(classes, "y"), classes, placement)
+            fit_grid = partial(self._fit_grid, samples.encode(classes, "y"), placement)
             candidates = fit_grid(grid, watcher=watcher)
             W = candidates.W.to(placement.dtype)
             scores = score_folds(grid, W, samples, classes, scorer, score_params, self._model_of)
@@ -371,7 +371,6 @@ class TorchLogisticClassifierCV(
     def _fit_grid(
         self,
         samples: AnySamples,
-        classes: Array,
         placement: Placement,
         grid: Grid,
         *,
@@ -379,7 +378,7 @@ class TorchLogisticClassifierCV(
         watcher: Watcher | None = None,
     ) -> FitResult:
         """Return the fitted candidates of ``grid``, from the weights ``W`` (M, K, D) on."""
-        objective = build_objective(self, samples, classes, placement, grid)
+        objective = build_objective(self, samples, placement, grid)
         W = intercept_only_weights(objective) if W is None else W
         solver = minimize_full_batch(objective, W, tol=self.tol)
         return drive(solver, W, max_iter=self.max_iter, watcher=watcher)

@@ -97,9 +97,9 @@ class Waits(TorchDispatchMode):
 def objective_of(X):
     clf = TorchLogisticClassifier()
     samples = read_samples(clf, X, Y, reset=True)
-    classes, placement = samples.classes(), resolve_placement(clf, samples.X)
-    samples = samples.encode(classes, "y")
-    return build_objective(clf, samples, classes, placement, grid_of_one(1.0, 0.0))
+    placement = resolve_placement(clf, samples.X)
+    samples = samples.encode(samples.distinct_labels(), "y")
+    return build_objective(clf, samples, placement, grid_of_one(1.0, 0.0))
 
 
 def test_a_pass_waits_for_nothing():

@@ -7,8 +7,8 @@ memory is done with each, there. Needs Dask, of the extra ``dask``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 import dask
@@ -80,13 +80,13 @@ class PartitionSummary:
 
     n_samples: int
     dtype: np.dtype[Any]
-    classes: Array
+    labels: Array  # distinct
     weight: float
 
     @classmethod
     def of(cls, part: Any) -> PartitionSummary:
         """Return the summary of a partition's `Samples`."""
-        return cls(part.n_samples, part.X.dtype, part.classes(), float(part.weights.sum()))
+        return cls(part.n_samples, part.X.dtype, part.distinct_labels(), float(part.weights.sum()))
 
 
 @delayed(pure=False)
@@ -104,6 +104,7 @@ class DaskSamples:
     parts: Sequence[Delayed]
     summaries: Sequence[PartitionSummary]
     n_features: int
+    classes: Array = field(default_factory=partial(np.empty, 0))  # none before `encode`
 
     @property
     def n_samples(self) -> int:
@@ -132,13 +133,14 @@ class DaskSamples:
         """The weights (N,), brought to the driver."""
         return np.concatenate(dask.compute(*(part.weights for part in self.parts)))
 
-    def classes(self) -> Array:
+    def distinct_labels(self) -> Array:
         """Return the labels that occur, sorted."""
-        return np.unique(np.concatenate([summary.classes for summary in self.summaries]))
+        return np.unique(np.concatenate([summary.labels for summary in self.summaries]))
 
     def encode(self, classes: Array, name: str) -> DaskSamples:
         """Return the samples with codes among ``classes``; raise for any other label."""
-        encoded = replace(self, parts=[part.encode(classes, name) for part in self.parts])
+        parts = [part.encode(classes, name) for part in self.parts]
+        encoded = replace(self, parts=parts, classes=classes)
         # What has been brought to the driver is not asked for again.
         if "weights" in vars(self):
             vars(encoded)["weights"] = self.weights

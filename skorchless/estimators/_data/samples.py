@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,12 @@ from skorchless._engine.rows.memory import Rows
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples with labels (N,) and weights (N,); labels are codes once there are ``n_classes``."""
+    """Samples with labels (N,) and weights (N,); labels are codes once there are ``classes``."""
 
     X: Any
     labels: Array
     weights: Array
-    n_classes: int = 0
+    classes: Array = field(default_factory=partial(np.empty, 0))  # none before `encode`
 
     @property
     def n_samples(self) -> int:
@@ -39,23 +39,23 @@ class Samples:
         """Return the bytes of all three: by them a cluster decides what to move."""
         return sum(n_bytes(part) for part in (self.X, self.labels, self.weights))
 
-    def classes(self) -> Array:
+    def distinct_labels(self) -> Array:
         """Return the labels that occur, sorted."""
         return np.unique(self.labels)
 
     def encode(self, classes: Array, name: str) -> Samples:
         """Return the samples with codes among ``classes``; raise for any other label."""
         codes = encode_labels(self.labels, classes, name)
-        return replace(self, labels=codes, n_classes=len(classes))
+        return replace(self, labels=codes, classes=classes)
 
     @cached_property
     def class_totals(self) -> Array:
         """Weight and number (2, n_classes) of the samples of each class; weight 0 is no sample."""
-        weights = (self.weights, self.weights > 0)
-        return np.array([np.bincount(self.labels, each, self.n_classes) for each in weights])
+        weights, n_classes = (self.weights, self.weights > 0), len(self.classes)
+        return np.array([np.bincount(self.labels, each, n_classes) for each in weights])
 
     def split(
-        self, test_size: float, classes: Array, class_weights: Array, rng: np.random.RandomState
+        self, test_size: float, class_weights: Array, rng: np.random.RandomState
     ) -> tuple[Samples, Samples]:
         """Return training and validation samples, every class in both by its share.
 
@@ -63,20 +63,20 @@ class Samples:
         are in neither, as if they were missing.
         """
         index = np.flatnonzero(self.weights * class_weights[self.labels])
-        single = classes[np.bincount(self.labels[index], minlength=len(classes)) == 1]
+        single = self.classes[np.bincount(self.labels[index], minlength=len(self.classes)) == 1]
         if len(single):
             raise ValueError(
                 "early_stopping=True sets samples of each class aside. Pass others as X_val and "
                 f"y_val, or leave out classes of a single sample: {as_shown(single)}."
             )
-        parts = train_test_split(
+        train, test = train_test_split(
             index, test_size=test_size, stratify=self.labels[index], random_state=rng
         )
-        train, test = (
-            replace(self, X=self.X[rows], labels=self.labels[rows], weights=self.weights[rows])
-            for rows in parts
-        )
-        return train, test
+        return self._take(train), self._take(test)
+
+    def _take(self, index: Array) -> Samples:
+        columns = self.labels[index], self.weights[index]
+        return Samples(self.X[index], *columns, self.classes)
 
     @shared_among_cores
     def rows(

@@ -20,19 +20,18 @@ if TYPE_CHECKING:
 def build_objective(
     estimator: Any,
     samples: Samples | DaskSamples,
-    classes: Array,
     placement: Placement,
     grid: Grid,
     *,
     mean_weight: float | None = None,
 ) -> PenalizedNLL:
-    """Return the objective of ``samples``, whose labels are codes of ``classes``, by candidate.
+    """Return the objective of encoded ``samples``, of all candidates of ``grid``.
 
     Weights are divided by ``mean_weight``. With their mean in each fold, the default, the
     objective is per unit of weight, and weights of any scale neither overflow nor vanish.
     """
     totals, sizes = samples.class_totals
-    class_weights = weigh_classes(estimator.class_weight, classes, totals)
+    class_weights = weigh_classes(estimator.class_weight, samples.classes, totals)
     if grid.folds is None:
         # Samples of weight 0 do not count: as if they were missing.
         n_samples, counts = int(sizes[class_weights > 0].sum()), None
@@ -51,7 +50,7 @@ def build_objective(
 
     return PenalizedNLL(
         rows=samples.rows(placement, class_weights, means, counts),
-        n_classes=len(classes),
+        n_classes=len(samples.classes),
         fit_intercept=estimator.fit_intercept,
         alpha=to_engine(alpha, placement.sum_dtype),
         l1_ratio=to_engine(l1_ratios, placement.sum_dtype),

@@ -50,10 +50,8 @@ def test_a_fold_counts_its_training_samples_as_often_as_they_are_drawn():
 
 def test_each_candidates_objective_is_that_of_its_fold():
     placement = place(torch.device("cpu"), torch.float64)
-    objective = build_objective(
-        *(TorchLogisticClassifier(), Samples(X, CODES, WEIGHTS), np.arange(3), placement),
-        make_grid(),
-    )
+    samples = Samples(X, CODES, WEIGHTS, classes=np.arange(3))
+    objective = build_objective(TorchLogisticClassifier(), samples, placement, make_grid())
     W = torch.randn(objective.weights_shape, generator=torch.Generator().manual_seed(0)).double()
     values, _ = objective.value_and_grad(W)
     for m, (value, (f, C)) in enumerate(
