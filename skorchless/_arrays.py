@@ -38,8 +38,8 @@ def as_known(array: Any) -> Any:
         return array
     from torch.utils.dlpack import from_dlpack as tensor_from_dlpack
 
-    # NumPy first: it knows which memory is read-only. torch reads what NumPy cannot: other
-    # devices, and bfloat16.
+    # NumPy first, because it keeps read-only memory read-only. torch reads other devices and
+    # bfloat16, which NumPy cannot.
     for from_dlpack in (np.from_dlpack, tensor_from_dlpack):
         try:
             return from_dlpack(array)
@@ -60,14 +60,14 @@ def to_numpy(array: Any) -> Any:
     array = as_known(array)
     if is_tensor(array):
         return array.detach().cpu().numpy()
-    # scikit-learn makes float64 of them, in which labels beyond 2**53 merge.
+    # scikit-learn would convert nullable integers to float64, in which labels beyond 2**53 merge.
     dtype = _numpy_dtype(array)
     is_exact = dtype is not None and dtype.kind in "iub" and not np.any(np.asarray(array.isna()))
     return array.to_numpy(dtype=dtype) if is_exact else array
 
 
 def _numpy_dtype(array: Any) -> np.dtype[Any] | None:
-    """Return NumPy's counterpart of a nullable dtype of pandas: of a column, or a frame of one."""
+    """Return NumPy's counterpart of the nullable pandas dtype of a column or one-column frame."""
     dtypes: Any = getattr(array, "dtypes", getattr(array, "dtype", None))
     dtype = dtypes.iloc[0] if hasattr(dtypes, "iloc") and len(dtypes) == 1 else dtypes
     return getattr(dtype, "numpy_dtype", None)

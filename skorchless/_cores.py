@@ -19,10 +19,10 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def shared_among_cores(method: Method) -> Method:
-    """Return ``method`` so that worker threads share its work, as many as it may use cores.
+    """Return ``method`` with its work shared among worker threads, one for each usable core.
 
     Until it returns, torch has one thread in the calling thread. So it finishes in a forked
-    process too, where torch waits forever for threads that only the parent has.
+    process too, where torch would wait forever for threads that only the parent has.
     """
 
     @wraps(method)
@@ -36,18 +36,18 @@ def shared_among_cores(method: Method) -> Method:
 def n_usable_cores() -> int:
     """Return how many cores the calling thread may use, at least one.
 
-    By affinity and a container's quota, as joblib reads them. Of a pool each worker has its share.
+    By affinity and a container's quota, as joblib reads them, divided among a pool's workers.
     """
     n_cores: int = joblib.cpu_count()
     if (n_tasks := _n_dask_tasks()) is not None:
         return max(1, n_cores // n_tasks)
-    # The workers of multiprocessing's pools, joblib's among them, are daemons. Those of joblib's
-    # own pools, loky's, are told their share by OMP_NUM_THREADS, which torch has read.
+    # Workers of multiprocessing's pools, joblib's among them, are daemons. Workers of loky,
+    # joblib's default, get their share as OMP_NUM_THREADS, which torch has read.
     return 1 if multiprocessing.current_process().daemon else n_cores
 
 
 def _n_dask_tasks() -> int | None:
-    """Return how many tasks a worker of Dask's, this process, runs at once; None if it is none."""
+    """Return how many tasks this process runs at once as a worker of Dask; None if it is none."""
     distributed = sys.modules.get("distributed")
     if distributed is None:
         return None

@@ -34,15 +34,15 @@ def fitted_model_with(attribute: str, estimator: Any) -> Any:
 
 
 def class_weights_of(classifier: Any) -> Array | None:
-    """Return the weights (K, P) of a fitted linear classifier, of two classes (1, P).
+    """Return the weights (K, P) of a fitted linear classifier, (1, P) for two classes.
 
-    None where there are none: a forest, a regression, one row for each pair of classes.
+    None for other models: a forest, a regression, one row for each pair of classes.
     """
     coef, classes = (getattr(classifier, name, None) for name in ("coef_", "classes_"))
     if coef is None or classes is None:
         return None
     weights: Array = coef.toarray() if issparse(coef) else np.atleast_2d(coef)
-    # Of three classes there are three pairs too.
+    # Three classes have three pairs, so the number of rows does not tell.
     are_of_pairs = hasattr(classifier, "support_vectors_") and len(classes) > 2
     expected = 1 if len(classes) == 2 else len(classes)
     return weights if len(weights) == expected and not are_of_pairs else None
@@ -51,7 +51,7 @@ def class_weights_of(classifier: Any) -> Array | None:
 def confidence_of(y_pred: Array, proba: Array, classes: Array) -> Array:
     """Return the probability (N,) of each predicted label, among those (N, K) of ``classes``.
 
-    A classifier with a threshold of its own may predict another than the likeliest one.
+    It need not be the largest: a classifier may have a threshold of its own.
     """
     order = np.argsort(classes)
     columns = order[np.searchsorted(classes, y_pred, sorter=order)]

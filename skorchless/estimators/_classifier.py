@@ -142,7 +142,7 @@ class TorchLogisticClassifier(
     n_iter_no_change : int, default=5
         The number of iterations without improvement after which to stop.
     warm_start : bool, default=False
-        Whether `fit` starts from the weights of the fit before instead of from none.
+        Whether `fit` starts from the weights of the previous fit.
     random_state : int, RandomState instance or None, default=None
         Seeds the order of the samples and the validation split. A fit that fails draws nothing
         from an instance. torch's global generator is neither read nor changed.
@@ -345,7 +345,7 @@ class TorchLogisticClassifier(
             train, validation = self._set_validation_aside(train, placement, rng, X_val, y_val)
             grid = grid_of_one(self.C, self.l1_ratio)
             objective = build_objective(self, train, placement, grid)
-            del train  # so that a cluster does not hold it beside the rows made of it
+            del train  # so that a cluster holds only the rows that are made from it
             W = first_weights(self, objective, classes)
             given = as_given(X, y, sample_weight)
             tasks = CallbackTasks(self, given, classes, placement.dtype, n_tasks=self.max_iter)
@@ -429,7 +429,7 @@ class TorchLogisticClassifier(
                 y, sample_weight = to_numpy(y), to_numpy(sample_weight)
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)
-        # Names are checked before, and partitions are read without.
+        # Partitions lose the names of their features when they are read, after a check.
         nameless = snapshot(self)
         vars(nameless).pop("feature_names_in_", None)
         weigh = partial(_weigh_hits, nameless)

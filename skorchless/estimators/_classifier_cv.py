@@ -101,8 +101,8 @@ class TorchLogisticClassifierCV(
     scoring : str, callable or None, default=None
         The score to choose by, as :func:`~sklearn.metrics.get_scorer` names it, or a callable
         ``scorer(estimator, X, y)``. None is accuracy. A scorer is given a
-        `TorchLogisticClassifier` with ``coef_``, ``intercept_`` and ``classes_``, whose
-        predictions of the test samples take no product with ``X`` any more.
+        `TorchLogisticClassifier` with ``coef_``, ``intercept_`` and ``classes_``, whose logits
+        of the test samples are already computed.
     refit : bool, default=True
         Whether to fit the best penalty to all samples. Otherwise the model is the mean over
         folds of each fold's best one.
@@ -112,9 +112,9 @@ class TorchLogisticClassifierCV(
     max_iter : int, default=100
         The largest number of iterations of a candidate.
     tol : float, default=1e-4
-        A candidate has converged when its largest violation of optimality, an entry of the
-        gradient or with an L1 penalty of the smallest subgradient, does not exceed ``tol``, and
-        the decrease of its objective that is still expected not ``tol`` times the objective.
+        A candidate has converged when neither its largest violation of optimality exceeds
+        ``tol`` nor the expected decrease of its objective ``tol`` times the objective: see
+        `TorchLogisticClassifier`.
     verbose : int, default=0
         1 prints one row for each iteration: its number, how many of the candidates have
         finished, the largest violation of optimality of any, seconds since the start, and the
@@ -424,7 +424,7 @@ class TorchLogisticClassifierCV(
 class ScoredClassifier(TorchLogisticClassifier):
     """What a scorer sees: a fitted classifier whose logits of some samples are known."""
 
-    # Of which samples, by which coefficients; a scorer may fit it anew, or a clone of it.
+    # Samples, coefficients and logits. A scorer may ask for other samples, or fit the model anew.
     _known: tuple[Any, Array, Tensor] | None = None
 
     def _logits(self, X: Any) -> Tensor:
@@ -439,7 +439,7 @@ class ScoredClassifier(TorchLogisticClassifier):
 def search_warnings(
     fits: list[FitResult], scores: Array, tol: float, dtype: torch.dtype
 ) -> Iterator[tuple[type[Warning], str]]:
-    """Yield the warnings of scores that are no numbers and of fits that did not converge."""
+    """Yield the warnings of scores that are NaN and of fits that did not converge."""
     if n_nan := int(np.isnan(scores).sum()):
         yield UserWarning, f"{n_nan} of {scores.size} scores are NaN, and count as the lowest."
     for fitted in fits:

@@ -144,7 +144,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
     def _logits(self, X: Any) -> Tensor:
         """Return the logits (N, K) on the device of ``X``: the only product."""
         if not hasattr(self, "coef_"):
-            check_is_fitted(self)  # which takes 7 us to find that nothing is missing
+            check_is_fitted(self)  # raises; for a fitted one it would take 7 us
         X = check_X(self, X, reset=False)
         W = torch.from_numpy(np.column_stack([dense_coef(self), self.intercept_]))  # (K, P + 1)
         dtype = torch.promote_types(resolve_dtype(self.dtype, dtype_of(X)), W.dtype)
@@ -156,10 +156,10 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
 
 def _logits_in_range(X: Any, W: Tensor, placement: Placement) -> Tensor:
-    """Return the logits (N, K) by a wider type, those of rows beyond the range made smaller."""
+    """Return the logits (N, K) from a wider type, rows beyond the range scaled into it."""
     wide = place(placement.device, placement.sum_dtype)
     logits = logits_of_rows(X, W.to(wide.dtype), wide)
-    # A quarter, so that differences are within the range too. The order stays as it is.
+    # A quarter, so that differences are in the range too. Scaling keeps the order of classes.
     limit = torch.finfo(placement.dtype).max / 4
     largest = logits.abs().amax(1, keepdim=True)
     return (logits * (limit / largest).clamp(max=1.0)).to(placement.dtype)

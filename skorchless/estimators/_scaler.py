@@ -216,7 +216,7 @@ class GlobalStandardScaler(
         self.var_ = moments.variance if self.with_std else None
         self.scale_ = _scale_of(moments) if self.with_std else None
         self.n_samples_seen_ = n_samples
-        # As plain numbers: whoever loads the model need not know the engine.
+        # Plain numbers, so that a saved model does not depend on the engine's classes.
         self._moments = astuple(moments)
 
     def _measure(self, X: Any, sample_weight: Any, *, reset: bool) -> tuple[float, Moments]:
@@ -238,13 +238,13 @@ class GlobalStandardScaler(
     def _rewritten(self, X: Any, rewrite: Callable[[Any], None], copy: bool | None) -> Any:
         """Return ``X`` as floats after ``rewrite`` has changed its values in place."""
         check_is_fitted(self)
-        # The arrays of another namespace may be immutable, which a tensor does not show.
+        # Arrays of another namespace may be immutable, and a tensor of their memory hides it.
         copy = is_foreign(X) or (self.copy if copy is None else copy)
         X = check_X(self, X, reset=False, **ACCEPTED)
         X = X.detach() if isinstance(X, Tensor) else X
         _check_kind(X, self.with_mean)
         result = _float_destination(X, copy=copy)
-        # A sparse X is copied whole: entries that are stored in parts are added up.
+        # The values of a sparse X have been copied by now, if they had to be.
         source, target = (result.data,) * 2 if sparse.issparse(X) else (X, result)
         is_copied = target is not source
         if lies_by_column(target):
@@ -308,7 +308,7 @@ def _weight_and_moments(
 def _moments_of(X: Any, weights: Array) -> Moments:
     """Return the moments of all entries of ``X``, the zeros of a sparse matrix among them."""
     if sparse.issparse(X):
-        # float64: the sum of two int8 may be none.
+        # float64, because the sum of two int8 may exceed their range.
         X = summed(sparse.csr_array(X), np.float64).tocsr()
         stored = _moments_of(X.data[:, None], np.repeat(weights, np.diff(X.indptr)))
         n_entries = float(weights.sum()) * X.shape[1]
@@ -319,13 +319,13 @@ def _moments_of(X: Any, weights: Array) -> Moments:
         return EMPTY
     placement = place(tensor.device, exact_float_dtype(tensor.dtype))
     rows = TensorRows(tensor, (as_tensor(weights),), placement)
-    # The squares of a sentinel may overflow, and are no numbers when they weigh 0.
+    # Rows of weight 0 are left out: squares of a sentinel value may overflow, and inf * 0 is NaN.
     return entry_moments(rows if len(kept) == len(weights) else rows.subset(as_tensor(kept)))
 
 
 def _scale_of(moments: Moments) -> float:
     """Return the standard deviation, 1.0 where it is nothing but rounding."""
-    # The error bound of a two-pass variance, by which StandardScaler tells constant features.
+    # The error bound of a two-pass variance, by which StandardScaler finds constant features.
     rounding = moments.weight * np.finfo(np.float64).eps
     variance = moments.variance
     is_constant = variance <= rounding * variance + (rounding * moments.mean) ** 2

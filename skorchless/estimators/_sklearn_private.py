@@ -35,7 +35,7 @@ try:
     from sklearn.utils.validation import _check_method_params as _check_method_params
     from sklearn.utils.validation import _check_sample_weight as _check_sample_weight
 
-    # Read at import as well, so that a fit does not end for a name that is gone.
+    # Read at import as well, so that a missing name fails here and not in a fit.
     _init_callback_context = CallbackSupportMixin._init_callback_context
 except (ImportError, AttributeError) as error:
     raise ImportError(
@@ -46,8 +46,8 @@ except (ImportError, AttributeError) as error:
 
 
 def has_callbacks(estimator: Any) -> bool:
-    """Return whether anybody may be told of a fit: callbacks, or those of a meta-estimator."""
-    # A meta-estimator's callbacks may walk through the tasks of the fits within.
+    """Return whether a fit has callbacks, its own or those of a meta-estimator."""
+    # Callbacks of a meta-estimator may follow the tasks of the fits inside it.
     return bool(getattr(estimator, "_skl_callbacks", ())) or hasattr(
         estimator, "_parent_callback_ctx"
     )
@@ -96,7 +96,7 @@ def parameters_of(scorer: Any) -> Mapping[str, Parameter]:
 
 def with_all_classes(scorer: Any, classes: Any) -> Any:
     """Return ``scorer``, told of all ``classes`` where its metric asks for them."""
-    # A test set may lack a class, and log loss then does not know what a column belongs to.
+    # Where a test set lacks a class, log loss cannot match columns to classes by itself.
     parameters = parameters_of(scorer)
     if not hasattr(scorer, "_score_func") or "labels" not in parameters:
         return scorer

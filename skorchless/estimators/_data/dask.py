@@ -141,7 +141,7 @@ class DaskSamples:
         """Return the samples with codes among ``classes``; raise for any other label."""
         parts = [part.encode(classes, name) for part in self.parts]
         encoded = replace(self, parts=parts, classes=classes)
-        # What has been brought to the driver is not asked for again.
+        # What has been brought to the driver is not brought again.
         if "weights" in vars(self):
             vars(encoded)["weights"] = self.weights
         if "labels" in vars(self):

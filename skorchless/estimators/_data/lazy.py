@@ -1,7 +1,4 @@
-"""Methods that are lazy for a Dask collection: each partition is computed when it is asked for.
-
-Predictions of the classifiers and transforms of the scaler are.
-"""
+"""Predictions and transforms of a Dask collection are lazy: computed by partition, on demand."""
 
 from __future__ import annotations
 

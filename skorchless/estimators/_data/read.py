@@ -60,11 +60,11 @@ def map_partitions(
 
 def _read_partition(number: int, X: Any, y: Any, sample_weight: Any, **options: Any) -> Samples:
     """Return a partition as samples, checked; it may have no row."""
+    import pandas as pd  # only a worker needs it
+
     options = {"accept_sparse": "csr", "dtype": READABLE_DTYPES, **options}
     X = check_array(X, ensure_min_samples=0, input_name="X", **options)
     y = np.zeros(X.shape[0]) if y is None else column_or_1d(to_numpy(y))
-    import pandas as pd  # not at import, which it would make longer
-
     if pd.isna(y).any():
         raise ValueError("Input y contains NaN.")
     weights = np.ones(len(y)) if sample_weight is None else column_or_1d(sample_weight)
@@ -75,8 +75,8 @@ def _read_partition(number: int, X: Any, y: Any, sample_weight: Any, **options: 
         counts = ", ".join(f"{n} in {name}" for name, n in n_rows.items())
         raise ValueError(f"Partition {number} has inconsistent numbers of rows: {counts}.")
     if len(y):
-        # A few labels tell their kind. Repeated, because scikit-learn warns where most differ,
-        # as those of a small partition do.
+        # A few labels show their kind. Repeated, because scikit-learn warns where most labels
+        # differ, as in a small partition.
         check_classification_targets(np.repeat(np.unique(y)[:100], 3))
         weights = check_sample_weight(weights, len(y), allow_all_zero=True)
     return Samples(X, y, weights)

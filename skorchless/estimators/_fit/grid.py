@@ -68,7 +68,7 @@ def choose(grid: Grid, W: torch.Tensor, scores: Array, *, refit: bool) -> BestPe
 def _best_of(scores: Array) -> tuple[int, int]:
     """Return which l1_ratio and which C has the highest of ``scores`` (n_l1_ratios, n_cs).
 
-    Of equal ones the first C's, as in LogisticRegressionCV; unlike there NaN is the lowest.
+    Ties go to the first C, as in LogisticRegressionCV; NaN is the lowest, unlike there.
     """
     by_C = np.where(np.isnan(scores), -np.inf, scores).T
     c, ratio = np.unravel_index(by_C.argmax(), by_C.shape)
@@ -90,7 +90,7 @@ def check_l1_ratios(l1_ratios: Any) -> Array:
 
 
 def _check_values(name: str, values: Any, where: str, is_valid: Callable[[Array], Array]) -> Array:
-    """Return ``values`` as float64 (n,), or raise for what is no row of numbers ``where``."""
+    """Return ``values`` as float64 (n,); raise unless all are numbers ``where``."""
     try:
         checked = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -120,7 +120,7 @@ def check_folds(
         if not len(test) or (test_weights is not None and not test_weights[test].any()):
             weighing = "" if test_weights is None else " with a weight above zero"
             raise ValueError(f"Split {number} of cv has no test sample{weighing} to score.")
-        folds.append((train, np.sort(test)))  # rows elsewhere are in their order
+        folds.append((train, np.sort(test)))  # partitions give their rows in ascending order
     if not folds:
         raise ValueError("cv gives no split of the samples; at least one is needed.")
     return folds

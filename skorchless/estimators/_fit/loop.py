@@ -72,7 +72,7 @@ def drive(
 def finite_weights(W: Tensor, solver: str, dtype: torch.dtype) -> Tensor:
     """Return the weights (1, K, D) in ``dtype``; raise where they are not finite in it."""
     W = W.to(dtype)
-    # The sum of 4 x 2**20 weights takes 3 ms, to look at each of them 40.
+    # Of 4 x 2**20 weights the sum takes 3 ms, isfinite of each 40 ms.
     if math.isfinite(W.sum().item()) or torch.isfinite(W).all():
         return W
     if solver != "lbfgs":
@@ -104,7 +104,7 @@ def full_batch_message(fit: FitResult, tol: float, dtype: torch.dtype) -> str | 
     largest = max(fit.max_violation[m] for m in short)
     violation = f"the largest violation of optimality is {largest:.2g}, tol={tol:g}"
     is_single = dtype is torch.float32
-    # A stalled model needs another precision, one that was still running more iterations.
+    # A stalled model needs another precision, one that still ran needs more iterations.
     if all(fit.status[m] == Status.STALLED for m in short):
         precision = str(dtype).removeprefix("torch.")
         in_double = "Pass dtype='float64' or scale" if is_single else "Scale"
@@ -121,7 +121,7 @@ def _minibatch_message(estimator: Any, fit: FitResult) -> str | None:
     if fit.is_stopped_early or fit.status == [Status.CONVERGED]:
         return None
     if estimator.max_iter <= estimator.n_iter_no_change:
-        # So few epochs cannot show convergence: they were asked for as they are.
+        # A user who asks for so few epochs does not expect convergence.
         return None
     loss = "validation" if estimator.early_stopping else "training"
     return (
