@@ -17,6 +17,7 @@ SCRIPTS = [
     *("bench_epoch", "bench_optimum", "bench_defaults", "bench_predict", "bench_small"),
     "bench_ordinary",
     *("bench_sparse_mnist", "bench_wide", "bench_onehot"),
+    "bench_read",
     *("bench_grid", "bench_batch", "bench_memory", "bench_scaling", "bench_busy", "bench_dask"),
 ]
 # What `plot_ordinary.py` draws from the rows that `bench_ordinary.py --csv` writes.

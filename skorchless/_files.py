@@ -9,7 +9,9 @@ import importlib
 import os
 from pathlib import Path
 
-DATA_ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".feather")
+TEXTS, JSON, SHEETS = (".csv", ".tsv", ".txt", ".data"), (".jsonl", ".json"), (".xlsx",)
+DATA_ENDINGS = (*TEXTS, *JSON, *SHEETS, ".parquet", ".feather")
+COMPRESSIONS = (".gz", ".zip", ".bz2", ".xz", ".zst")
 TABLE_ENDINGS = (".csv", ".parquet", ".feather")
 REPORT_ENDINGS = (".html", ".htm")
 
@@ -34,12 +36,17 @@ def check_save_path(path: Path, endings: tuple[str, ...]) -> None:
 
 def check_pyarrow(wish: str) -> None:
     """Raise unless pyarrow, an optional dependency, is installed; ``wish`` says what fails."""
+    check_package("pyarrow", f"{wish}: .parquet, .feather and .zst files", "arrow")
+
+
+def check_package(name: str, wish: str, extra: str) -> None:
+    """Raise unless an optional dependency is installed; ``wish`` says what needs it."""
     try:
-        importlib.import_module("pyarrow")
+        importlib.import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"{wish}: .parquet and .feather files need pyarrow; get it by "
-            "`python -m pip install pyarrow`, or with the extra skorchless[arrow]."
+            f"{wish} need {name}; get it by `python -m pip install {name}`, or with the extra "
+            f"skorchless[{extra}]."
         ) from error
 
 

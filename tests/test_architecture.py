@@ -27,6 +27,7 @@ LAYERS = [
     ["estimators._data"],
     ["estimators"],
     ["plotting"],
+    ["_tables"],
     ["datasets"],
     ["comparison"],
     ["cli"],
@@ -163,7 +164,9 @@ def test_only_estimators_speak_scikit_learns_estimator_language(name):
     assert not [full for full in imported_by(MODULES[name]) if full.startswith(language)]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("datasets")])
+@pytest.mark.parametrize(
+    "name", [name for name in MODULES if name.startswith(("datasets", "_tables"))]
+)
 def test_loaders_need_no_torch(name):
     assert "torch" not in {full.split(".")[0] for full in imported_by(MODULES[name])}
 

@@ -59,8 +59,12 @@ def test_decimal_commas_make_numbers(tmp_path, separator):
 
 def test_a_column_has_one_type_however_long_it_is(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text("a,b\n" + "1,2\n" * 300_000 + "A,2\n")
+    path.write_text("a,b\n" + "1,2\n" * 200_000 + "A,2\n" * 100_000)
     assert set(read_table(path)["a"]) == {"1", "A"}
+    path.write_text("a,b\n" + "1,2\n" * 300_000 + "A,2\n")
+    read = read_table(path)
+    assert read["a"].isna().tolist() == [False] * 300_000 + [True]
+    assert read.attrs["notes"] == ["a: 1 of 300,001 values is 'A' and counts as missing"]
 
 
 def test_a_separator_at_the_end_of_rows_shifts_no_column(tmp_path):
@@ -68,7 +72,7 @@ def test_a_separator_at_the_end_of_rows_shifts_no_column(tmp_path):
     path.write_text("id,y\n1,a,\n2,b,\n")
     assert read_table(path).to_dict("list") == {"id": [1, 2], "y": ["a", "b"]}
     path.write_text("id,y\n1,a,more\n2,b,\n")
-    with pytest.raises(ValueError, match="Length of header or names does not match"):
+    with pytest.raises(ValueError, match="line 2 has 3 fields where the header has 2"):
         read_table(path)
 
 
@@ -93,7 +97,7 @@ def test_dates_in_a_csv_file_are_dates(tmp_path, text, date):
     assert read["d"].isna()[1]
 
 
-@pytest.mark.parametrize("other", ["never", "2024-01-31 or so", "now", "2024", "31.01.2024"])
+@pytest.mark.parametrize("other", ["never", "2024-01-31 or so", "now", "2024"])
 def test_what_only_looks_like_dates_is_text(tmp_path, other):
     frame = pd.DataFrame({"t": ["2024-01-31", other], "n": ["now", "today"], "e": [None, None]})
     read = read_table(written(frame, tmp_path / "t.csv"))
@@ -129,11 +133,14 @@ def test_names_are_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.xlsx", b"", "the ending must be .csv, .csv.gz, .tsv, .parquet or .feather; save"),
+        ("t.doc", b"", "the ending must be .csv, .tsv, .txt, .data, .jsonl, .json, .xlsx, .par"),
+        ("t.xlsx", b"", "File is not a zip file"),
+        ("t.zip", b"", "File is not a zip file"),
+        ("t.jsonl", b'{"a": 1}\n{', "line 2 is no JSON: Expecting property name"),
         ("t.csv", None, "No such file or directory"),
-        ("t.csv", b"", "No columns to parse from file"),
-        ("t.csv", b"a,b\n1,2,3,4\n1\n1,2,3,4,5,6\n", "Expected"),
-        ("t.csv", b"a,b\n\xff\xfe,1\n", "no text in UTF-8; save it as"),
+        ("t.csv", b"", "it is empty"),
+        ("t.csv", b"a,b\n1,2,3,4\n1,2\n3,4\n", "line 2 has 4 fields"),
+        ("t.csv", bytes(range(256)), "it is no text"),
         ("t.csv.gz", b"no gzip", "Not a gzipped file"),
         ("t.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-4], "ended before"),
         ("t.csv.gz", gzip.compress(b"a,b\n" * 999)[:12] + bytes(30), "invalid|incorrect|ended"),
