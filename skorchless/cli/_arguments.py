@@ -6,8 +6,11 @@ Nothing is imported here that `skorchless --version` would wait for.
 from __future__ import annotations
 
 import argparse
+import codecs
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import skorchless
 from skorchless._files import DATA_ENDINGS, REPORT_ENDINGS, TABLE_ENDINGS, check_save_path
@@ -15,26 +18,52 @@ from skorchless._files import DATA_ENDINGS, REPORT_ENDINGS, TABLE_ENDINGS, check
 DESCRIPTION = str(skorchless.__doc__).partition("\n")[0]
 # Data that need no file, with the height and width of their images.
 IMAGE_SHAPES = {"digits": (8, 8), "mnist": (28, 28)}
+FILE_OPTIONS = ("target", "drop", "classes", "na", "sep", "encoding", "no-header")
+# What other programs call our options.
+SYNONYMS = {"--separator": "--sep", "--delimiter": "--sep", "--delim": "--sep"}
 COMPARE_HELP = """\
 Fit models on the same samples and print one table: accuracy and log loss of
 the test samples, seconds to fit and to predict, size of the pickled model.
 
-Of a file, a quarter of the rows is set aside to test, in each class. Columns
-of numbers are scaled, others are one column a category, seldom ones together;
-what is missing is filled in and marked. Rows without a label are left out.
+Of a file, a share of the rows is set aside to test, in each class. Columns of
+numbers are scaled, others become one column for each category, rare categories
+share one; what is missing is filled in and marked. Rows without a label are
+left out. What was not plain about a column is said on stderr.
 """
 MODELS_HELP = """\
 models:
-  adam    logistic regression, one epoch of Adam: the course's run
+  adam    logistic regression, 782 steps of Adam: the course's run
   lbfgs   logistic regression, fitted to its optimum
   forest  random forest, on all cores
+and any classifier of scikit-learn, such as HistGradientBoostingClassifier.
 """
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that names the option that an unknown one may have been meant for."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with what is wrong, and what may have been meant."""
+        unknown = message.removeprefix("unrecognized arguments: ").split() or [""]
+        known = [option for parser in self._parsers() for option in parser._option_string_actions]
+        name = unknown[0].partition("=")[0]
+        alike = [SYNONYMS[name]] if name in SYNONYMS else get_close_matches(name, known, n=1)
+        if message.startswith("unrecognized") and alike:
+            message += f"; did you mean {alike[0]}?"
+        super().error(message)
+
+    def _parsers(self) -> Iterator[argparse.ArgumentParser]:
+        """Yield this parser and those of its commands."""
+        yield self
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                yield from action.choices.values()
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     # The name is given: under `python -m` it would be __main__.py.
-    parser = argparse.ArgumentParser("skorchless", description=DESCRIPTION)
+    parser = Parser("skorchless", description=DESCRIPTION)
     parser.add_argument(
         "--version", action="version", version=f"skorchless {skorchless.__version__}"
     )
@@ -48,6 +77,39 @@ def _seed(text: str) -> int:
     if not (text.isdecimal() and int(text) < 2**32):
         raise argparse.ArgumentTypeError(f"must be from 0 to {2**32 - 1}, got {text!r}")
     return int(text)
+
+
+def _test_size(text: str) -> float:
+    """Return a share or a number of rows, from what is typed."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = 0.0
+    if not (0 < size < 1 or (size >= 1 and size.is_integer())):
+        raise argparse.ArgumentTypeError(
+            f"must be a share between 0 and 1 or a number of rows, got {text!r}"
+        )
+    return size if size < 1 else int(size)
+
+
+def _separator(text: str) -> str:
+    """Return a separator, from what can be typed in a shell."""
+    separator = {"tab": "\t", "\\t": "\t", "blank": " "}.get(text, text)
+    if len(separator) != 1:
+        raise argparse.ArgumentTypeError(f"must be one character, tab or blank, got {text!r}")
+    return separator
+
+
+def _encoding(text: str) -> str:
+    """Return the name of an encoding that Python knows."""
+    try:
+        codec = codecs.lookup(text)
+        "".encode(codec.name)  # some are none of text
+        return codec.name
+    except LookupError:
+        raise argparse.ArgumentTypeError(
+            f"must be an encoding such as utf-8, cp1252 or shift-jis, got {text!r}"
+        ) from None
 
 
 def _add_compare(commands: Any) -> None:
@@ -64,10 +126,7 @@ def _add_compare(commands: Any) -> None:
         nargs="?",
         default="digits",
         help="digits (default) come with scikit-learn; mnist is downloaded once; or a file, "
-        f"{', '.join(DATA_ENDINGS)}",
-    )
-    parser.add_argument(
-        "--target", metavar="COLUMN", help="the column of a file that has the labels"
+        f"{', '.join(DATA_ENDINGS)}, compressed too; - is stdin",
     )
     parser.add_argument(
         "--models", metavar="NAMES", help="which of those below, as in adam,forest"
@@ -76,6 +135,19 @@ def _add_compare(commands: Any) -> None:
     parser.add_argument(
         "--seed", type=_seed, default=0, help="for the split and the models (default: 0)"
     )
+    parser.add_argument(
+        "--test-size",
+        metavar="SIZE",
+        type=_test_size,
+        default=0.25,
+        help="share or number of rows to test on (default: 0.25)",
+    )
+    _add_outputs(parser)
+    _add_file_options(parser.add_argument_group("options of files"))
+
+
+def _add_outputs(parser: Any) -> None:
+    """Add where things are kept and written."""
     parser.add_argument(
         "--data-home", metavar="FOLDER", help="where mnist is kept (default: scikit-learn's)"
     )
@@ -91,6 +163,40 @@ def _add_compare(commands: Any) -> None:
         type=Path,
         help="write a page with table, pictures and conditions: .html",
     )
+    parser.add_argument(
+        "--traceback", action="store_true", help="show where in the code an error arose"
+    )
+
+
+def _add_file_options(group: Any) -> None:
+    """Add what says how a file is to be read."""
+    group.add_argument("--target", metavar="COLUMN", help="the column that has the labels")
+    group.add_argument(
+        "--drop",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="columns not to learn from: one, or several with commas",
+    )
+    group.add_argument(
+        "--classes", action="store_true", help="numbers of the target are labels, however many"
+    )
+    group.add_argument(
+        "--na",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="a text that stands for a missing value",
+    )
+    group.add_argument(
+        "--sep", type=_separator, help="what separates columns: a character, tab or blank"
+    )
+    group.add_argument("--encoding", type=_encoding, help="of text, as in cp1252 (default: found)")
+    group.add_argument(
+        "--no-header",
+        action="store_true",
+        help="the first line has data; columns are 'column 1' ...",
+    )
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
@@ -105,5 +211,9 @@ def check_arguments(arguments: argparse.Namespace) -> None:
             raise ValueError(f"--{option} would replace {arguments.data!r}, which is to be read.")
     if arguments.data_home is not None and arguments.data != "mnist":
         raise ValueError("--data-home is for mnist, which is kept there.")
-    if arguments.target is not None and arguments.data in IMAGE_SHAPES:
-        raise ValueError(f"--target is for files; {arguments.data} has labels of its own.")
+    if arguments.data in IMAGE_SHAPES:
+        for option in FILE_OPTIONS:
+            if getattr(arguments, option.replace("-", "_")):
+                raise ValueError(
+                    f"--{option} is for files; {arguments.data} has labels of its own."
+                )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 
-from skorchless.cli._arguments import build_parser, check_arguments
+from skorchless.cli._arguments import IMAGE_SHAPES, build_parser, check_arguments
+from skorchless.cli._progress import ProgressLine, in_a_line
 
 EXIT_DONE, EXIT_ERROR, EXIT_INTERRUPTED = 0, 2, 130  # argparse's, and a shell's for Ctrl-C
 
@@ -35,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         After ``--help`` and ``--version``, and with code 2 for arguments that do not parse.
     """
     arguments = build_parser().parse_args(argv)
-    progress = ProgressLine(is_silent=not sys.stderr.isatty())
+    is_file = getattr(arguments, "data", None) not in IMAGE_SHAPES
+    progress = ProgressLine(is_silent=not sys.stderr.isatty(), tells_data=is_file)
     try:
         check_arguments(arguments)
         # Not above: what is answered before this line need not wait for torch.
@@ -52,40 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         # would raise again when Python flushes it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
-    except (ValueError, OSError, ImportError) as error:
+    except Exception as error:
         progress.close()
-        sys.stderr.write(f"skorchless: error: {_in_a_line(error)}\n")
+        if arguments.traceback:
+            traceback.print_exc()
+        sys.stderr.write(f"skorchless: error: {_sentence(error)}\n")
         return EXIT_ERROR
     return EXIT_DONE
 
 
-class ProgressLine:
-    """Writes to stderr; what ends in "..." stays open, and the next text completes its line."""
-
-    def __init__(self, *, is_silent: bool) -> None:
-        self._is_silent = is_silent
-        self._is_open = False
-
-    def __call__(self, text: str) -> None:
-        """Write ``text``."""
-        if self._is_silent:
-            return
-        self._is_open = text.endswith("...")
-        sys.stderr.write(text + (" " if self._is_open else "\n"))
-        sys.stderr.flush()
-
-    def warn(self, message: Warning | str) -> None:
-        """Write a warning of Python as a line of its own, on a pipe too."""
-        self.close()
-        sys.stderr.write(f"skorchless: warning: {_in_a_line(message)}\n")
-
-    def close(self) -> None:
-        """End a line that is open, so that what follows begins its own."""
-        if self._is_open:
-            sys.stderr.write("\n")
-            self._is_open = False
-
-
-def _in_a_line(message: object) -> str:
-    """Return what an error or a warning says, in one line."""
-    return " ".join(str(message).split())
+def _sentence(error: Exception) -> str:
+    """Return what an error says to a user: of the data, of the machine, or of a fault of ours."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for these data and models."
+    if isinstance(error, (ValueError, OSError, ImportError)):
+        return in_a_line(error)
+    return (
+        f"a fault of skorchless, not of the data: {type(error).__name__}: {in_a_line(error)}. "
+        "Please report it, with what --traceback shows."
+    )

@@ -7,32 +7,44 @@ from __future__ import annotations
 
 import math
 import pickle
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import accuracy_score, log_loss
 
 from skorchless._arrays import Array, to_numpy
+from skorchless._engine.placement import resolve_device
+from skorchless._tables.notes import as_lines
 from skorchless.comparison._comparison import Comparison
 from skorchless.comparison._conditions import describe_conditions
-from skorchless.comparison._models import default_models
-from skorchless.comparison._preprocessor import check_numbers, column_preprocessor
-from skorchless.comparison._split import TEST_SIZE, Split, resolve_split
+from skorchless.comparison._data import Data, resolve_data
+from skorchless.comparison._models import check_models, resolve_models
+from skorchless.comparison._preprocessor import column_preprocessor
+from skorchless.comparison._record import BASELINE
+from skorchless.comparison._split import TEST_SIZE, Split
+
+COLUMNS = ["accuracy", "log_loss", "fit_seconds", "predict_seconds", "size_bytes"]
 
 
 def compare(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
+    target: Any = None,
+    drop: Iterable[Any] = (),
+    classes: bool = False,
+    read_params: Mapping[str, Any] | None = None,
     X_test: Any = None,
     y_test: Any = None,
     test_size: float = TEST_SIZE,
-    models: Mapping[str, Any] | None = None,
+    models: Mapping[str, Any] | Iterable[str] | None = None,
     device: Any = "auto",
     random_state: Any = None,
     image_shape: tuple[int, int] | None = None,
@@ -42,46 +54,71 @@ def compare(
 
     Parameters
     ----------
-    X : {array-like, frame, tensor} of shape (n_samples, n_features)
-        Samples, handed to the models as they are: models of your own have to take them.
-    y : {array-like, tensor} of shape (n_samples,)
-        Their labels.
+    X : {array-like, frame, tensor} of shape (n_samples, n_features), str, Path or binary file
+        Samples, or a table that has the labels too, or the file of one, as
+        :func:`~skorchless.datasets.read_table` takes it. Frames are those of pandas and polars
+        and Arrow tables. Columns of text are read as numbers, dates or booleans where they are,
+        as from a file; a first column without a name that numbers the rows, and columns of which
+        nearly every row has a text of its own, are left out, and said. Models of your own get all
+        other columns of a ``target``'s table, with types, and samples beside ``y`` as they are.
+    y : {array-like, tensor} of shape (n_samples,), default=None
+        The labels of ``X``.
+    target : str, default=None
+        The column of a table that has the labels, in the place of ``y``. Rows without a label are
+        left out, and so are the classes of a single row.
+    drop : iterable of str, default=()
+        Columns of a table that models do not learn from.
+    classes : bool, default=False
+        Whether numbers of the ``target`` are labels, however many there are.
+    read_params : dict, default=None
+        Parameters of :func:`~skorchless.datasets.read_table` for a file: ``sep``, ``encoding``,
+        ``header``, ``na``.
     X_test : {array-like, frame, tensor} of shape (n_test, n_features), default=None
         Samples to test on. None sets a part of ``X`` aside, stratified.
     y_test : {array-like, tensor} of shape (n_test,), default=None
         The labels of ``X_test``.
     test_size : float or int, default=0.25
         The fraction or number of samples to set aside where ``X_test`` is None.
-    models : dict of str to estimator, default=None
+    models : dict of str to estimator, or iterable of str, default=None
         The classifiers to compare. They are cloned, not fitted themselves. None means
-        `default_models`; where ``X`` is a pandas frame, behind a `column_preprocessor` of it.
+        `default_models`, and names those of them, or classifiers of scikit-learn such as
+        ``"HistGradientBoostingClassifier"`` with their defaults; where ``X`` is a frame, each
+        behind a `column_preprocessor` of it.
     device : str or torch.device, default='auto'
-        The device of the default models; ignored where ``models`` is given.
+        The device of the default models; ignored where ``models`` is a dict.
     random_state : int, RandomState instance or None, default=None
-        Seeds the split and the default models.
+        Seeds the split and the models that are named.
     image_shape : tuple of int, default=None
         Height and width where samples are images; `Comparison.to_html` then draws coefficients
         and mistakes as pictures.
     progress : callable, default=None
-        Called with one line of text when a model's fit begins, ending in "...", and with
-        another one when the model has been measured. None is silent.
+        Called with one line of text for each remark on the data, for a model when its fit begins,
+        ending in "...", and when it has been measured. None is silent, but for a warning of what
+        was left out of the data.
 
     Returns
     -------
     comparison : Comparison
-        The table and the fitted models.
+        The table and the fitted models. Beside the models, the table has a row of what always
+        answering the commonest class would give.
 
     Raises
     ------
     ValueError
         If samples and labels do not fit together, ``y_test`` has a label that ``y`` has not,
-        ``models`` is no dict of names and classifiers, ``image_shape`` is not that of the
-        samples, or a number of a frame is infinite.
+        ``models`` are no classifiers, ``image_shape`` is not that of the samples, a number of a
+        frame is infinite, the ``target`` is a quantity, or no model could be fitted.
+
+    Warns
+    -----
+    sklearn.exceptions.FitFailedWarning
+        If a model fails; its row has no numbers, and the others are measured.
 
     See Also
     --------
     default_models : The models where none are given.
     column_preprocessor : What goes before them where samples are a data frame.
+    skorchless.datasets.read_table : Reads the file of a table.
 
     Notes
     -----
@@ -101,50 +138,83 @@ def compare(
     >>> comparison.table.columns.tolist()
     ['accuracy', 'log_loss', 'fit_seconds', 'predict_seconds', 'size_bytes']
     >>> comparison.table["accuracy"].round(2).to_dict()
-    {'logistic': 1.0, 'stump': 0.66}
+    {'logistic': 1.0, 'stump': 0.66, 'commonest class': 0.32}
+
+    A table has the labels in one of its columns:
+
+    >>> iris = load_iris(as_frame=True).frame
+    >>> comparison = compare(iris, target="target", models=["lbfgs"], random_state=0)
+    >>> comparison.table.index.tolist()
+    ['lbfgs', 'commonest class']
     """
-    if models is None:
-        models = default_models(
-            device=device, random_state=random_state, preprocessor=_preprocessor_of(X, X_test)
-        )
-    fitted = _unfitted_clones(models)
-    split = resolve_split(X, y, X_test, y_test, test_size, random_state)
+    # Wrong models and devices cost no reading of a file.
+    if isinstance(models, Iterable) and not isinstance(models, (Mapping, str)):
+        models = list(models)
+    check_models(models)
+    if not isinstance(models, Mapping):
+        resolve_device(device, None)
+    data = resolve_data(
+        X,
+        y,
+        target=target,
+        drop=drop,
+        classes=classes,
+        read_params=dict(read_params or {}),
+        X_test=X_test,
+        y_test=y_test,
+        test_size=test_size,
+        random_state=random_state,
+        is_left_alone=isinstance(models, Mapping),
+        progress=progress,
+    )
+    split = data.split
     _check_image_shape(image_shape, split.X)
+    unfitted = resolve_models(
+        models,
+        device=device,
+        random_state=random_state,
+        preprocessor=column_preprocessor(split.X) if data.is_table else None,
+        n_samples=len(split.y),
+    )
     # Before the fits, which would be lost with whatever cannot be described.
-    conditions = describe_conditions(split.X, split.y, split.y_test, random_state)
-    measured = {}
-    for number, (name, model) in enumerate(fitted.items(), start=1):
-        if progress is not None:
-            progress(f"fitting {name} ({number} of {len(fitted)}) ...")
-        measured[name] = _fit_and_measure(model, split)
-        if progress is not None:
-            progress(f"done in {measured[name].row['fit_seconds']:.2f} s")
-    rows = [result.row for result in measured.values()]
+    conditions = data.facts | describe_conditions(split.X, split.y, split.y_test, random_state)
+    notes = _say(data, progress)
+    measured, failures = _fit_all(unfitted, split, progress)
+    probabilities = {name: result.probabilities for name, result in measured.items()}
     return Comparison(
-        table=pd.DataFrame(rows, index=pd.Index(list(fitted), name="model")),
-        models=fitted,
+        table=_table(unfitted, measured, split),
+        models={name: unfitted[name] for name in measured},
         X_test=split.X_test,
         y_test=split.y_test,
         classes=np.unique(split.y),
         predictions={name: result.predictions for name, result in measured.items()},
-        probabilities={
-            name: result.probabilities
-            for name, result in measured.items()
-            if result.probabilities is not None
-        },
+        probabilities={name: p for name, p in probabilities.items() if p is not None},
         conditions=conditions,
         image_shape=image_shape,
+        notes=notes,
+        failures=failures,
     )
 
 
-def _preprocessor_of(X: Any, X_test: Any) -> Any:
-    """Return what goes before every default model: of a frame, a transformer of its columns."""
-    if not isinstance(X, pd.DataFrame):
-        return None
-    for frame in (X, X_test):
-        if isinstance(frame, pd.DataFrame):
-            check_numbers(frame)
-    return column_preprocessor(X)
+def _say(data: Data, progress: Callable[[str], object] | None) -> tuple[str, ...]:
+    """Return what is to be said of the data; tell it, or warn of what was lost."""
+    notes = tuple(as_lines(data.notes))
+    if progress is not None:
+        for line in notes:
+            progress(line)
+        progress(data.summary)
+    elif losses := as_lines(note for note in data.notes if note.is_loss):
+        warnings.warn("\n".join(losses), UserWarning, stacklevel=3)
+    return notes
+
+
+def _table(names: Iterable[str], measured: dict[str, _Measurement], split: Split) -> pd.DataFrame:
+    """Return a row for each model, empty for one that failed, and one for the commonest class."""
+    rows = {name: measured[name].row if name in measured else {} for name in names}
+    if BASELINE not in rows:
+        rows[BASELINE] = _baseline_row(split)
+    index = pd.Index(list(rows), name="model")
+    return pd.DataFrame(rows.values(), columns=COLUMNS, index=index)
 
 
 def _check_image_shape(image_shape: Any, X: Any) -> None:
@@ -159,24 +229,6 @@ def _check_image_shape(image_shape: Any, X: Any) -> None:
         )
 
 
-def _unfitted_clones(models: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a clone of each model; raise for what is no classifier before anything is fitted."""
-    if not isinstance(models, Mapping) or not models:
-        raise ValueError(
-            f"models must be a dict of names and classifiers with at least one entry, "
-            f"got {models!r}."
-        )
-    for name, model in models.items():
-        if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"models must have names for keys, that is text, got {name!r}.")
-        if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "predict")):
-            raise ValueError(
-                f"models[{name!r}] must be an unfitted classifier, an instance with fit and "
-                f"predict, got {model!r}."
-            )
-    return {name: clone(model) for name, model in models.items()}
-
-
 @dataclass(frozen=True)
 class _Measurement:
     """A model's row of the table, and what it predicts for the test samples."""
@@ -184,6 +236,28 @@ class _Measurement:
     row: dict[str, float]
     predictions: Array  # (N,)
     probabilities: Array | None  # (N, K)
+
+
+def _fit_all(
+    models: dict[str, Any], split: Split, progress: Callable[[str], object] | None
+) -> tuple[dict[str, _Measurement], dict[str, str]]:
+    """Fit the models; return what was measured of each, and why others failed."""
+    measured, failures = {}, {}
+    for number, (name, model) in enumerate(models.items(), start=1):
+        if progress is not None:
+            progress(f"fitting {name} ({number} of {len(models)}) ...")
+        try:
+            measured[name] = _fit_and_measure(model, split)
+        except Exception as error:  # whatever a classifier may raise: the others go on
+            failures[name] = " ".join(f"{type(error).__name__}: {error}".split())
+            warnings.warn(f"{name} failed: {failures[name]}", FitFailedWarning, stacklevel=3)
+            continue
+        if progress is not None:
+            progress(f"done in {measured[name].row['fit_seconds']:.2f} s")
+    if not measured:
+        why = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
+        raise ValueError(f"no model could be fitted. {why}")
+    return measured, failures
 
 
 def _fit_and_measure(model: Any, split: Split) -> _Measurement:
@@ -205,6 +279,16 @@ def _fit_and_measure(model: Any, split: Split) -> _Measurement:
         "size_bytes": _pickled_size(model),
     }
     return _Measurement(row, predictions, probabilities)
+
+
+def _baseline_row(split: Split) -> dict[str, float]:
+    """Return what is always answering the commonest training label, with the classes' shares."""
+    model = DummyClassifier(strategy="prior").fit(np.zeros((len(split.y), 1)), split.y)
+    zeros = np.zeros((len(split.y_test), 1))
+    return {
+        "accuracy": float(accuracy_score(split.y_test, model.predict(zeros))),
+        "log_loss": _log_loss(model.predict_proba(zeros), split),
+    }
 
 
 def _log_loss(probabilities: Array | None, split: Split) -> float:

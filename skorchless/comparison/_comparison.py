@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
-from skorchless._files import REPORT_ENDINGS, check_save_path
+from skorchless._files import REPORT_ENDINGS, TABLE_ENDINGS, check_save_path
 from skorchless.comparison._record import Record
-from skorchless.comparison._save import write_whole
+from skorchless.comparison._save import save_table, write_whole
 from skorchless.comparison._table import align, format_table
 from skorchless.plotting._axes import new_axes
 
@@ -23,8 +24,9 @@ class Comparison(Record):
     Parameters
     ----------
     table : pandas.DataFrame
-        One row for each model, by name. ``accuracy`` and ``log_loss`` (natural logarithm,
-        NaN without ``predict_proba``) of the test samples; ``fit_seconds``;
+        One row for each model, by name, and one of always answering the commonest class of the
+        training samples; of a model that failed all are NaN. ``accuracy`` and ``log_loss``
+        (natural logarithm, NaN without ``predict_proba``) of the test samples; ``fit_seconds``;
         ``predict_seconds`` of one ``predict`` of all test samples; ``size_bytes`` of the
         pickled fitted model (NaN where it cannot be pickled).
     models : dict of str to estimator
@@ -43,6 +45,10 @@ class Comparison(Record):
         Sizes, seed, date, versions and machine, in words.
     image_shape : tuple of int or None
         Height and width where samples are images.
+    notes : tuple of str
+        How the columns of a table were read, where that was not plain, and what was left out.
+    failures : dict of str to str
+        What each model said that failed.
 
     See Also
     --------
@@ -68,8 +74,9 @@ class Comparison(Record):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """Return the table as HTML, for notebooks."""
-        return format_table(self.table).to_html()
+        """Return the table as HTML, for notebooks, and the notes below it."""
+        items = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return format_table(self.table).to_html() + (f"<ul>{items}</ul>" if items else "")
 
     def plot(self, ax: Any = None) -> Any:
         """Draw accuracy against the time of the fit, a point for each model.
@@ -94,6 +101,26 @@ class Comparison(Record):
             ax = new_axes()
         draw_accuracy(ax, self.table, len(self.y_test))
         return ax
+
+    def save(self, path: Any) -> None:
+        """Write the table to a file, the names of models as its first column.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, ending in .csv, .parquet or .feather (extra ``arrow``). An older one is
+            replaced only by a whole one.
+
+        Raises
+        ------
+        ValueError
+            If the ending is another.
+        OSError
+            If the file cannot be written.
+        """
+        path = Path(path)
+        check_save_path(path, TABLE_ENDINGS)
+        save_table(self.table, path)
 
     def to_html(self, path: Any, *, title: str = "Comparison of models") -> None:
         """Write a report: one HTML page that needs nothing else, neither files nor a network.

@@ -12,6 +12,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from skorchless._arrays import Array
 from skorchless.comparison._measures import accuracy_interval
+from skorchless.comparison._record import BASELINE
 from skorchless.plotting import CoefficientImageDisplay, plot_image
 from skorchless.plotting._axes import axes_in_rows
 from skorchless.plotting._images import as_image
@@ -22,10 +23,13 @@ LONGEST_LABEL = 20
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 MARKERS = "os^DvP*X"  # so that models are told apart without colours too
 MISTAKES_IN_A_ROW = 4
+SPEAKS_FOR, SPEAKS_AGAINST = "#b2182b", "#2166ac"  # the ends of RdBu_r
 
 
 def draw_accuracy(ax: Any, table: pd.DataFrame, n_test: int) -> None:
     """Draw the accuracy of each model, with its interval, against the time of its fit."""
+    baseline = table["accuracy"].get(BASELINE) if table["fit_seconds"].hasnans else None
+    table = table[table["fit_seconds"].notna()]
     # A fit can be too short for the clock, and zero has no place on a logarithmic axis.
     seconds = table["fit_seconds"].clip(lower=1e-6)
     # Up and down in turns, because models of one kind come out near each other.
@@ -47,6 +51,17 @@ def draw_accuracy(ax: Any, table: pd.DataFrame, n_test: int) -> None:
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(alpha=0.3)
+    if baseline is not None:
+        ax.axhline(baseline, color="gray", linestyle=":", zorder=0)
+        ax.annotate(
+            BASELINE,
+            (1, baseline),
+            (-4, 3),
+            xycoords=ax.get_yaxis_transform(),
+            textcoords="offset points",
+            horizontalalignment="right",
+            fontsize="small",
+        )
 
 
 def draw_confusion(figure: Any, matrix: Array, classes: Array) -> None:
@@ -89,15 +104,22 @@ def draw_pixel_coefficients(figure: Any, classifier: Any, image_shape: tuple[int
 
 
 def draw_coefficients(figure: Any, weights: Array, names: list[str], classes: Array) -> None:
-    """Draw coefficients (K, P) as colours: a row for each feature, a column for each class."""
+    """Draw coefficients (K, P): bars for two classes, else a colour for each feature and class."""
     ax = figure.add_subplot()
+    ax.set_yticks(range(len(names)), [shortened(name) for name in names])
+    if len(weights) == 1:
+        # Two classes have one row of weights, for the second one.
+        colors = [SPEAKS_FOR if weight > 0 else SPEAKS_AGAINST for weight in weights[0]]
+        ax.barh(range(len(names)), weights[0], color=colors)
+        ax.axvline(0, color="gray", linewidth=0.8)
+        ax.invert_yaxis()
+        ax.set(xlabel=f"coefficient, for {shortened(classes[-1])}")
+        ax.grid(axis="x", alpha=0.3)
+        return
     largest = float(np.abs(weights).max()) or 1.0
     image = ax.imshow(weights.T, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
-    ax.set_yticks(range(len(names)), [shortened(name) for name in names])
-    # Two classes have one row of weights, for the second one.
-    columns = [shortened(label) for label in classes[-len(weights) :]]
-    is_long = len(columns) > 1 and are_long(columns)
-    ax.set_xticks(range(len(columns)), columns, rotation="vertical" if is_long else 0)
+    columns = [shortened(label) for label in classes]
+    ax.set_xticks(range(len(columns)), columns, rotation="vertical" if are_long(columns) else 0)
     if len(columns) > MOST_LABELS:
         ax.set(xticks=[], xlabel="classes")
     figure.colorbar(image, label="coefficient")

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from skorchless._arrays import Array
 from skorchless._fitted import class_weights_of, confidence_of, final_step
-from skorchless.comparison._preprocessor import without_prefix
+from skorchless.comparison._preprocessor import column_of, feature_name
 
 # Samples in a bin of a reliability curve: with 20 its accuracy is known to about 0.1.
 SAMPLES_IN_A_BIN = 20
@@ -67,9 +67,14 @@ class Coefficients:
     names: list[str]
 
     def largest(self, n_features: int) -> tuple[Array, list[str]]:
-        """Return the weights and names of the features with the largest weight, that first."""
+        """Return the weights and names of the features with the largest weight, that first.
+
+        Categories of one column stand together, at the place of the first of them.
+        """
         order = np.argsort(-np.abs(self.weights).max(axis=0), kind="stable")[:n_features]
-        return self.weights[:, order], [self.names[j] for j in order]
+        columns = list(dict.fromkeys(column_of(self.names[j]) for j in order))
+        together = sorted(order, key=lambda j: columns.index(column_of(self.names[j])))
+        return self.weights[:, together], [self.names[j] for j in together]
 
 
 def coefficients_of(model: Any) -> Coefficients | None:
@@ -92,4 +97,4 @@ def _names_after(transformer: Any) -> list[str] | None:
         names = transformer.get_feature_names_out()
     except (AttributeError, ValueError, NotFittedError):
         return None
-    return [without_prefix(str(name)) for name in names]
+    return [feature_name(str(name)) for name in names]

@@ -21,6 +21,9 @@ LARGEST_MIN_FREQUENCY, SMALLEST_MIN_FREQUENCY, MIN_SHARE = 10, 2, 0.01
 # Squares of larger numbers may be infinite.
 LARGEST_NUMBER = 1e150
 NUMBERS, CATEGORIES = "numbers", "categories"
+# Between the name of a column and a category of it.
+IS = " = "
+MISSING_INDICATOR = "missingindicator_"  # what SimpleImputer calls its marks
 
 
 def column_preprocessor(frame: pd.DataFrame) -> ColumnTransformer:
@@ -73,9 +76,12 @@ def column_preprocessor(frame: pd.DataFrame) -> ColumnTransformer:
     return transformer.set_output(transform="default")
 
 
-def without_prefix(name: str) -> str:
-    """Return the name of a feature without the part of the transformer that it comes from."""
-    return name.removeprefix(f"{NUMBERS}__").removeprefix(f"{CATEGORIES}__")
+def feature_name(name: str) -> str:
+    """Return what people call a feature that the transformer names."""
+    name = name.removeprefix(f"{NUMBERS}__").removeprefix(f"{CATEGORIES}__")
+    if name.startswith(MISSING_INDICATOR):
+        return category_name(name.removeprefix(MISSING_INDICATOR), "missing")
+    return name.replace("infrequent_sklearn", "other")
 
 
 def describe_columns(frame: pd.DataFrame) -> dict[str, str]:
@@ -87,6 +93,16 @@ def describe_columns(frame: pd.DataFrame) -> dict[str, str]:
         "categories": [c.name for c in columns if not _is_number(c)],
     }
     return {kind: ", ".join(map(str, names)) for kind, names in kinds.items() if names}
+
+
+def category_name(column: Any, category: Any) -> str:
+    """Return the name of the feature that tells one category of a column."""
+    return f"{column}{IS}{category}"
+
+
+def column_of(feature: str) -> str:
+    """Return the column that a feature is a category of, or is itself."""
+    return feature.partition(IS)[0]
 
 
 def check_numbers(frame: pd.DataFrame) -> None:
@@ -113,7 +129,11 @@ def _of_categories(min_frequency: int) -> Pipeline:
     """Return the transformer of all other columns."""
     return make_pipeline(
         FunctionTransformer(_as_texts, feature_names_out="one-to-one"),
-        OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=min_frequency),
+        OneHotEncoder(
+            handle_unknown="infrequent_if_exist",
+            min_frequency=min_frequency,
+            feature_name_combiner=category_name,
+        ),
     )
 
 

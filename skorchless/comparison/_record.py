@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from skorchless._arrays import Array
+
+# The row of a comparison's table that is no model.
+BASELINE = "commonest class"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,3 +26,10 @@ class Record:
     probabilities: dict[str, Array]
     conditions: dict[str, str]
     image_shape: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """The rows of the table that are of fitted models."""
+        return self.table.loc[list(self.models)]

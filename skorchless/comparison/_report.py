@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sklearn.metrics import confusion_matrix
@@ -34,16 +33,16 @@ from skorchless.comparison._measures import (
     wrong_alone,
 )
 from skorchless.comparison._pictures import Picture, render
-from skorchless.comparison._record import Record
+from skorchless.comparison._record import BASELINE, Record
 from skorchless.comparison._table import format_table
 from skorchless.plotting._images import as_rows
 
 MOST_MISTAKES = 2 * MISTAKES_IN_A_ROW
 MOST_FEATURES = 15
 COEFFICIENTS = (
-    "Red speaks for a class, blue against it, white does not count; each model has a scale of its "
-    "own. Two classes have one column, for the second one. Of many features, those with the "
-    "largest coefficients, of scaled columns where there is a scaler."
+    "Red speaks for a class, blue against it; each model has a scale of its own. Of many "
+    "features, those with the largest coefficients, of scaled columns where there is a scaler; "
+    "the categories of one column stand together."
 )
 
 
@@ -74,20 +73,24 @@ def render_report(comparison: Record, title: str) -> str:
         models={
             name: (_kind(model), _describe(model)) for name, model in comparison.models.items()
         },
+        notes=comparison.notes,
         conditions=comparison.conditions,
     )
 
 
 def _summary(comparison: Record) -> str:
     """Return the result in a sentence."""
-    accuracy = comparison.table["accuracy"]
+    accuracy = comparison.scores["accuracy"]
     text = f"Highest accuracy: {_best(accuracy, accuracy.max())}."
-    losses = comparison.table["log_loss"].dropna()
+    losses = comparison.scores["log_loss"].dropna()
     if len(losses):
         text += f" Lowest log loss: {_best(losses, losses.min())}."
-    labels, counts = np.unique(comparison.y_test, return_counts=True)
-    share = counts.max() / counts.sum()
-    return f"{text} Always answering {labels[counts.argmax()]} has an accuracy of {share:.4f}."
+    if BASELINE in comparison.table.index:
+        baseline = float(comparison.table["accuracy"][BASELINE])
+        text += f" Always answering the commonest class has an accuracy of {baseline:.4f}."
+    for name, reason in comparison.failures.items():
+        text += f" {name} failed: {reason}"
+    return text
 
 
 def _best(column: pd.Series[Any], value: float) -> str:
@@ -127,7 +130,7 @@ def _accuracy_section(comparison: Record) -> Section:
     table = comparison.table
     points = (
         f"{name} {row.accuracy:.4f} in {row.fit_seconds:.3g} seconds"
-        for name, row in table.iterrows()
+        for name, row in comparison.scores.iterrows()
     )
     picture = render(
         lambda figure: draw_accuracy(figure.add_subplot(), table, len(comparison.y_test)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -55,6 +56,11 @@ def draw_split(X: Any, y: Array, *, test_size: float = TEST_SIZE, random_state: 
 def _check_labels(X: Any, y: Any) -> Array:
     """Return labels (N,) as NumPy; raise unless they are classes, one for each row of ``X``."""
     labels: Array = column_or_1d(to_numpy(y))
+    if labels.dtype == object and not all(isinstance(label, str) for label in labels):
+        # Of several kinds, which have no order, or of one that an array has a dtype for.
+        found = np.asarray(pd.Series(labels, dtype=object).infer_objects())
+        are_mixed = found.dtype == object and not pd.isna(labels).any()
+        labels = labels.astype(str) if are_mixed else found
     if n_missing := int(pd.isna(labels).sum()):
         raise ValueError(f"y has {n_missing:,} missing labels; leave these samples out.")
     check_classification_targets(labels)

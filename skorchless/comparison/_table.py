@@ -39,7 +39,7 @@ def _texts(column: pd.Series[float], text: Callable[[float], str]) -> list[str]:
 def _seconds_format(seconds: pd.Series[float]) -> Callable[[float], str]:
     """Return the format of a column of seconds: as many decimals for all, so that they align."""
     # Two digits of the quickest: a single run is not repeatable to more.
-    quickest = max(seconds.min(), 1e-6)
+    quickest = max(seconds.min(), 1e-6) if seconds.notna().any() else 1.0
     decimals = max(0, 1 - math.floor(math.log10(quickest)))
     return f"{{:.{decimals}f}}".format
 

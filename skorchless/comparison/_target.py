@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 from difflib import get_close_matches
 from typing import Any
 
@@ -10,50 +10,146 @@ import numpy as np
 import pandas as pd
 
 from skorchless._arrays import Array
+from skorchless._tables.columns import type_columns
+from skorchless._tables.notes import Note, list_names
+from skorchless._tables.texts import MOST_STRAY
 from skorchless.comparison._split import TEST_SIZE
 
 # Whole numbers are labels where there are at most 20 different ones, or at most one for every 20
 # rows: prices and ages in years have more.
 MOST_CODES = 20
 LARGEST_SHARE = 0.05
-# Columns that a message names at most.
-MOST_NAMES = 10
+WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 
 
-def take_target(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Array]:
-    """Return the features and the labels (N,) of the rows that have one."""
+def take_target(
+    frame: pd.DataFrame, name: str, *, test_size: float = TEST_SIZE, classes: bool = False
+) -> tuple[pd.DataFrame, Array, list[Note]]:
+    """Return the features and the labels (N,) of the rows that have one, and what was left out.
+
+    ``classes`` says that numbers are labels, however many there are.
+    """
+    _check_name(frame, name)
+    is_kept, y, notes = take_labels(frame[name], name, test_size=test_size, classes=classes)
+    return frame.drop(columns=name)[is_kept], y, notes
+
+
+def take_labels(
+    column: pd.Series[Any], name: str, *, test_size: float = TEST_SIZE, classes: bool = False
+) -> tuple[Array, Array, list[Note]]:
+    """Return which rows (n_rows,) have a label to learn, the labels (N,), and what is left out."""
+    if pd.api.types.is_string_dtype(column.dtype):
+        column = column.mask(column.map(_is_blank).astype(bool))
+    is_kept = column.notna().to_numpy(dtype=bool, copy=True)
+    y = _labels(column[is_kept], name, classes=classes)
+    n_missing, notes = len(column) - len(y), []
+    if n_missing:
+        rows_are = "row without a label is" if n_missing == 1 else "rows without a label are"
+        notes.append(Note(None, f"{n_missing:,} {rows_are} left out", is_loss=True))
+    is_repeated = _is_repeated(y)
+    if is_repeated.any() and not is_repeated.all():
+        single = np.unique(y[~is_repeated])
+        rows = "row of" if len(single) == 1 else "rows of"
+        said = f"the only {rows} {list_names(single)} left out"
+        why = "training and test samples need one each"
+        notes.append(Note(name, f"{said}, since {why}", is_loss=True))
+        is_kept[is_kept] = is_repeated
+        y = y[is_repeated]
+    _check_classes(name, y, n_missing, test_size)
+    notes += [
+        Note(
+            name,
+            f"{same} are different labels, but for case and blanks the same",
+        )
+        for same in _alike(y)
+    ]
+    n_classes = len(np.unique(y))
+    if y.dtype.kind in "iu" and n_classes > MOST_CODES and not classes:
+        notes.append(Note(name, f"each of {n_classes:,} whole numbers is taken for a class"))
+    return is_kept, y.astype(str) if y.dtype.kind == "O" else y, notes
+
+
+def _is_blank(value: Any) -> bool:
+    """Tell a text of blanks."""
+    return isinstance(value, str) and not value.strip()
+
+
+def _check_name(frame: pd.DataFrame, name: str) -> None:
+    """Raise for a name that no column has, or the only one has."""
     if name not in frame.columns:
         alike = get_close_matches(name.lower(), [str(column).lower() for column in frame], n=1)
         hint = [column for column in frame if str(column).lower() in alike]
         did_you_mean = f"; did you mean {hint[0]!r}?" if hint else "."
         raise ValueError(
-            f"there is no column {name!r}{did_you_mean} There is "
-            f"{list_names(list(frame.columns))}."
+            f"there is no column {name!r}{did_you_mean} There is {list_names(frame.columns)}."
         )
     if frame.shape[1] == 1:
         raise ValueError(f"there is no column beside {name!r} to predict it from.")
-    labeled = frame[frame[name].notna()]
-    y = _labels(labeled[name])
-    _check_classes(name, y, n_missing=len(frame) - len(labeled))
-    return labeled.drop(columns=name), y
 
 
-def _labels(column: pd.Series[Any]) -> Array:
-    """Return labels (N,): whole numbers as integers, other numbers as they are, or text."""
-    if column.dtype.kind in "mM":
-        raise ValueError(f"column {column.name!r} has dates or durations, not classes.")
+def _labels(column: pd.Series[Any], name: str, *, classes: bool) -> Array:
+    """Return labels (N,): whole numbers as integers, all else as text; raise for a quantity."""
+    column = column.reset_index(drop=True)
+    if pd.api.types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
+        return column.map(str).to_numpy(dtype=object)
+    is_text = pd.api.types.is_string_dtype(column.dtype) or column.dtype == object
+    # As Python's texts: an array of NumPy's would be as wide as the longest for all rows.
+    labels = column.map(str).to_numpy(dtype=object)
+    if not classes:
+        texts = pd.DataFrame({name: pd.Series(labels, dtype="str")})
+        _check_is_no_quantity(name, type_columns(texts)[0][name] if is_text else column)
+    if is_text:
+        are_whole = all(map(WHOLE.fullmatch, labels))
+        return labels.astype(np.int64) if are_whole else labels
     if pd.api.types.is_integer_dtype(column):
         is_unsigned = pd.api.types.is_unsigned_integer_dtype(column)
         return column.to_numpy(dtype=np.uint64 if is_unsigned else np.int64)
-    if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
-        return column.map(str).to_numpy(dtype=object).astype(str)
+    if not pd.api.types.is_numeric_dtype(column):
+        return labels
     # Beside missing labels, integers come as floats.
     numbers = column.to_numpy(dtype=np.float64)
-    are_whole = (np.abs(numbers) < 2**53) & (numbers == np.floor(numbers))
-    return numbers.astype(np.int64) if are_whole.all() else numbers
+    if _are_whole(numbers):
+        return numbers.astype(np.int64)
+    return np.array([f"{number:.15g}" for number in numbers], dtype=object)
 
 
-def _check_classes(name: str, y: Array, n_missing: int) -> None:
+def _are_whole(numbers: Array) -> bool:
+    """Tell numbers that are integers, and exact ones."""
+    return bool(((np.abs(numbers) < 2**53) & (numbers == np.floor(numbers))).all())
+
+
+def _is_repeated(y: Array) -> Array:
+    """Tell which labels (N,) have another row."""
+    _, places, counts = np.unique(y, return_inverse=True, return_counts=True)
+    return np.asarray(counts[places] > 1)
+
+
+def _check_is_no_quantity(name: str, values: pd.Series[Any]) -> None:
+    """Raise for dates, and for numbers that are measured or counted, a few strays among them."""
+    n_values = int(values.notna().sum())
+    if n_values < (1 - MOST_STRAY) * len(values):
+        return
+    if values.dtype.kind in "mM":
+        raise ValueError(
+            f"column {name!r} has dates or durations, not classes. If each is a class, say so by "
+            "--classes (in Python classes=True)."
+        )
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return
+    n_different = int(values.nunique())
+    are_many = n_different > max(MOST_CODES, LARGEST_SHARE * n_values)
+    is_whole = pd.api.types.is_integer_dtype(values) or _are_whole(
+        values.dropna().to_numpy(dtype=np.float64)
+    )
+    if are_many or not is_whole:
+        raise ValueError(
+            f"column {name!r} has {n_different:,} different numbers in {n_values:,} rows: that is "
+            "a regression, and these models predict classes. If each number is a class, say so "
+            "by --classes (in Python classes=True)."
+        )
+
+
+def _check_classes(name: str, y: Array, n_missing: int, test_size: float) -> None:
     """Raise for labels that are none, or too few of a class to be split."""
     labels, counts = np.unique(y, return_counts=True)
     if len(labels) < 2:
@@ -62,33 +158,24 @@ def _check_classes(name: str, y: Array, n_missing: int) -> None:
         raise ValueError(
             f"column {name!r} needs at least two classes, but has {there_is}{beside}."
         )
-    is_continuous = y.dtype.kind == "f"
-    are_many = y.dtype.kind in "iu" and len(labels) > max(MOST_CODES, LARGEST_SHARE * len(y))
-    if is_continuous or are_many:
+    if counts.max() < 2:
         raise ValueError(
-            f"column {name!r} has {len(labels):,} different numbers in {len(y):,} rows: that is "
-            "a regression, and these models predict classes."
+            f"column {name!r} has a single row of each of its {len(labels):,} labels; a split "
+            "into training and test rows needs two of each class."
         )
-    if y.dtype.kind in "iu" and len(labels) > MOST_CODES:
-        warnings.warn(
-            f"column {name!r} has {len(labels):,} different whole numbers; each is taken for a "
-            "class of its own.",
-            stacklevel=2,
-        )
-    if counts.min() < 2:
-        single = [str(label) for label in labels[counts < 2]]
-        raise ValueError(
-            f"column {name!r} has a single row of {list_names(single)}; a split into training and "
-            "test rows needs two of each class."
-        )
-    if np.ceil(TEST_SIZE * len(y)) < len(labels):
+    n_test = test_size if test_size >= 1 else np.ceil(test_size * len(y))
+    if min(n_test, len(y) - n_test) < len(labels):
         raise ValueError(
             f"column {name!r} has {len(labels):,} classes in {len(y):,} rows: too few rows to set "
-            "a quarter of them aside with each class among them."
+            f"{int(n_test):,} aside with each class among them."
         )
 
 
-def list_names(names: list[str]) -> str:
-    """Return names, or the first of them, as a sentence lists them."""
-    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(repr(name) for name in names[:MOST_NAMES]) + more
+def _alike(y: Array) -> list[str]:
+    """Return lists of the labels that are the same but for case and blanks."""
+    if y.dtype.kind not in "UO":
+        return []
+    groups: dict[str, list[str]] = {}
+    for label in np.unique(y):
+        groups.setdefault("".join(str(label).split()).lower(), []).append(str(label))
+    return [", ".join(map(repr, labels)) for labels in groups.values() if len(labels) > 1]

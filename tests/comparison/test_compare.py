@@ -10,7 +10,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import accuracy_score, log_loss
@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 import skorchless.comparison
 from skorchless import TorchLogisticClassifier
 from skorchless.comparison import column_preprocessor, compare
+from skorchless.comparison._report import render_report
 
 X, Y = load_iris(return_X_y=True)
 COLUMNS = ["accuracy", "log_loss", "fit_seconds", "predict_seconds", "size_bytes"]
@@ -55,7 +56,7 @@ def test_the_public_names_are_these():
 
 def test_the_table_has_a_row_for_each_model_and_the_promised_columns():
     comparison = compare(X, Y, models=two_models(), random_state=0)
-    assert comparison.table.index.tolist() == ["prior", "logistic"]
+    assert comparison.table.index.tolist() == ["prior", "logistic", "commonest class"]
     assert comparison.table.index.name == "model"
     assert comparison.table.columns.tolist() == COLUMNS
 
@@ -70,18 +71,17 @@ def test_scores_are_those_of_scikit_learns_metrics_on_the_test_samples():
 
 def test_times_are_seconds_and_sizes_are_those_of_the_pickles():
     comparison = compare(X, Y, models=two_models(), random_state=0)
-    table = comparison.table
+    table = comparison.table.loc[["prior", "logistic"]]
     assert (table[["fit_seconds", "predict_seconds"]] > 0).all(axis=None)
     assert (table[["fit_seconds", "predict_seconds"]] < 60).all(axis=None)
     for name, model in comparison.models.items():
         assert table.loc[name, "size_bytes"] == len(pickle.dumps(model))
-    assert table["size_bytes"].dtype == np.int64
 
 
 def test_predict_is_timed_without_predict_proba(monkeypatch):
     ticks = iter(range(100))
     monkeypatch.setattr("skorchless.comparison._compare.perf_counter", lambda: next(ticks))
-    table = compare(X, Y, models=two_models(), random_state=0).table
+    table = compare(X, Y, models=two_models(), random_state=0).table.iloc[:2]
     assert table["fit_seconds"].tolist() == table["predict_seconds"].tolist() == [1, 1]
     assert next(ticks) == 6
 
@@ -141,7 +141,7 @@ def test_a_model_that_cannot_be_pickled_has_no_size():
     model = make_pipeline(FunctionTransformer(lambda X: X), DummyClassifier())
     comparison = compare(X, Y, models={"it": model}, random_state=0)
     assert np.isnan(comparison.table.loc["it", "size_bytes"])
-    assert str(comparison).endswith(" -")
+    assert str(comparison).splitlines()[1].endswith(" -")
 
 
 def test_labels_may_be_strings_and_samples_a_frame():
@@ -168,13 +168,14 @@ def test_tensors_are_compared_as_arrays_are():
 
 def test_without_models_the_default_ones_are_compared():
     comparison = compare(X, Y, random_state=0)
-    assert comparison.table.index.tolist() == ["adam", "lbfgs", "forest"]
+    assert comparison.table.index.tolist() == ["adam", "lbfgs", "forest", "commonest class"]
     assert comparison.table.loc["lbfgs", "accuracy"] > 0.9
 
 
 def test_progress_is_two_lines_of_text_for_a_model():
     lines = []
     compare(X, Y, models=two_models(), progress=lines.append)
+    assert lines.pop(0) == "112 training and 38 test samples, 4 features, 3 classes"
     assert lines[::2] == ["fitting prior (1 of 2) ...", "fitting logistic (2 of 2) ..."]
     assert all(re.fullmatch(r"done in \d+\.\d\d s", line) for line in lines[1::2])
 
@@ -190,7 +191,7 @@ def test_a_comparison_prints_as_its_table():
     assert " ".join(header.split()) == (
         "accuracy log loss fit seconds predict seconds pickled size"
     )
-    assert [row.split()[0] for row in rows] == ["prior", "logistic"]
+    assert [row.split()[0] for row in rows] == ["prior", "logistic", "commonest"]
     assert len({len(line) for line in (header, *rows)}) == 1
     assert repr(comparison) == str(comparison)
 
@@ -202,9 +203,11 @@ def test_a_comparison_is_an_html_table_in_a_notebook():
     assert "a &lt; b" in html
 
 
-@pytest.mark.parametrize("models", [{}, [("prior", DummyClassifier())], DummyClassifier()])
-def test_models_must_be_a_dict_that_is_not_empty(models):
-    with pytest.raises(ValueError, match="models must be a dict of names and classifiers"):
+@pytest.mark.parametrize(
+    "models", [{}, [], [("prior", DummyClassifier())], DummyClassifier(), "", 7]
+)
+def test_models_must_be_a_dict_or_names_and_not_empty(models):
+    with pytest.raises(ValueError, match="models must (be a dict of names and cl|name some of)"):
         compare(X, Y, models=models)
 
 
@@ -289,4 +292,51 @@ def test_missing_labels_are_an_error_before_any_fit(missing):
 def test_own_models_are_compared_on_the_columns_of_a_frame():
     frame = pd.DataFrame({"n": X[:, 0], "c": np.array(["x", "y", "z"])[Y]})
     models = {"tree": make_pipeline(column_preprocessor(frame), DummyClassifier())}
-    assert compare(frame, Y, models=models).table.index.tolist() == ["tree"]
+    assert compare(frame, Y, models=models).table.index.tolist() == [
+        "tree",
+        "commonest class",
+    ]
+
+
+class Failing(Recorder):
+    """A classifier that fails."""
+
+    def fit(self, X, y):
+        raise TypeError("no\nway")
+
+
+def test_a_model_that_fails_leaves_a_row_and_the_others_are_measured():
+    models = {"bad": Failing(), "prior": DummyClassifier()}
+    with pytest.warns(FitFailedWarning, match="bad failed: TypeError: no way"):
+        comparison = compare(X, Y, models=models, random_state=0)
+    assert comparison.table.index.tolist() == ["bad", "prior", "commonest class"]
+    assert comparison.table.loc["bad"].isna().all()
+    assert str(comparison).splitlines()[1].split() == ["bad", *"-----"]
+    assert comparison.failures == {"bad": "TypeError: no way"}
+    assert list(comparison.models) == ["prior"]
+    page = render_report(comparison, "Iris")
+    assert "bad failed: TypeError: no way" in page
+
+
+def test_if_all_models_fail_it_is_an_error():
+    with (
+        pytest.warns(FitFailedWarning),
+        pytest.raises(ValueError, match="no model could be fitted. bad: TypeError: no way"),
+    ):
+        compare(X, Y, models={"bad": Failing()})
+
+
+def test_the_baseline_is_the_commonest_class_of_the_training_samples():
+    y, y_test = np.repeat(["a", "b", "b"], 50), np.repeat(["a", "a", "b"], 50)
+    table = compare(X, y, X_test=X, y_test=y_test, models=two_models()).table
+    assert table.loc["commonest class", "accuracy"] == pytest.approx(1 / 3)
+    expected = -(np.log(1 / 3) * 2 + np.log(2 / 3)) / 3
+    assert table.loc["commonest class", "log_loss"] == pytest.approx(expected)
+    assert table.loc["commonest class"].isna().sum() == 3
+
+
+def test_models_may_be_named():
+    for models in (["lbfgs", "GaussianNB"], "lbfgs,GaussianNB", ("lbfgs", "GaussianNB")):
+        table = compare(X, Y, models=models, random_state=0).table
+        assert table.index.tolist() == ["lbfgs", "GaussianNB", "commonest class"]
+        assert (table["accuracy"].iloc[:2] > 0.9).all()

@@ -24,10 +24,11 @@ def test_it_is_frozen(of_digits):
 
 def test_plot_draws_a_point_for_each_model_with_its_name(of_digits):
     ax = of_digits.plot()
-    table = of_digits.table
-    for container, (name, row), text in zip(
-        ax.containers, table.iterrows(), ax.texts, strict=True
-    ):
+    table = of_digits.scores
+    *texts, baseline = ax.texts
+    assert baseline.get_text() == "commonest class"
+    assert baseline.xy[1] == of_digits.table.loc["commonest class", "accuracy"]
+    for container, (name, row), text in zip(ax.containers, table.iterrows(), texts, strict=True):
         (point, _, (bar,)) = container
         assert (point.get_xdata()[0], point.get_ydata()[0]) == (row.fit_seconds, row.accuracy)
         (low, high) = bar.get_segments()[0][:, 1]

@@ -73,11 +73,18 @@ def test_pixels_are_drawn_as_images_of_each_class(figure):
     np.testing.assert_array_equal(drawn, clf.coef_.reshape(10, 8, 8))
 
 
-@pytest.mark.parametrize(
-    ("weights", "labels"), [([[2.0, -1.0]], ["yes"]), ([[2.0, 0.0], [0.0, -1.0]], ["no", "yes"])]
-)
-def test_named_coefficients_are_rows_of_colours_for_each_class(figure, weights, labels):
-    weights = np.array(weights)
+def test_coefficients_of_two_classes_are_bars(figure):
+    _figures.draw_coefficients(figure, np.array([[2.0, -1.0]]), ["age", "size"], ["no", "yes"])
+    ax = figure.axes[0]
+    assert [bar.get_width() for bar in ax.patches] == [2.0, -1.0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["age", "size"]
+    # The first feature is the uppermost.
+    assert ax.yaxis_inverted()
+    assert ax.get_xlabel() == "coefficient, for yes"
+
+
+def test_named_coefficients_are_rows_of_colours_for_each_class(figure):
+    weights, labels = np.array([[2.0, 0.0], [0.0, -1.0]]), ["no", "yes"]
     long = "a name of more letters than fit"
     _figures.draw_coefficients(figure, weights, ["age", long], np.array(["no", "yes"]))
     ax = figure.axes[0]

@@ -12,6 +12,7 @@ from sklearn.svm import SVC
 
 from skorchless import TorchLogisticClassifier
 from skorchless.comparison._measures import (
+    Coefficients,
     accuracy_interval,
     coefficients_of,
     largest_confusion,
@@ -106,3 +107,11 @@ def test_features_without_names_are_numbered():
     unnamed = FunctionTransformer(np.log1p)
     model = make_pipeline(unnamed, StandardScaler(), LogisticRegression(max_iter=1000))
     assert coefficients_of(model.fit(X, Y)).names == NAMES
+
+
+def test_categories_of_a_column_stand_together_at_the_place_of_the_largest():
+    names = ["age", "city = Bern", "size", "city = Chur", "city = Zug"]
+    coefficients = Coefficients(None, np.array([[2.0, -3.0, 1.0, 0.5, 0.1]]), names)
+    weights, found = coefficients.largest(4)
+    assert found == ["city = Bern", "city = Chur", "age", "size"]
+    assert weights.tolist() == [[-3.0, 0.5, 2.0, 1.0]]

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
@@ -11,7 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skorchless import GlobalStandardScaler, TorchLogisticClassifier
-from skorchless.comparison import default_models
+from skorchless.comparison import column_preprocessor, default_models
+from skorchless.comparison._models import check_models, resolve_models
 
 
 def test_the_three_models_come_unfitted_and_in_order():
@@ -37,6 +39,50 @@ def test_adam_is_the_lectures_run():
     expected = {"solver": "adam", "max_iter": 1, "C": np.inf, "batch_size": 64}
     assert expected.items() <= classifier.get_params().items()
     assert classifier.learning_rate_init == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_epochs"),
+    [(50_000, 1), (25_000, 2), (1347, 36), (2250, 22), (64, 782), (1, 782)],
+)
+def test_adam_takes_the_steps_of_the_lecture_whatever_the_samples(n_samples, n_epochs):
+    classifier = default_models(n_samples=n_samples)["adam"][-1]
+    assert classifier.max_iter == n_epochs
+    n_steps = n_epochs * -(-n_samples // classifier.batch_size)
+    assert abs(n_steps - 782) <= -(-n_samples // classifier.batch_size) / 2
+
+
+def test_adam_runs_all_its_epochs_without_a_warning():
+    X, y = load_digits(return_X_y=True)
+    model = default_models(n_samples=len(y), random_state=0)["adam"].fit(X, y)
+    assert model[-1].n_iter_ == model[-1].max_iter
+
+
+def test_classifiers_of_scikit_learn_are_had_by_name():
+    preprocessor = column_preprocessor(pd.DataFrame({"a": [1.0], "b": ["x"]}))
+    names = ["lbfgs", "HistGradientBoostingClassifier", "LogisticRegression"]
+    models = resolve_models(
+        names, device="auto", random_state=7, preprocessor=preprocessor, n_samples=100
+    )
+    assert list(models) == names
+    assert models["HistGradientBoostingClassifier"][-1].random_state == 7
+    # It takes nothing sparse.
+    assert models["HistGradientBoostingClassifier"][0].sparse_threshold == 0
+    assert models["LogisticRegression"][0].sparse_threshold > 0
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["forrest"], "got 'forrest'. Did you mean forest"),
+        (["histgradientboosting"], "Did you mean HistGradientBoostingClassifier"),
+        ("lbfgs,StackingClassifier", "StackingClassifier needs estimators: pass it to compare in"),
+        ([7], "models must be a dict of names and classifiers, or a list of names"),
+    ],
+)
+def test_names_of_no_classifier_are_an_error(names, message):
+    with pytest.raises(ValueError, match=message):
+        check_models(names)
 
 
 def test_lbfgs_is_fitted_to_the_end():

@@ -12,7 +12,7 @@ from skorchless.comparison._preprocessor import (
     check_numbers,
     column_preprocessor,
     describe_columns,
-    without_prefix,
+    feature_name,
 )
 
 
@@ -20,7 +20,7 @@ def features_of(frame, other=None):
     preprocessor = column_preprocessor(frame).fit(frame)
     found = preprocessor.transform(frame if other is None else other)
     dense = found.toarray() if issparse(found) else found
-    names = [without_prefix(name) for name in preprocessor.get_feature_names_out()]
+    names = [feature_name(name) for name in preprocessor.get_feature_names_out()]
     return pd.DataFrame(dense, columns=names)
 
 
@@ -36,8 +36,8 @@ def test_a_missing_number_is_the_median_and_marked(dtype):
     found = features_of(pd.DataFrame({"a": column}))
     values = np.array([1, 2, 3, 4, 2.5])
     np.testing.assert_allclose(found["a"], (values - 2.5) / values.std())
-    assert found.columns.tolist() == ["a", "missingindicator_a"]
-    assert found["missingindicator_a"].argmax() == 4
+    assert found.columns.tolist() == ["a", "a = missing"]
+    assert found["a = missing"].argmax() == 4
 
 
 @pytest.mark.parametrize("kind", ["object", "str", "category", "boolean objects"])
@@ -50,7 +50,7 @@ def test_categories_are_one_hot_and_a_missing_one_is_a_category(kind):
     found = features_of(pd.DataFrame({"c": column}))
     assert found.shape == (36, 3)
     np.testing.assert_array_equal(found.sum(axis=1), 1)
-    assert found.columns[-1] == "c_nan"
+    assert found.columns[-1] == "c = nan"
 
 
 @pytest.mark.parametrize(("n_rows", "min_frequency"), [(2000, 10), (500, 5), (40, 2)])
@@ -58,7 +58,7 @@ def test_infrequent_categories_share_a_column_with_unknown_ones(n_rows, min_freq
     seldom = [f"s{i}" for i in range(9)] + ["enough"] * min_frequency
     frame = pd.DataFrame({"c": ["x"] * (n_rows - len(seldom)) + seldom})
     found = features_of(frame, pd.DataFrame({"c": ["x", "enough", "s0", "new"]}))
-    assert found.columns.tolist() == ["c_enough", "c_x", "c_infrequent_sklearn"]
+    assert found.columns.tolist() == ["c = enough", "c = x", "c = other"]
     np.testing.assert_array_equal(found, [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1]])
 
 
@@ -96,11 +96,16 @@ def test_dates_of_arrow_are_dates(kind):
 
 
 def test_names_that_meet_are_no_obstacle():
-    # c_x is a column, and what category x of c becomes; so are a_b_c twice.
+    # "c = x" is a column, and what category x of c becomes; so is "a = b = c" twice.
     frame = pd.DataFrame(
-        {"c": ["x", "y"] * 9, "c_x": [1.0, 2.0] * 9, "a": ["b_c", "d"] * 9, "a_b": ["c", "e"] * 9}
+        {
+            "c": ["x", "y"] * 9,
+            "c = x": [1.0, 2.0] * 9,
+            "a": ["b = c", "d"] * 9,
+            "a = b": ["c", "e"] * 9,
+        }
     )
-    assert sorted(features_of(frame).columns)[:2] == ["a_b_c", "a_b_c"]
+    assert sorted(features_of(frame).columns)[:2] == ["a = b = c", "a = b = c"]
 
 
 @pytest.mark.parametrize("labels", [[1, 0], [0, 1], [("a", 1), ("a", 2)]])
@@ -152,7 +157,8 @@ def test_compare_puts_it_before_the_default_models_for_a_frame():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"n": rng.normal(size=200), "c": rng.choice(["x", "y"], 200)})
     frame.loc[::7, "n"] = None
-    comparison = compare(frame, (frame["c"] == "x").to_numpy(), random_state=0)
+    with pytest.warns(UserWarning, match="c: it tells the labels one to one"):
+        comparison = compare(frame, (frame["c"] == "x").to_numpy(), random_state=0)
     assert comparison.table.loc["lbfgs", "accuracy"] == 1.0
     assert comparison.conditions["features"] == "2"
 

@@ -78,9 +78,8 @@ def test_the_summary_names_the_best(of_digits, page):
     assert f"Highest accuracy: {table['accuracy'].idxmax()} (" in page
     # The ridge has no probabilities, and so no loss to be lowest.
     assert f"Lowest log loss: logistic ({table.loc['logistic', 'log_loss']:.4f})." in page
-    labels, counts = np.unique(of_digits.y_test, return_counts=True)
-    commonest = labels[counts == counts.max()][0]
-    assert f"Always answering {commonest} has an accuracy of {counts.max() / 450:.4f}." in page
+    accuracy = table.loc["commonest class", "accuracy"]
+    assert f"Always answering the commonest class has an accuracy of {accuracy:.4f}." in page
 
 
 def test_all_that_are_best_are_named():
@@ -140,3 +139,15 @@ def test_the_page_fetches_and_runs_nothing(page):
     assert "<script" not in page
     sources = re.findall(r'(?:src|srcset|href)="([^"]{5})', page)
     assert set(sources) == {"data:"}
+
+
+def test_the_page_says_how_the_table_was_read():
+    frame = pd.DataFrame({"x": ["1,5", "2,5", "3"] * 20, "y": ["a", "b", "b"] * 20})
+    comparison = compare(frame, target="y", models=["lbfgs"], progress=lambda _line: None)
+    page = render_report(comparison, "A table")
+    assert "<h2>How the table was read</h2>" in page
+    assert "<li>x: decimal commas</li>" in page
+
+
+def test_a_page_of_arrays_has_nothing_to_say_of_reading(page):
+    assert "How the table was read" not in page

@@ -14,7 +14,7 @@ def table(**columns):
 
 
 def labels_of(values, dtype=None):
-    X, y = take_target(table(y=pd.Series(values, dtype=dtype)), "y")
+    X, y, _ = take_target(table(y=pd.Series(values, dtype=dtype)), "y")
     assert X.columns.tolist() == ["x"]
     assert len(X) == len(y)
     return y
@@ -42,9 +42,10 @@ def test_labels_of_every_kind_are_plain(values, dtype, expected):
 
 def test_rows_without_a_label_are_left_out():
     values = [0.0, 1.0, None] * (N // 3)
-    X, y = take_target(table(y=values), "y")
+    X, y, notes = take_target(table(y=values), "y")
     assert X["x"].tolist() == [i for i in range(N) if i % 3 != 2]
     assert y.tolist() == [0, 1] * (N // 3)
+    assert [note.text for note in notes] == ["20 rows without a label are left out"]
 
 
 @pytest.mark.parametrize(
@@ -58,8 +59,9 @@ def test_rows_without_a_label_are_left_out():
         (["a"] * 9 + [None] * 51, "but has only a beside 51 rows without a value"),
         ([np.inf, 1.0] * (N // 2), "that is a regression"),
         ([1e300, 1.0] * (N // 2), "that is a regression"),
-        (np.arange(N) // 2 % 18, "'y' has 18 classes in 60 rows: too few rows to set a quar"),
-        (["a"] * (N - 1) + ["b"], "'y' has a single row of 'b'; a split .* needs two"),
+        (np.arange(N) // 2 % 18, "'y' has 18 classes in 60 rows: too few rows to set 15 aside"),
+        (["a"] * (N - 1) + ["b"], "'y' needs at least two classes, but has only a"),
+        ([f"l{i}" for i in range(N)], "'y' has a single row of each of its 60 labels"),
         (pd.date_range("2024-01-01", periods=N), "'y' has dates or durations, not classes"),
     ],
 )
@@ -83,8 +85,60 @@ def test_large_whole_numbers_are_kept_apart(values, dtype):
 
 def test_many_whole_numbers_are_classes_where_each_has_many_rows():
     frame = pd.DataFrame({"x": np.arange(3000), "y": np.arange(3000) % 100})
-    with pytest.warns(UserWarning, match="'y' has 100 different whole numbers; each is taken"):
-        assert len(np.unique(take_target(frame, "y")[1])) == 100
+    _, y, notes = take_target(frame, "y")
+    assert len(np.unique(y)) == 100
+    assert [note.text for note in notes] == ["each of 100 whole numbers is taken for a class"]
+
+
+@pytest.mark.parametrize("values", [np.arange(N) % 25, np.arange(N) % 10 / 2])
+def test_numbers_are_classes_where_the_user_says_so(values):
+    with pytest.raises(ValueError, match="say so by --classes"):
+        take_target(table(y=values), "y", test_size=30)
+    y = take_target(table(y=values), "y", test_size=30, classes=True)[1]
+    assert set(y.tolist()) == (set(values) if values.dtype == int else {f"{v:g}" for v in values})
+
+
+@pytest.mark.parametrize("label", ["None", "NA", "null", "nan", "-", "007", "1,5"])
+def test_labels_are_the_text_as_it_stands(label):
+    assert set(labels_of([label, "b"] * (N // 2), "str")) == {label, "b"}
+
+
+def test_a_blank_label_is_none():
+    _, y, notes = take_target(table(y=["a", "b", " "] * (N // 3)), "y")
+    assert set(y.tolist()) == {"a", "b"}
+    assert notes[0].text == "20 rows without a label are left out"
+
+
+@pytest.mark.parametrize("text", ["{},5", "{}.25", "€ {},50", "{}.05.2024"])
+def test_text_that_is_a_quantity_is_refused(text):
+    values = [text.format(i % 12 + 1) for i in range(N)]
+    with pytest.raises(ValueError, match="that is a regression|has dates or durations"):
+        labels_of(values, "str")
+
+
+@pytest.mark.parametrize("stray", ["?", "NA", "unknown", "see below"])
+@pytest.mark.parametrize("text", ["{}.5", "{}", "{}.0", "{} km"])
+def test_a_quantity_with_a_stray_text_is_one(stray, text):
+    values = [text.format(i) for i in range(N - 1)] + [stray]
+    with pytest.raises(ValueError, match="'y' has 59 different numbers in 59 rows: that is a reg"):
+        labels_of(values, "str")
+
+
+def test_a_few_numbers_as_text_are_classes_as_they_stand():
+    assert set(labels_of(["1.0", "2.0"] * (N // 2), "str")) == {"1.0", "2.0"}
+
+
+def test_a_class_of_one_row_is_left_out_and_said():
+    X, y, notes = take_target(table(y=["a", "b"] * (N // 2 - 1) + ["total", "a"]), "y")
+    assert set(y.tolist()) == {"a", "b"}
+    assert N - 2 not in X["x"]
+    assert "the only row of 'total' left out" in notes[0].text
+
+
+def test_labels_that_differ_in_case_or_blanks_alone_are_said():
+    _, y, notes = take_target(table(y=["Yes", "yes ", "no"] * (N // 3)), "y")
+    assert len(np.unique(y)) == 3
+    assert notes[0].text == "'Yes', 'yes ' are different labels, but for case and blanks the same"
 
 
 def test_a_missing_column_is_named_with_those_that_there_are():
