@@ -109,12 +109,12 @@ class Costs:
     # take the least time. Of a dense X the Hessian of a large set costs more than several passes.
     dense_sets: WorkingSetSizes = WorkingSetSizes(0.0, precision=0.1, max_share=0.25)
     sparse_sets: WorkingSetSizes = WorkingSetSizes(0.5, precision=0.5, max_share=0.6)
-    # A proximal step needs about this many Hessian-vector products, and a multiplication with an
-    # entry of a sparse X takes as long as this many of a dense one.
+    # A proximal step needs about 60 Hessian-vector products. A multiplication with an entry of a
+    # sparse X takes as long as 60 with entries of a dense one.
     n_products: int = 60
     entry_cost: int = 60
-    # Products that take ten times as long as the rest of an iteration (10**8 multiplications)
-    # still pay: they save two iterations of three, half of the time on 20,000 x 50,000 with 13,000
-    # coefficients left.
+    # The rest of an iteration takes as long as 10**8 multiplications. Products that take ten times
+    # as long still pay: they save two iterations of three, half of the time on 20,000 x 50,000
+    # with 13,000 coefficients left.
     max_products: int = 10**8
     max_product_ratio: float = 10.0

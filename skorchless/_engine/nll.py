@@ -173,7 +173,7 @@ class NLL:
 
         ``row_curvature`` is (M * K, B).
         """
-        # On two axes: of few entries a product takes no longer than ten views.
+        # With models and classes on one axis: a small product takes as long as ten reshapes.
         change = logits(X, V)  # (M * K, B)
         if self.n_classes > 2:
             of_models = (-1, self.n_classes, change.shape[1])
