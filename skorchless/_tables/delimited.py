@@ -114,7 +114,9 @@ def _read(
     language, texts, with_commas = _look(rows, dialect, untyped_places)
     # Commas that separate fields are in quotes where they are decimal: those stay text.
     options["decimal"] = "," if language.decimal == "," and dialect.separator != "," else "."
-    if path is not None and not any("\n" in name for name in names):
+    if not rows:
+        frame = pd.DataFrame(columns=range(dialect.width), dtype="str")
+    elif path is not None and not any("\n" in name for name in names):
         options |= {"skiprows": dialect.n_lines_above, "encoding": encoding}
         frame = _frame(lambda: nullcontext(path), open_text, dialect, options, texts)
     else:

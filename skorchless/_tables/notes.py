@@ -30,7 +30,8 @@ def as_lines(notes: Iterable[Note]) -> list[str]:
     columns: dict[str, list[str]] = {}
     for note in sorted(notes, key=lambda note: not note.is_loss):
         names = columns.setdefault(note.text, [])
-        if note.column is not None:
+        # A column that is read and compared is looked at twice.
+        if note.column is not None and note.column not in names:
             names.append(note.column)
     lines = [
         f"{list_names(names, quoted=False)}: {text}" if names else text

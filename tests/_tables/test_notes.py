@@ -10,6 +10,10 @@ def test_columns_of_which_the_same_is_said_share_a_line():
     assert as_lines(notes) == ["a, b: decimal commas", "of the table"]
 
 
+def test_the_same_of_one_column_is_said_once():
+    assert as_lines([Note("a", "decimal commas")] * 2) == ["a: decimal commas"]
+
+
 def test_what_was_lost_comes_first():
     assert as_lines([Note("a", "plain"), Note("b", "left out", is_loss=True)]) == [
         "b: left out",
