@@ -41,7 +41,7 @@ def type_columns(
     columns: dict[str, pd.Series[Any]] = {}
     origins: dict[str, list[str]] = {}
     for origin in open_names:
-        parts = dict(_unnested(str(origin), frame[origin]))
+        parts = dict(_unnested(origin, frame[origin]))
         if twice := [
             name for name in parts if name in columns or (name in frame and name != origin)
         ]:

@@ -59,9 +59,6 @@ YEAR_FIRST = ("%y-%m-%d",)
 MOST_YEARS_AHEAD = 15
 
 
-NO_TIME = pd.Timedelta(0)
-
-
 @dataclass(frozen=True)
 class Dates:
     """The dates of a column's texts (n_texts,), NaT for others, and how they were read."""
@@ -82,7 +79,8 @@ def read_dates(
     """
     parts = texts.str.extract(TIMESTAMP, flags=re.IGNORECASE)
     days, order = _days(parts[0], counts, day_first_elsewhere, separator)
-    values, offsets = days + _clock(parts[1]), parts[2].map(_offset, na_action="ignore")
+    times = _clock(parts[1], missing=pd.Timedelta(0))
+    values, offsets = days + times, parts[2].map(_offset, na_action="ignore")
     remarks = list(order.remarks)
     if offsets.notna().any():
         values = (values - pd.to_timedelta(offsets.fillna(0).astype(float), unit="s")).dt.as_unit(
@@ -205,7 +203,7 @@ def _parsed(texts: pd.Series[Any], date_format: str) -> pd.Series[Any]:
     return dates
 
 
-def _clock(texts: pd.Series[Any], missing: Any = NO_TIME) -> pd.Series[Any]:
+def _clock(texts: pd.Series[Any], missing: Any) -> pd.Series[Any]:
     """Return times of day as durations since midnight; ``missing`` without one."""
     codes, unique = pd.factorize(texts)
     parts = pd.Series(unique, dtype="str").str.extract(

@@ -13,6 +13,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -114,7 +115,7 @@ def _read(
     language, texts, with_commas = _look(rows, dialect, untyped_places)
     # Commas that separate fields are in quotes where they are decimal: those stay text.
     options["decimal"] = "," if language.decimal == "," and dialect.separator != "," else "."
-    if not rows:
+    if not any(rows):
         frame = pd.DataFrame(columns=range(dialect.width), dtype="str")
     elif path is not None and not any("\n" in name for name in names):
         options |= {"skiprows": dialect.n_lines_above, "encoding": encoding}
@@ -185,12 +186,12 @@ def _sample(text: TextIO) -> str:
 
 def _look(
     rows: list[list[str]], dialect: Dialect, untyped: Collection[int]
-) -> tuple[Language, dict[int, str], list[int]]:
+) -> tuple[Language, set[int], list[int]]:
     """Return what some rows say of their language.
 
     That is the language, the columns that have to stay text, and those with decimal commas.
     """
-    texts = dict.fromkeys(untyped, "str")
+    texts = set(untyped)
     decimals: dict[int, str] = {}
     ambiguous = {}
     for j in range(dialect.width):
@@ -198,7 +199,7 @@ def _look(
         if j in untyped or not any(map(MISREAD.match, fields)):
             continue
         if any(map(CODE.fullmatch, fields)):
-            texts[j] = "str"
+            texts.add(j)
             continue
         mark, example = _decimal_of(fields)
         if mark is not None:
@@ -206,8 +207,7 @@ def _look(
         elif example:
             ambiguous[j] = example
     decimal = "," if "," in decimals.values() else "." if decimals else None
-    # Decided by `columns`, and said.
-    texts |= dict.fromkeys(ambiguous, "str")
+    texts |= {*ambiguous}  # decided by `columns`, and said
     with_commas = [j for j, mark in decimals.items() if mark == ","]
     return Language(dialect.separator, decimal), texts, with_commas
 
@@ -217,12 +217,10 @@ def _some_rows(
 ) -> list[list[str]]:
     """Return the first rows and, of a large file, some further down: it may be sorted."""
     n_rows = max(FEWEST_ROWS, min(SAMPLE_ROWS, SAMPLE_VALUES // max(dialect.width, 1)))
-    with open_text() as text:
-        _skip_lines(text, dialect.n_lines_above)
-        with suppress(csv.Error):  # a field that is longer than Python's reader takes
-            rows = []
-            for row, _ in zip(dialect.reader(text), range(n_rows), strict=False):
-                rows.append(row)
+    rows: list[list[str]] = []
+    # A field may be longer than Python's reader takes.
+    with _rows(open_text, dialect) as text, suppress(csv.Error):
+        rows.extend(islice(dialect.reader(text), n_rows))
     with open_bytes() as file:
         if not isinstance(file, (io.BufferedReader, io.BytesIO)) or encoding.startswith("utf-16"):
             return rows  # a compressed file would be unpacked for it
@@ -257,7 +255,8 @@ def _decimal_of(fields: list[str]) -> tuple[str | None, str]:
 def _rows(open_text: Callable[[], TextIO], dialect: Dialect) -> TextIO:
     """Return a text at its first row."""
     text = open_text()
-    _skip_lines(text, dialect.n_lines_above)
+    for _ in range(dialect.n_lines_above):
+        text.readline()
     return text
 
 
@@ -266,7 +265,7 @@ def _frame(
     open_text: Callable[[], TextIO],
     dialect: Dialect,
     options: dict[str, Any],
-    texts: dict[int, str],
+    texts: Collection[int],
 ) -> pd.DataFrame:
     """Return the rows below the header, by pandas; columns are named by their place."""
 
@@ -274,14 +273,12 @@ def _frame(
         with open_rows() as rows, warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-            types = texts if columns is None else dict.fromkeys(columns, "str")
+            types = dict.fromkeys(texts if columns is None else columns, "str")
             return pd.read_csv(rows, names=range(width), usecols=columns, dtype=types, **options)
 
     width = dialect.width
     try:
         frame = read(width)
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame(columns=range(width))
     except (pd.errors.ParserError, pd.errors.ParserWarning):
         frame = read(width := _widest_row(open_text, dialect))
     _check_quotes(frame, dialect)
@@ -315,8 +312,7 @@ def _check_quotes(frame: pd.DataFrame, dialect: Dialect) -> None:
 def _widest_row(open_text: Callable[[], TextIO], dialect: Dialect) -> int:
     """Return the most fields of a row; raise where fields beyond the header's are not empty."""
     widest = width = dialect.width
-    with open_text() as text:
-        _skip_lines(text, dialect.n_lines_above)
+    with _rows(open_text, dialect) as text:
         reader = dialect.reader(text)
         for n_rows, record in enumerate(reader, start=1):
             if sum(field.count("\n") for field in record) >= MANY_SWALLOWED:
@@ -332,12 +328,6 @@ def _widest_row(open_text: Callable[[], TextIO], dialect: Dialect) -> int:
                 )
             widest = max(widest, len(record))
     return widest
-
-
-def _skip_lines(text: TextIO, n_lines: int) -> None:
-    """Read on to the first row."""
-    for _ in range(n_lines):
-        text.readline()
 
 
 def _without_comments(frame: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:

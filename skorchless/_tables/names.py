@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 
-from skorchless._tables.notes import Note, list_names
+from skorchless._tables.notes import Note, did_you_mean, list_names
 
 # What writers of tables call a column that has no name of its own.
 NAMELESS = {"", "Unnamed: 0", "__index_level_0__"}
@@ -58,11 +57,9 @@ def _columns_to_drop(names: list[str], drop: Collection[str]) -> set[str]:
         part.strip() for name in drop for part in ([name] if name in names else name.split(","))
     }
     if unknown := sorted(parts - {*names}):
-        alike = get_close_matches(unknown[0].lower(), {name.lower(): name for name in names}, n=1)
-        hint = [name for name in names if name.lower() in alike]
-        did_you_mean = f"; did you mean {hint[0]!r}?" if hint else "."
+        hint = did_you_mean(unknown[0], names)
         raise ValueError(
-            f"drop names {list_names(unknown)}, which no column is called{did_you_mean} There is "
+            f"drop names {list_names(unknown)}, which no column is called{hint} There is "
             f"{list_names(names)}."
         )
     return parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,6 @@ def as_lines(notes: Iterable[Note]) -> list[str]:
     columns: dict[str, list[str]] = {}
     for note in sorted(notes, key=lambda note: not note.is_loss):
         names = columns.setdefault(note.text, [])
-        # A column that is read and compared is looked at twice.
         if note.column is not None and note.column not in names:
             names.append(note.column)
     lines = [
@@ -48,6 +48,13 @@ def list_names(names: Iterable[Any], *, quoted: bool = True) -> str:
     texts = [quote(name) if quoted else shorten(str(name)) for name in names]
     more = f" and {len(texts) - MOST_NAMES:,} more" if len(texts) > MOST_NAMES else ""
     return ", ".join(texts[:MOST_NAMES]) + more
+
+
+def did_you_mean(name: str, names: Iterable[Any]) -> str:
+    """Return the end of a sentence on a wrong name: the nearest of ``names``, if one is near."""
+    known = {str(known).lower(): known for known in names}
+    alike = get_close_matches(name.lower(), known, n=1)
+    return f"; did you mean {known[alike[0]]!r}?" if alike else "."
 
 
 def missing_text(texts: Array, counts: Array, n_rows: int) -> str:

@@ -89,7 +89,7 @@ def resolve_data(
                 "drop names columns of a table: X is none, or goes to models of your own as it is."
             )
         return Data(resolve_split(X, y, X_test, y_test, test_size, random_state), False, {}, [])
-    X, X_test, found = _typed(X, X_test, drop)
+    X, X_test, found = _typed(X, X_test, drop, is_read="data" in facts)
     if target is None and X_test is None:
         check_consistent_length(X, y)
         labels = pd.Series(column_or_1d(to_numpy(y)))
@@ -137,12 +137,12 @@ def _load(
 ) -> tuple[pd.DataFrame, str, list[Note]]:
     """Return the table of a file, its name, and what is to be said of it."""
     name = str(path if isinstance(path, (str, Path)) else getattr(path, "name", "a file"))
-    if progress is not None:
-        progress(f"loading {Path(name).name} ...")
     if unknown := sorted({*read_params} - READ_PARAMS):
         raise ValueError(
             f"read_params may have {', '.join(sorted(READ_PARAMS))}, not {list_names(unknown)}."
         )
+    if progress is not None:
+        progress(f"loading {Path(name).name} ...")
     frame, notes = load_table(path, target=target, drop=drop, **read_params)
     if progress is not None:
         progress("done")
@@ -170,8 +170,16 @@ def _from_table(
     return X, y, of_names + found
 
 
-def _typed(X: Any, X_test: Any, drop: list[str]) -> tuple[pd.DataFrame, Any, list[Note]]:
-    """Return training and test samples with types, and without dropped columns."""
+def _typed(
+    X: Any, X_test: Any, drop: list[str], *, is_read: bool
+) -> tuple[pd.DataFrame, Any, list[Note]]:
+    """Return training and test samples with types, and without dropped columns.
+
+    A table that was read from a file has its types.
+    """
+    if is_read and X_test is None:
+        check_numbers(X)
+        return X, None, []
     X, notes = as_pandas(X, drop)
     if X_test is not None and not is_frame(X_test):
         raise ValueError(f"X_test must be a frame as X is, and is a {type(X_test).__name__}.")

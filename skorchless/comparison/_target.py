@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from skorchless._arrays import Array
 from skorchless._tables.columns import type_columns
-from skorchless._tables.notes import Note, list_names
+from skorchless._tables.notes import Note, did_you_mean, list_names
 from skorchless._tables.texts import MOST_STRAY
 from skorchless.comparison._split import TEST_SIZE
 
@@ -57,10 +56,7 @@ def take_labels(
         y = y[is_repeated]
     _check_classes(name, y, n_missing, test_size)
     notes += [
-        Note(
-            name,
-            f"{same} are different labels, but for case and blanks the same",
-        )
+        Note(name, f"{same} are different labels, but for case and blanks the same")
         for same in _alike(y)
     ]
     n_classes = len(np.unique(y))
@@ -77,11 +73,9 @@ def _is_blank(value: Any) -> bool:
 def _check_name(frame: pd.DataFrame, name: str) -> None:
     """Raise for a name that no column has, or the only one has."""
     if name not in frame.columns:
-        alike = get_close_matches(name.lower(), [str(column).lower() for column in frame], n=1)
-        hint = [column for column in frame if str(column).lower() in alike]
-        did_you_mean = f"; did you mean {hint[0]!r}?" if hint else "."
         raise ValueError(
-            f"there is no column {name!r}{did_you_mean} There is {list_names(frame.columns)}."
+            f"there is no column {name!r}{did_you_mean(name, frame.columns)} There is "
+            f"{list_names(frame.columns)}."
         )
     if frame.shape[1] == 1:
         raise ValueError(f"there is no column beside {name!r} to predict it from.")

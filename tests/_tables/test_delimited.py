@@ -108,6 +108,7 @@ def test_zeros_far_down_a_file_are_seen():
 def test_a_header_alone_is_a_table_without_rows():
     assert read("a,b\n")[0].shape == (0, 2)
     assert read("a,b\n", untyped=["b"])[0].shape == (0, 2)
+    assert read("a,b\n\n\n", untyped=["b"])[0].shape == (0, 2)
 
 
 def test_wide_tables_are_looked_at_without_pandas(monkeypatch):

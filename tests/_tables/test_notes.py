@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skorchless._tables.notes import Note, as_lines, list_names, missing_text
+from skorchless._tables.notes import Note, as_lines, did_you_mean, list_names, missing_text
 
 
 def test_columns_of_which_the_same_is_said_share_a_line():
@@ -32,6 +32,11 @@ def test_ten_names_are_listed_and_long_ones_are_cut():
     assert list_names(range(12), quoted=False).endswith("8, 9 and 2 more")
     assert list_names(["x" * 99]) == f"'{'x' * 39}…'"
     assert list_names(["two\nlines"]) == "'two lines'"
+
+
+def test_the_nearest_name_is_a_hint():
+    assert did_you_mean("Lable", ["x", "label"]) == "; did you mean 'label'?"
+    assert did_you_mean("z", ["x", 1]) == "."
 
 
 def test_texts_that_count_as_missing_are_named_by_their_number_of_rows():
