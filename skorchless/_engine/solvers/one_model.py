@@ -17,8 +17,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -47,22 +46,22 @@ RIDGE = 1e-6
 SOFTPLUS_LIMIT = 40.0
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The weights of centred and scaled features, with the objective there."""
 
     u: Vector
-    margins: Tensor  # (K, N)
+    margins: Tensor  # (N,) of two classes, else (K, N)
     value: float
     grad: Vector
     violation: float  # the largest entry of the gradient by the features as they are
-    proba: Tensor  # (K, N)
+    proba: Tensor  # as the margins
 
 
 class OneModel:
     """The objective of one model by the weights of centred and scaled features.
 
-    Margins are the logits less that of a row's own class; with two classes, that of the other one.
+    Margins are the logits less that of a row's own class; with two classes, that of the other one,
+    whose weights are those of rows of X with the sign of that class.
     """
 
     def __init__(
@@ -71,27 +70,24 @@ class OneModel:
         X, codes, weights = _whole(objective.rows)
         self._n_copied = objective.rows.placement.block_sizes.copied_entries
         self.shape = objective.weights_shape[1:]
-        weights = weights[:, int(objective.fold)][None].to(torch.float64)
-        self.weights = weights / float(objective.total_weight)  # (1, N)
+        weights = weights[:, int(objective.fold)].to(torch.float64)
+        self.weights = weights / float(objective.total_weight)  # (N,)
         self.is_binary = objective.n_classes == 2
         self._codes = codes[None]
-        self._minus_weights = -self.weights
-        if self.is_binary:
-            self._signs = 1.0 - 2.0 * self._codes.to(torch.float64)
-            self._signed_weights = self.weights * self._signs
-        shares = torch.bincount(codes, self.weights[0]).numpy()
-        curvature = max(float((shares * (1.0 - shares)).mean()), MIN_CLASS_SHARE)
-        n_features, variance = X.shape[1], np.ones(self.shape[1])
+        shares = np.bincount(codes.numpy(), self.weights.numpy())
+        curvature = max(float(shares.dot(1.0 - shares)) / len(shares), MIN_CLASS_SHARE)
+        n_features, n_columns = X.shape[1], self.shape[1]
+        variance, self._mean, self._center = np.ones(n_columns), *np.zeros((2, n_columns))
         variance[:n_features] = to_host(moments.variance)
         self.is_constant = variance == 0.0
         variance[self.is_constant] = 1.0
         self.has_intercept = objective.fit_intercept
-        self._mean, self._center = np.zeros(self.shape[1]), np.zeros(self.shape[1])
         if moments.mean is not None:
-            self._mean[:n_features] = to_host(moments.mean)
-        if objective.center is not None:
-            self._center += to_host(objective.center)
-        ridge = float(objective.ridge) * to_host(objective.is_penalized)
+            self._mean[:n_features] = self._center[:n_features] = to_host(moments.mean)
+        if objective.rows.center is not None:
+            self._center[:n_features] += to_host(objective.rows.center)
+        ridge = np.full(n_columns, float(objective.ridge))
+        ridge[n_features:] = 0.0
         # The inverse root of the diagonal of the Hessian at the best model that ignores X.
         self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
         self.penalty_weight = np.tile(ridge * self.scale**2, self.shape[0])
@@ -106,21 +102,21 @@ class OneModel:
         Z = torch.empty(shape, dtype=dtype)
         Z = Z.T if is_tall else Z
         Z[:, n_features:] = float(self.scale[-1])
-        mean, scale = (
-            torch.from_numpy(v[:n_features]).to(X.dtype) for v in (self._mean, self.scale)
-        )
+        features = slice(0, n_features)
+        mean, scale = (torch.from_numpy(v[features]).to(X.dtype) for v in (self._mean, self.scale))
         step = max(1, self._n_copied // max(1, n_features))
-        for part, features in zip(
-            torch.split(X, step), torch.split(Z[:, :n_features], step), strict=True
-        ):
-            features.copy_((part - mean).mul_(scale))
+        for start in range(0, n_rows, step):
+            part = slice(start, start + step)
+            Z[part, features] = X[part].sub(mean).mul_(scale)
+            if self.is_binary:
+                Z[part].mul_((1 - 2 * self._codes[0, part])[:, None])
         return Z
 
     def weights_of(self, u: Vector) -> Vector:
         """Return the weights (K, D) of the features as they are."""
         W: Vector = u.reshape(self.shape) * self.scale
         if self.has_intercept:
-            W[:, -1] -= W @ self._center
+            W[:, -1] -= W.dot(self._center)
         return W
 
     def of_weights(self, W: Vector) -> Vector:
@@ -131,45 +127,44 @@ class OneModel:
         return (W / self.scale).ravel()
 
     def margins(self, u: Vector) -> Tensor:
-        """Return the margins (K, N), or their change for a change ``u``."""
-        U = torch.from_numpy(u.reshape(self.shape)).to(self.X.dtype)
+        """Return the margins, or their change for a change ``u``."""
+        weights = torch.from_numpy(u).to(self.X.dtype)
         if self.is_binary:
             # A product with a vector takes four fifths of the time of one with a matrix of a row.
-            return torch.mv(self.X, U[0]).to(torch.float64)[None].mul_(self._signs)
-        logits = (U @ self.X.T).to(torch.float64)
+            return torch.mv(self.X, weights).to(torch.float64)
+        logits = (weights.view(self.shape) @ self.X.T).to(torch.float64)
         return logits.sub_(logits.gather(0, self._codes))
 
     def value_and_proba(self, u: Vector, margins: Tensor) -> tuple[float, Tensor]:
-        """Return the objective at ``u``, whose margins are known, and the probabilities (K, N).
+        """Return the objective at ``u``, whose margins are known, and the probabilities.
 
-        With two classes they are those of the other class, (1, N).
+        With two classes they are those of the other class.
         """
         if self.is_binary:
             of_rows = torch.nn.functional.softplus(margins, 1.0, SOFTPLUS_LIMIT)
             proba = torch.sigmoid(margins)
         else:
-            largest = margins.amax(0, keepdim=True)
+            largest = margins.amax(0)
             proba = torch.sub(margins, largest).exp_()
-            total = proba.sum(0, keepdim=True)
+            total = proba.sum(0)
             proba.div_(total)
             of_rows = total.log_().add_(largest)
-        nll = torch.dot(of_rows[0], self.weights[0]).item()
+        nll = torch.dot(of_rows, self.weights).item()
         return nll + 0.5 * self.doubled_penalty(u), proba
 
     def doubled_penalty(self, u: Vector) -> float:
         """Return twice the L2 penalty."""
-        return float((self.penalty_weight * u * u).sum())
+        return _dot(self.penalty_weight * u, u)
 
     def state(self, u: Vector, margins: Tensor, value: float, proba: Tensor) -> State:
         """Return the state at ``u``."""
+        residual = torch.mul(proba, self.weights)
         if self.is_binary:
-            residual = torch.mul(proba, self._signed_weights).to(self.X.dtype)
-            by_u = torch.mv(self.X.T, residual[0])
+            by_u = torch.mv(self.X.T, residual.to(self.X.dtype)).numpy()
         else:
-            residual = torch.mul(proba, self.weights)
-            residual.scatter_add_(0, self._codes, self._minus_weights)
-            by_u = (residual.to(self.X.dtype) @ self.X).flatten()
-        grad = by_u.numpy() + self.penalty_weight * u
+            residual.scatter_add_(0, self._codes, self.weights[None].neg())
+            by_u = (residual.to(self.X.dtype) @ self.X).numpy().ravel()
+        grad = by_u + self.penalty_weight * u
         of_raw = grad.reshape(self.shape) / self.scale
         if self.has_intercept:
             of_raw += of_raw[:, -1:] * self._center
@@ -181,12 +176,10 @@ class OneModel:
         step = max(1, self._n_copied // n_weights)
         function = self._hessian if self.shape[0] > 1 else self._hessian_of_two
         p, weights = p.to(self.X.dtype), self.weights.to(self.X.dtype)
-        if len(self.X) <= step:
-            return function(self.X, p, weights)
-        total = self.X.new_zeros(n_weights, n_weights)
-        parts = (torch.split(self.X, step), torch.split(p, step, 1), torch.split(weights, step, 1))
-        for part in zip(*parts, strict=True):
-            total += function(*part)
+        total = function(self.X[:step], p[..., :step], weights[:step])
+        for start in range(step, len(self.X), step):
+            part = slice(start, start + step)
+            total += function(self.X[part], p[..., part], weights[part])
         return total
 
     def _hessian_of_two(self, X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
@@ -206,7 +199,7 @@ class OneModel:
         hessian = self.hessian(p)
         hessian.diagonal().add_(torch.from_numpy(self.penalty_weight + RIDGE))
         factor, info = torch.linalg.cholesky_ex(hessian)
-        return None if info else torch.cholesky_inverse(factor)
+        return None if info else torch.cholesky_inverse(factor).to(torch.float64)
 
     def state_at(self, u: Vector) -> State:
         """Return the state at ``u``, whose margins are not known."""
@@ -313,10 +306,12 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
 
 def _exact_step(model: OneModel, state: State, d: Vector, change: Tensor, slope: float) -> float:
     """Return the step to the minimum of the quadratic along ``d``."""
-    p = state.proba
-    mean = (p * change).sum(0) if len(p) > 1 else p[0] * change[0]
-    of_rows = (p * change * (change - mean)).sum(0)
-    curvature = torch.dot(of_rows, model.weights[0]).item() + model.doubled_penalty(d)
+    of_rows = state.proba * change
+    if model.is_binary:
+        of_rows *= change - of_rows
+    else:
+        of_rows = (of_rows * (change - of_rows.sum(0))).sum(0)
+    curvature = torch.dot(of_rows, model.weights).item() + model.doubled_penalty(d)
     step = -slope / curvature if curvature > 0.0 else 1.0
     return step if np.isfinite(step) else 1.0
 
@@ -354,14 +349,13 @@ class LBFGSStep:
         r, shares = -state.grad, []
         for s, y, s_y in reversed(self._pairs):
             shares.append(_dot(s, r) / s_y)
-            r = r - shares[-1] * y
+            r -= shares[-1] * y
         if self._inverse is None:
-            r = self._scale * r
+            r *= self._scale
         else:
-            product = torch.mv(self._inverse, torch.from_numpy(r).to(self._inverse.dtype))
-            r = product.numpy().astype(np.float64)
-        for (s, y, s_y), share in zip(self._pairs, reversed(shares), strict=True):
-            r = r + (share - _dot(y, r) / s_y) * s
+            r = torch.mv(self._inverse, torch.from_numpy(r)).numpy()
+        for s, y, s_y in self._pairs:
+            r += (shares.pop() - _dot(y, r) / s_y) * s
         return r
 
     def _learn(self, s: Vector, y: Vector) -> None:
@@ -398,8 +392,7 @@ class NewtonStep:
         hessian = self._model.hessian(state.proba).add_(self._added).numpy()
         # Factorisation and solution by torch take six times as long.
         factor, step, info = dposv(hessian, state.grad)
-        pivots = np.square(np.diagonal(factor))
-        if info == 0 and (pivots > 10.0 * EPS * np.diagonal(hessian)).all():
+        if info == 0 and (factor.diagonal() ** 2 > 10.0 * EPS * hessian.diagonal()).all():
             return np.negative(step)
         return -self._step_where_curved(hessian, state.grad)
 

@@ -201,9 +201,10 @@ def test_weights_are_those_of_features_as_they_are(n_classes, fit_intercept):
     assert torch.equal(W, given)
     torch.testing.assert_close(raw(model, state.u), W[0])
     logits = W[0, :, :5] @ X.T + (W[0, :, 5:] if fit_intercept else 0.0)
-    margins = (
-        logits * (1 - 2 * codes) if n_classes == 2 else logits - logits.gather(0, codes[None])
-    )
+    if n_classes == 2:
+        margins = logits[0] * (1 - 2 * codes)
+    else:
+        margins = logits - logits.gather(0, codes[None])
     torch.testing.assert_close(state.margins, margins)
     proba = margins.sigmoid() if n_classes == 2 else logits.softmax(0)
     torch.testing.assert_close(state.proba, proba)
