@@ -32,7 +32,7 @@ from skorchless._engine.solvers.descent import LEVEL_ROUNDINGS, SUFFICIENT_DECRE
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
 from skorchless._engine.solvers.strategy import hessian_pace
 
-Vector = np.ndarray[Any, Any]  # (K * D,), float64
+Vector = np.ndarray[Any, Any]  # float64: of weights (K * D,), or of rows as `State` says
 MAX_BACKTRACKS = 40  # to 1e-12 of the step at least
 EPS = float(np.finfo(np.float64).eps)
 # Rows for each column beyond which X is copied by column: products take 0.4 to 0.8 times as long.
@@ -50,34 +50,37 @@ class State(NamedTuple):
     """The weights of centred and scaled features, with the objective there."""
 
     u: Vector
-    margins: Tensor  # (N,) of two classes, else (K, N)
+    margins: Vector  # (N,) of two classes, else (K, N)
     value: float
     grad: Vector
     violation: float  # the largest entry of the gradient by the features as they are
-    proba: Tensor  # as the margins
+    proba: Vector  # as the margins
 
 
 class OneModel:
     """The objective of one model by the weights of centred and scaled features.
 
-    Margins are the logits less that of a row's own class; with two classes, that of the other one,
-    whose weights are those of rows of X with the sign of that class.
+    Margins are the logits less that of a row's own class. With two classes they are those of the
+    other class alone, and rows of the second class have the opposite sign in X.
+
+    Products with X, exponentials and logarithms are torch's, which are on one core and vectorised;
+    all else is NumPy's, which takes a third of the time for a small array.
     """
 
     def __init__(
         self, objective: PenalizedNLL, moments: FeatureMoments, dtype: torch.dtype | None = None
     ) -> None:
-        X, codes, weights = _whole(objective.rows)
+        X, codes, weights = (part.numpy() for part in _whole(objective.rows))
         self._n_copied = objective.rows.placement.block_sizes.copied_entries
-        self.shape = objective.weights_shape[1:]
-        weights = weights[:, int(objective.fold)].to(torch.float64)
-        self.weights = weights / float(objective.total_weight)  # (N,)
+        self.shape = n_weight_rows, n_columns = objective.weights_shape[1:]
         self.is_binary = objective.n_classes == 2
-        self._codes = codes[None]
-        shares = np.bincount(codes.numpy(), self.weights.numpy())
+        total = float(objective.total_weight)
+        self.weights = np.divide(weights[:, int(objective.fold)], total, dtype=np.float64)  # (N,)
+        shares = np.bincount(codes, self.weights)
         curvature = max(float(shares.dot(1.0 - shares)) / len(shares), MIN_CLASS_SHARE)
-        n_features, n_columns = X.shape[1], self.shape[1]
-        variance, self._mean, self._center = np.ones(n_columns), *np.zeros((2, n_columns))
+        n_features = X.shape[1]
+        self._mean, self._center = np.zeros(n_columns), np.zeros(n_columns)
+        variance = np.ones(n_columns)
         variance[:n_features] = to_host(moments.variance)
         self.is_constant = variance == 0.0
         variance[self.is_constant] = 1.0
@@ -86,30 +89,32 @@ class OneModel:
             self._mean[:n_features] = self._center[:n_features] = to_host(moments.mean)
         if objective.rows.center is not None:
             self._center[:n_features] += to_host(objective.rows.center)
-        ridge = np.full(n_columns, float(objective.ridge))
+        ridge = np.full(n_columns, float(objective.alpha) * (1.0 - float(objective.l1_ratio)))
         ridge[n_features:] = 0.0
         # The inverse root of the diagonal of the Hessian at the best model that ignores X.
         self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
-        self.penalty_weight = np.tile(ridge * self.scale**2, self.shape[0])
-        self.X = self._standardized(X, dtype or X.dtype)
+        self.penalty_weight = np.concatenate([ridge * self.scale**2] * n_weight_rows)
+        Z = self._standardized(X, np.float64 if dtype is torch.float64 else X.dtype)
+        if self.is_binary:
+            Z *= (1 - 2 * codes)[:, None]
+        else:
+            self._own = codes * len(X) + np.arange(len(X))
+            self._own_weights = np.zeros((n_weight_rows, len(X)))
+            self._own_weights.ravel()[self._own] = self.weights
+        self.X = torch.from_numpy(Z)
         self.eps = torch.finfo(self.X.dtype).eps
 
-    def _standardized(self, X: Tensor, dtype: torch.dtype) -> Tensor:
+    def _standardized(self, X: Vector, dtype: Any) -> Vector:
         """Return the centred and scaled features (N, D), and a column of the intercept."""
         (n_rows, n_features), n_columns = X.shape, self.shape[1]
         is_tall = n_rows > TALL * n_columns
-        shape = (n_columns, n_rows) if is_tall else (n_rows, n_columns)
-        Z = torch.empty(shape, dtype=dtype)
-        Z = Z.T if is_tall else Z
-        Z[:, n_features:] = float(self.scale[-1])
-        features = slice(0, n_features)
-        mean, scale = (torch.from_numpy(v[features]).to(X.dtype) for v in (self._mean, self.scale))
+        Z = np.empty((n_rows, n_columns), dtype, order="F" if is_tall else "C")
+        Z[:, n_features:] = self.scale[-1]
+        mean, scale = (v[:n_features].astype(X.dtype) for v in (self._mean, self.scale))
         step = max(1, self._n_copied // max(1, n_features))
         for start in range(0, n_rows, step):
             part = slice(start, start + step)
-            Z[part, features] = X[part].sub(mean).mul_(scale)
-            if self.is_binary:
-                Z[part].mul_((1 - 2 * self._codes[0, part])[:, None])
+            np.multiply(X[part] - mean, scale, out=Z[part, :n_features])
         return Z
 
     def weights_of(self, u: Vector) -> Vector:
@@ -126,60 +131,66 @@ class OneModel:
             W[:, -1] += intercept
         return (W / self.scale).ravel()
 
-    def margins(self, u: Vector) -> Tensor:
+    def _to_torch(self, array: Vector) -> Tensor:
+        """Return ``array`` in the dtype of X."""
+        tensor = torch.from_numpy(array)
+        return tensor if self.X.dtype is torch.float64 else tensor.to(self.X.dtype)
+
+    def margins(self, u: Vector) -> Vector:
         """Return the margins, or their change for a change ``u``."""
-        weights = torch.from_numpy(u).to(self.X.dtype)
+        weights = self._to_torch(u)
         if self.is_binary:
             # A product with a vector takes four fifths of the time of one with a matrix of a row.
-            return torch.mv(self.X, weights).to(torch.float64)
-        logits = (weights.view(self.shape) @ self.X.T).to(torch.float64)
-        return logits.sub_(logits.gather(0, self._codes))
+            return torch.mv(self.X, weights).numpy().astype(np.float64, copy=False)
+        logits = torch.mm(weights.view(self.shape), self.X.T).numpy()
+        return np.subtract(logits, logits.take(self._own), dtype=np.float64)
 
-    def value_and_proba(self, u: Vector, margins: Tensor) -> tuple[float, Tensor]:
+    def value_and_proba(self, u: Vector, margins: Vector) -> tuple[float, Vector]:
         """Return the objective at ``u``, whose margins are known, and the probabilities.
 
         With two classes they are those of the other class.
         """
         if self.is_binary:
-            of_rows = torch.nn.functional.softplus(margins, 1.0, SOFTPLUS_LIMIT)
-            proba = torch.sigmoid(margins)
+            on_torch = torch.from_numpy(margins)
+            of_rows = torch.nn.functional.softplus(on_torch, 1.0, SOFTPLUS_LIMIT).numpy()
+            proba = torch.sigmoid(on_torch).numpy()
         else:
-            largest = margins.amax(0)
-            proba = torch.sub(margins, largest).exp_()
+            largest = margins.max(0)
+            proba = torch.from_numpy(margins - largest).exp_().numpy()
             total = proba.sum(0)
-            proba.div_(total)
-            of_rows = total.log_().add_(largest)
-        nll = torch.dot(of_rows, self.weights).item()
-        return nll + 0.5 * self.doubled_penalty(u), proba
+            proba /= total
+            of_rows = torch.from_numpy(total).log_().numpy()
+            of_rows += largest
+        return _dot(of_rows, self.weights) + 0.5 * self.doubled_penalty(u), proba
 
     def doubled_penalty(self, u: Vector) -> float:
         """Return twice the L2 penalty."""
         return _dot(self.penalty_weight * u, u)
 
-    def state(self, u: Vector, margins: Tensor, value: float, proba: Tensor) -> State:
+    def state(self, u: Vector, margins: Vector, value: float, proba: Vector) -> State:
         """Return the state at ``u``."""
-        residual = torch.mul(proba, self.weights)
+        residual = proba * self.weights
         if self.is_binary:
-            by_u = torch.mv(self.X.T, residual.to(self.X.dtype)).numpy()
+            by_u = torch.mv(self.X.T, self._to_torch(residual)).numpy()
         else:
-            residual.scatter_add_(0, self._codes, self.weights[None].neg())
-            by_u = (residual.to(self.X.dtype) @ self.X).numpy().ravel()
+            residual -= self._own_weights
+            by_u = torch.mm(self._to_torch(residual), self.X).numpy().ravel()
         grad = by_u + self.penalty_weight * u
         of_raw = grad.reshape(self.shape) / self.scale
         if self.has_intercept:
             of_raw += of_raw[:, -1:] * self._center
         return State(u, margins, value, grad, float(np.abs(of_raw).max()), proba)
 
-    def hessian(self, p: Tensor) -> Tensor:
-        """Return the Hessian (K * D, K * D) of the NLL from the probabilities (K, N)."""
+    def hessian(self, p: Vector) -> Tensor:
+        """Return the Hessian (K * D, K * D) of the NLL from the probabilities."""
         n_weights = math.prod(self.shape)
         step = max(1, self._n_copied // n_weights)
-        function = self._hessian if self.shape[0] > 1 else self._hessian_of_two
-        p, weights = p.to(self.X.dtype), self.weights.to(self.X.dtype)
-        total = function(self.X[:step], p[..., :step], weights[:step])
-        for start in range(step, len(self.X), step):
+        function = self._hessian_of_two if self.is_binary else self._hessian
+        proba, weights = self._to_torch(p), self._to_torch(self.weights)
+        total = function(self.X[:step], proba[..., :step], weights[:step])
+        for start in range(step, len(p.T), step):
             part = slice(start, start + step)
-            total += function(self.X[part], p[..., part], weights[part])
+            total += function(self.X[part], proba[..., part], weights[part])
         return total
 
     def _hessian_of_two(self, X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
@@ -194,7 +205,7 @@ class OneModel:
         blocks.diagonal(dim1=0, dim2=2).add_(of_classes.permute(1, 2, 0))
         return hessian
 
-    def inverse_hessian(self, p: Tensor) -> Tensor | None:
+    def inverse_hessian(self, p: Vector) -> Tensor | None:
         """Return the inverse of the Hessian and a ridge, None where its factorisation fails."""
         hessian = self.hessian(p)
         hessian.diagonal().add_(torch.from_numpy(self.penalty_weight + RIDGE))
@@ -231,11 +242,13 @@ def minimize_one_model(
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
         state = model.state_at(model.of_weights(to_host(W[0])))
-        directions: NewtonStep | LBFGSStep = NewtonStep(model) if by_newton else LBFGSStep()
-        pace = hessian_pace(objective)
-        is_cheap = pace.n_passes <= objective.costs.cheap_hessian_passes
-        if isinstance(directions, LBFGSStep) and is_cheap:
-            directions.start_from(model.inverse_hessian(state.proba))
+        directions: NewtonStep | LBFGSStep
+        if by_newton:
+            directions, pace = NewtonStep(model), None
+        else:
+            directions, pace = LBFGSStep(), hessian_pace(objective)
+            if pace.n_passes <= objective.costs.cheap_hessian_passes:
+                directions.start_from(model.inverse_hessian(state.proba))
         watch = Watch(state.value, state.violation, is_exact=by_newton)
         direction = directions.at(state)
     status, n_iter = Status.RUNNING, 0
@@ -246,15 +259,12 @@ def minimize_one_model(
             if new is None:
                 directions.forget()
             state = new or state
-            if isinstance(directions, LBFGSStep) and pace.is_due(state.violation, tol):
+            if pace is not None and pace.is_due(state.violation, tol):
                 directions.start_from(model.inverse_hessian(state.proba))
             direction = directions.at(state)
             slope = _dot(state.grad, direction)
-            status = watch.status(
-                *(state.value, state.violation, slope, tol),
-                rounding=model.eps,
-                has_failed=new is None,
-            )
+            at_state = (state.value, state.violation, slope, tol)
+            status = watch.status(*at_state, rounding=model.eps, has_failed=new is None)
             progress = _progress(model, state, status, directions.method)
         yield progress
 
@@ -266,14 +276,9 @@ def _quiet() -> np.errstate:
 
 
 def _progress(model: OneModel, state: State, status: Status, method: str) -> Progress:
-    value, violation = np.array([[state.value], [state.violation]])
-    return Progress(
-        torch.from_numpy(model.weights_of(state.u)[None]),
-        torch.from_numpy(value),
-        torch.from_numpy(np.array([int(status)])),
-        torch.from_numpy(violation),
-        method=method,
-    )
+    numbers = ([state.value], [int(status)], [state.violation])
+    W = torch.from_numpy(model.weights_of(state.u)[None])
+    return Progress(W, *(torch.from_numpy(np.array(each)) for each in numbers), method=method)
 
 
 def _dot(a: Vector, b: Vector) -> float:
@@ -290,7 +295,7 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
     change, slope = model.margins(d), min(_dot(state.grad, d), 0.0)
     step = _exact_step(model, state, d, change, slope) if is_plain else 1.0
     for _ in range(MAX_BACKTRACKS):
-        u, margins = state.u + step * d, torch.add(state.margins, change, alpha=step)
+        u, margins = state.u + step * d, state.margins + step * change
         value, proba = model.value_and_proba(u, margins)
         if value <= state.value + SUFFICIENT_DECREASE * step * slope:
             return model.state(u, margins, value, proba)
@@ -304,14 +309,14 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
     return None
 
 
-def _exact_step(model: OneModel, state: State, d: Vector, change: Tensor, slope: float) -> float:
+def _exact_step(model: OneModel, state: State, d: Vector, change: Vector, slope: float) -> float:
     """Return the step to the minimum of the quadratic along ``d``."""
     of_rows = state.proba * change
     if model.is_binary:
         of_rows *= change - of_rows
     else:
         of_rows = (of_rows * (change - of_rows.sum(0))).sum(0)
-    curvature = torch.dot(of_rows, model.weights).item() + model.doubled_penalty(d)
+    curvature = _dot(of_rows, model.weights) + model.doubled_penalty(d)
     step = -slope / curvature if curvature > 0.0 else 1.0
     return step if np.isfinite(step) else 1.0
 
@@ -379,17 +384,18 @@ class NewtonStep:
     def __init__(self, model: OneModel) -> None:
         self._model = model
         # A feature that does not vary has no gradient: any curvature above 0 will do.
-        of_constant = np.tile(model.is_constant, model.shape[0])
-        self._added = torch.diag(torch.from_numpy(model.penalty_weight + of_constant))
-        if model.shape[0] > 1:
+        n_classes = model.shape[0]
+        added = np.diag(model.penalty_weight + np.concatenate([model.is_constant] * n_classes))
+        if n_classes > 1:
             # Along equal weights of all classes the Hessian is singular and the gradient 0: a
             # curvature there changes no step.
-            blocks = self._added.view(*model.shape, *model.shape)
-            blocks.diagonal(dim1=1, dim2=3).add_(1.0 / model.shape[0])
+            added += np.tile(np.eye(model.shape[1]) / n_classes, (n_classes, n_classes))
+        self._added = added
 
     def at(self, state: State) -> Vector:
         """Return the direction from ``state``."""
-        hessian = self._model.hessian(state.proba).add_(self._added).numpy()
+        hessian = self._model.hessian(state.proba).numpy()
+        hessian += self._added
         # Factorisation and solution by torch take six times as long.
         factor, step, info = dposv(hessian, state.grad)
         if info == 0 and (factor.diagonal() ** 2 > 10.0 * EPS * hessian.diagonal()).all():
