@@ -215,11 +215,10 @@ def weighted_moments(X: Block, weights: Tensor) -> tuple[Tensor, Tensor]:
         return weighted_sum(X, weights), weighted_squares(X, weights)
     # A part at a time: new memory for all squares takes longer than their sum.
     n_rows = max(1, SQUARED_ENTRIES // max(1, X.shape[1]))
-    total = weights.new_zeros(len(weights), X.shape[1])
-    squares = torch.zeros_like(total)
-    for of_part, part in zip(torch.split(weights, n_rows, 1), torch.split(X, n_rows), strict=True):
-        total.addmm_(of_part, part)
-        squares.addmm_(of_part, part.square())
+    total, squares = weights @ X, weights[:, :n_rows] @ X[:n_rows].square()
+    for start in range(n_rows, len(X), n_rows):
+        part = slice(start, start + n_rows)
+        squares.addmm_(weights[:, part], X[part].square())
     return total, squares
 
 

@@ -47,7 +47,7 @@ def feature_moments(objective: PenalizedNLL) -> FeatureMoments:
     rows, folds = objective.rows, objective.folds
 
     def sums(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-        weights = weights[:, folds].mean(1)[None]
+        weights = weights.T if weights.shape[1] == 1 else weights[:, folds].mean(1)[None]
         total, squares = weighted_moments(X, weights)
         return total[0], squares[0], weights.sum()
 

@@ -66,7 +66,7 @@ def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progre
         # A fit without an L1 penalty takes a fifth of the time of one with it.
         parts = [(~has_l1).nonzero()[:, 0], has_l1.nonzero()[:, 0]]
         objectives = [objective.take(models) for models in parts]
-    elif not is_newton_cheap(objective) and have_different_ranges(objective):
+    elif len(W) > 1 and not is_newton_cheap(objective) and have_different_ranges(objective):
         parts = [(objective.fold == fold).nonzero()[:, 0] for fold in objective.folds]
         objectives = [objective.take(models).of_own_rows() for models in parts]
     else:
@@ -170,14 +170,14 @@ def _minimize_by_features(
     objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, by the weights of features."""
-    if is_newton_cheap(objective):
+    is_small = is_small_table(objective)
+    # The Hessian of two classes is made there as well.
+    if is_newton_cheap(objective) or (is_small and objective.n_classes == 2):
         yield from _minimize_small(objective, moments, W, tol, max_iter=math.inf)
         return
     schedule = ClassHessianSchedule.of(objective)
-    if is_small_table(objective):
-        # The Hessian of two classes is made there as well.
-        max_iter = schedule.first if objective.n_classes > 2 else math.inf
-        for progress in _minimize_small(objective, moments, W, tol, max_iter):
+    if is_small:
+        for progress in _minimize_small(objective, moments, W, tol, schedule.first):
             yield progress
         if Status.RUNNING not in progress.status.tolist():
             return

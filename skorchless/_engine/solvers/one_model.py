@@ -30,7 +30,7 @@ from skorchless._engine.rows.memory import LocalRows, Rows
 from skorchless._engine.solvers.base import Progress, Status
 from skorchless._engine.solvers.descent import LEVEL_ROUNDINGS, SUFFICIENT_DECREASE, Watch, to_host
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
-from skorchless._engine.solvers.strategy import hessian_pace
+from skorchless._engine.solvers.strategy import hessian_pace, is_hessian_cheap
 
 Vector = np.ndarray[Any, Any]  # float64: of weights (K * D,), or of rows as `State` says
 MAX_BACKTRACKS = 40  # to 1e-12 of the step at least
@@ -60,8 +60,7 @@ class State(NamedTuple):
 class OneModel:
     """The objective of one model by the weights of centred and scaled features.
 
-    Margins are the logits less that of a row's own class. With two classes they are those of the
-    other class alone, and rows of the second class have the opposite sign in X.
+    Margins are the logits less that of a row's own class; with two classes, that of the other one.
 
     Products with X, exponentials and logarithms are torch's, which are on one core and vectorised;
     all else is NumPy's, which takes a third of the time for a small array.
@@ -70,7 +69,8 @@ class OneModel:
     def __init__(
         self, objective: PenalizedNLL, moments: FeatureMoments, dtype: torch.dtype | None = None
     ) -> None:
-        X, codes, weights = (part.numpy() for part in _whole(objective.rows))
+        X, codes, weights = _whole(objective.rows)
+        codes, weights = codes.numpy(), weights.numpy()
         self._n_copied = objective.rows.placement.block_sizes.copied_entries
         self.shape = n_weight_rows, n_columns = objective.weights_shape[1:]
         self.is_binary = objective.n_classes == 2
@@ -94,27 +94,32 @@ class OneModel:
         # The inverse root of the diagonal of the Hessian at the best model that ignores X.
         self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
         self.penalty_weight = np.concatenate([ridge * self.scale**2] * n_weight_rows)
-        Z = self._standardized(X, np.float64 if dtype is torch.float64 else X.dtype)
+        self.X = self._standardized(X, dtype or X.dtype)
+        self.eps = torch.finfo(self.X.dtype).eps
         if self.is_binary:
-            Z *= (1 - 2 * codes)[:, None]
+            self._signs = 1.0 - 2.0 * codes
+            self._signed_weights = self.weights * self._signs
         else:
             self._own = codes * len(X) + np.arange(len(X))
             self._own_weights = np.zeros((n_weight_rows, len(X)))
             self._own_weights.ravel()[self._own] = self.weights
-        self.X = torch.from_numpy(Z)
-        self.eps = torch.finfo(self.X.dtype).eps
 
-    def _standardized(self, X: Vector, dtype: Any) -> Vector:
+    def _standardized(self, X: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the centred and scaled features (N, D), and a column of the intercept."""
         (n_rows, n_features), n_columns = X.shape, self.shape[1]
         is_tall = n_rows > TALL * n_columns
-        Z = np.empty((n_rows, n_columns), dtype, order="F" if is_tall else "C")
-        Z[:, n_features:] = self.scale[-1]
-        mean, scale = (v[:n_features].astype(X.dtype) for v in (self._mean, self.scale))
+        shape = (n_columns, n_rows) if is_tall else (n_rows, n_columns)
+        Z = torch.empty(shape, dtype=dtype)
+        Z = Z.T if is_tall else Z
+        Z[:, n_features:] = float(self.scale[-1])
+        features = Z[:, :n_features]
+        mean, scale = (
+            torch.from_numpy(v[:n_features]).to(X.dtype) for v in (self._mean, self.scale)
+        )
         step = max(1, self._n_copied // max(1, n_features))
         for start in range(0, n_rows, step):
             part = slice(start, start + step)
-            np.multiply(X[part] - mean, scale, out=Z[part, :n_features])
+            torch.mul(X[part].sub(mean), scale, out=features[part])
         return Z
 
     def weights_of(self, u: Vector) -> Vector:
@@ -141,7 +146,7 @@ class OneModel:
         weights = self._to_torch(u)
         if self.is_binary:
             # A product with a vector takes four fifths of the time of one with a matrix of a row.
-            return torch.mv(self.X, weights).numpy().astype(np.float64, copy=False)
+            return torch.mv(self.X, weights).numpy() * self._signs
         logits = torch.mm(weights.view(self.shape), self.X.T).numpy()
         return np.subtract(logits, logits.take(self._own), dtype=np.float64)
 
@@ -169,11 +174,11 @@ class OneModel:
 
     def state(self, u: Vector, margins: Vector, value: float, proba: Vector) -> State:
         """Return the state at ``u``."""
-        residual = proba * self.weights
         if self.is_binary:
+            residual = proba * self._signed_weights
             by_u = torch.mv(self.X.T, self._to_torch(residual)).numpy()
         else:
-            residual -= self._own_weights
+            residual = proba * self.weights - self._own_weights
             by_u = torch.mm(self._to_torch(residual), self.X).numpy().ravel()
         grad = by_u + self.penalty_weight * u
         of_raw = grad.reshape(self.shape) / self.scale
@@ -247,7 +252,7 @@ def minimize_one_model(
             directions, pace = NewtonStep(model), None
         else:
             directions, pace = LBFGSStep(), hessian_pace(objective)
-            if pace.n_passes <= objective.costs.cheap_hessian_passes:
+            if is_hessian_cheap(objective):
                 directions.start_from(model.inverse_hessian(state.proba))
         watch = Watch(state.value, state.violation, is_exact=by_newton)
         direction = directions.at(state)

@@ -167,6 +167,13 @@ class Pace:
         return True
 
 
+def is_hessian_cheap(objective: PenalizedNLL) -> bool:
+    """Return whether the Hessian of two classes costs so few passes that a fit starts with it."""
+    costs, seconds = objective.costs, pass_seconds(objective) - objective.costs.iteration_seconds
+    is_binary = objective.weights_shape[1] == 1
+    return is_binary and newton_seconds(objective) <= costs.cheap_hessian_passes * seconds
+
+
 def hessian_pace(objective: PenalizedNLL) -> Pace:
     """Return when the Hessian of a small table of two classes is due."""
     is_binary = objective.weights_shape[1] == 1

@@ -43,9 +43,10 @@ class Grid:
     @property
     def candidates(self) -> tuple[Array, Array, Array]:
         """The fold, the l1_ratio and the C (M,) of each candidate."""
-        of_folds = np.arange(self.shape[0])
-        folds, l1_ratios, Cs = np.meshgrid(of_folds, self.l1_ratios, self.Cs, indexing="ij")
-        return folds.ravel(), l1_ratios.ravel(), Cs.ravel()
+        folds = np.arange(self.shape[0])[:, None, None]
+        of_axes = np.broadcast_arrays(folds, self.l1_ratios[:, None], self.Cs)
+        folds, l1_ratios, Cs = (values.ravel() for values in of_axes)
+        return folds, l1_ratios, Cs
 
 
 def grid_of_one(C: float, l1_ratio: float) -> Grid:
