@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,6 +45,8 @@ class PenalizedNLL:
     fold: Tensor  # (M,) of int64, which column of row weights each model has
     # (P,) of the features as `rows` gives them; None: weights are those of these features.
     mean: Tensor | None = field(default=None, metadata=SHARED)
+    # (M, classes), the share of each class in the weight of a model's rows; None: not known yet.
+    shares: Tensor | None = None
 
     @cached_property
     def nll(self) -> NLL:
@@ -292,6 +295,8 @@ MIN_CLASS_SHARE = 1e-6
 
 def class_shares(objective: PenalizedNLL) -> Tensor:
     """Return the share (M, classes) of each class in the weight of a model's rows."""
+    if objective.shares is not None:
+        return objective.shares
     n_classes, sum_dtype = objective.n_classes, objective.alpha.dtype
 
     def class_weights(_X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor]:
@@ -308,16 +313,15 @@ def intercept_only_weights(objective: PenalizedNLL) -> Tensor:
     Where there is no intercept, zeros. Adam moves an intercept by its learning rate a step, so
     from zero it would spend the first thousands of steps on rare classes alone.
     """
-    W = objective.alpha.new_zeros(objective.weights_shape)
-    if not objective.fit_intercept:
-        return W
-    log_share = class_shares(objective).clamp(min=MIN_CLASS_SHARE).log()
-    if objective.n_classes == 2:
-        W[:, 0, -1] = log_share[:, 1] - log_share[:, 0]
-    else:
-        # Centred: of all equal models the one that an unpenalised fit from zero would find.
-        W[..., -1] = log_share - log_share.mean(1, keepdim=True)
-    return W
+    W = np.zeros(objective.weights_shape)
+    if objective.fit_intercept:
+        log_share = np.log(np.maximum(class_shares(objective).cpu().numpy(), MIN_CLASS_SHARE))
+        if objective.n_classes == 2:
+            W[:, 0, -1] = log_share[:, 1] - log_share[:, 0]
+        else:
+            # Centred: of all equal models the one that an unpenalised fit from zero would find.
+            W[..., -1] = log_share - log_share.mean(1, keepdims=True)
+    return torch.from_numpy(W).to(objective.alpha)
 
 
 def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:

@@ -43,10 +43,10 @@ class Grid:
     @property
     def candidates(self) -> tuple[Array, Array, Array]:
         """The fold, the l1_ratio and the C (M,) of each candidate."""
-        folds = np.arange(self.shape[0])[:, None, None]
-        of_axes = np.broadcast_arrays(folds, self.l1_ratios[:, None], self.Cs)
-        folds, l1_ratios, Cs = (values.ravel() for values in of_axes)
-        return folds, l1_ratios, Cs
+        n_folds, n_l1_ratios, n_cs = self.shape
+        folds = np.arange(n_folds).repeat(n_l1_ratios * n_cs)
+        l1_ratios = np.concatenate([self.l1_ratios.repeat(n_cs)] * n_folds)
+        return folds, l1_ratios, np.concatenate([self.Cs] * (n_folds * n_l1_ratios))
 
 
 def grid_of_one(C: float, l1_ratio: float) -> Grid:

@@ -45,17 +45,20 @@ def build_objective(
     # Divided in this order, because C * total overflows sooner.
     alpha = 1.0 / Cs / means[folds] / n_samples
 
-    def to_engine(values: Array, dtype: torch.dtype) -> torch.Tensor:
+    def to_engine(values: Array, dtype: torch.dtype = placement.sum_dtype) -> torch.Tensor:
         return torch.from_numpy(values).to(placement.device, dtype)
 
+    shares = totals * class_weights / (totals @ class_weights)
     return PenalizedNLL(
         rows=samples.rows(placement, class_weights, means, counts),
         n_classes=len(samples.classes),
         fit_intercept=estimator.fit_intercept,
-        alpha=to_engine(alpha, placement.sum_dtype),
-        l1_ratio=to_engine(l1_ratios, placement.sum_dtype),
-        total_weight=to_engine(np.full_like(alpha, n_samples), placement.sum_dtype),
+        alpha=to_engine(alpha),
+        l1_ratio=to_engine(l1_ratios),
+        total_weight=to_engine(np.full_like(alpha, n_samples)),
         fold=to_engine(folds, torch.int64),
+        # A fold's are counted by a pass.
+        shares=to_engine(np.array([shares] * len(Cs))) if grid.folds is None else None,
     )
 
 
