@@ -136,8 +136,10 @@ class LocalRows(Rows):
         return self.are_in_memory and self._n_blocks(values_per_row) == 1
 
     def whole(self) -> tuple[Any, ...]:
-        """Return X, converted, and the columns."""
-        return (self[slice(0, self.n_rows)], *self.columns)
+        """Return X, converted unless it is float64, and the columns."""
+        is_as_precise = self._X.dtype == torch.float64 and self.center is None
+        X = self._own_rows() if is_as_precise else self[slice(0, self.n_rows)]
+        return (X, *self.columns)
 
     def gram(self, mean: Tensor | None) -> Tensor:
         """Return the products (N, N) of all pairs of rows less ``mean`` (P,), in dtype of sums."""
@@ -288,12 +290,14 @@ class TensorRows(LocalRows):
             features -= self.center
         return (X, *self._columns_of(index))
 
-    def rounded(self, dtype: torch.dtype) -> Rows:
-        """Return these rows with a copy of X in ``dtype``, to be read in it."""
+    def rounded(self, dtype: torch.dtype, *, is_copied: bool) -> Rows:
+        """Return these rows to be read in ``dtype``, of which there is a copy if ``is_copied``."""
         placement = replace(self.placement, dtype=dtype)
         columns = tuple(
             column.to(dtype) if column.is_floating_point() else column for column in self.columns
         )
+        if not is_copied:
+            return self._with(placement=placement, columns=columns)
         X = self._own_rows()
         rounded = torch.empty(X.shape, dtype=dtype, device=X.device)
         slices = row_slices(X)

@@ -116,7 +116,9 @@ def _minimize_smooth(
     """Yield the progress of fits without an L1 penalty, by float32 where that is near enough."""
     if is_float32_near_enough(objective, moments, tol):
         assert isinstance(objective.rows, TensorRows)  # noqa: S101
-        rounded = replace(objective, rows=objective.rows.rounded(torch.float32))
+        is_copied = not _is_for_one_model(objective)  # which makes a copy itself
+        rows = objective.rows.rounded(torch.float32, is_copied=is_copied)
+        rounded = replace(objective, rows=rows)
         for progress in _minimize_in_dtype(rounded, moments, W, tol - float32_rounding(moments)):
             W, states = progress.W, progress.status.tolist()
             if Status.STALLED in states:
@@ -173,13 +175,11 @@ def _minimize_by_features(
     objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, by the weights of features."""
-    is_small = is_small_table(objective)
-    # The Hessian of two classes is made there as well.
-    if is_newton_cheap(objective) or (is_small and objective.n_classes == 2):
+    if is_newton_cheap(objective) or _is_for_one_model(objective):
         yield from _minimize_small(objective, moments, W, tol, max_iter=math.inf)
         return
     schedule = ClassHessianSchedule.of(objective)
-    if is_small:
+    if is_small_table(objective):
         for progress in _minimize_small(objective, moments, W, tol, schedule.first):
             yield progress
         if Status.RUNNING not in progress.status.tolist():
@@ -187,6 +187,11 @@ def _minimize_by_features(
         W, schedule = progress.W, ClassHessianSchedule.of(objective, first=0)
     minimize = partial(_descend, _lbfgs(moments, schedule))
     yield from _uncentred(minimize, objective, W, tol)
+
+
+def _is_for_one_model(objective: PenalizedNLL) -> bool:
+    """Return whether `one_model` alone fits a table: it makes the Hessian of two classes too."""
+    return objective.n_classes == 2 and is_small_table(objective)
 
 
 def _descend(

@@ -94,7 +94,7 @@ class OneModel:
         # The inverse root of the diagonal of the Hessian at the best model that ignores X.
         self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
         self.penalty_weight = np.concatenate([ridge * self.scale**2] * n_weight_rows)
-        self.X = self._standardized(X, dtype or X.dtype)
+        self.X = self._standardized(X, dtype or objective.rows.placement.dtype)
         self.eps = torch.finfo(self.X.dtype).eps
         if self.is_binary:
             self._signs = 1.0 - 2.0 * codes

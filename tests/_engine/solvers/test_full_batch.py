@@ -159,9 +159,9 @@ def n_copies(monkeypatch):
     """Return a list with an entry for each float32 copy of X."""
     copies, rounded = [], TensorRows.rounded
 
-    def counted(self, dtype):
+    def counted(self, dtype, **options):
         copies.append(dtype)
-        return rounded(self, dtype)
+        return rounded(self, dtype, **options)
 
     monkeypatch.setattr(TensorRows, "rounded", counted)
     return copies
