@@ -70,8 +70,8 @@ class Costs:
     max_groups: int = 3
 
     # The exact Hessian may cost this many times the rest of an iteration: of Newton's method, of a
-    # proximal step, and of one in a working set. By Newton's method a plain table of 900 x 30 takes
-    # a tenth longer, one of 700 x 8 a tenth less time. A set is fitted in two or three iterations
+    # proximal step, and of one in a working set. Plain tables of 900 x 30 take a tenth longer by
+    # Newton's method, of 700 x 8 a tenth less time. A set is fitted in two or three iterations
     # with exact Hessians; without, the BFGS matrix starts anew each time. 500 features of 2,000
     # rows take a fifth less time.
     max_newton_ratio: float = 0.7

@@ -69,8 +69,8 @@ class OneModel:
     def __init__(
         self, objective: PenalizedNLL, moments: FeatureMoments, dtype: torch.dtype | None = None
     ) -> None:
-        X, codes, weights = _whole(objective.rows)
-        codes, weights = codes.numpy(), weights.numpy()
+        X, *columns = _whole(objective.rows)
+        codes, weights = (column.numpy() for column in columns)
         self._n_copied = objective.rows.placement.block_sizes.copied_entries
         self.shape = n_weight_rows, n_columns = objective.weights_shape[1:]
         self.is_binary = objective.n_classes == 2
@@ -247,13 +247,10 @@ def minimize_one_model(
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
         state = model.state_at(model.of_weights(to_host(W[0])))
-        directions: NewtonStep | LBFGSStep
-        if by_newton:
-            directions, pace = NewtonStep(model), None
-        else:
-            directions, pace = LBFGSStep(), hessian_pace(objective)
-            if is_hessian_cheap(objective):
-                directions.start_from(model.inverse_hessian(state.proba))
+        directions: NewtonStep | LBFGSStep = NewtonStep(model) if by_newton else LBFGSStep()
+        pace = hessian_pace(objective)
+        if isinstance(directions, LBFGSStep) and is_hessian_cheap(objective):
+            directions.start_from(model.inverse_hessian(state.proba))
         watch = Watch(state.value, state.violation, is_exact=by_newton)
         direction = directions.at(state)
     status, n_iter = Status.RUNNING, 0
@@ -264,7 +261,7 @@ def minimize_one_model(
             if new is None:
                 directions.forget()
             state = new or state
-            if pace is not None and pace.is_due(state.violation, tol):
+            if isinstance(directions, LBFGSStep) and pace.is_due(state.violation, tol):
                 directions.start_from(model.inverse_hessian(state.proba))
             direction = directions.at(state)
             slope = _dot(state.grad, direction)
@@ -281,9 +278,11 @@ def _quiet() -> np.errstate:
 
 
 def _progress(model: OneModel, state: State, status: Status, method: str) -> Progress:
-    numbers = ([state.value], [int(status)], [state.violation])
+    value, of_status, violation = (
+        torch.from_numpy(np.array([each])) for each in (state.value, int(status), state.violation)
+    )
     W = torch.from_numpy(model.weights_of(state.u)[None])
-    return Progress(W, *(torch.from_numpy(np.array(each)) for each in numbers), method=method)
+    return Progress(W, value, of_status, violation, method=method)
 
 
 def _dot(a: Vector, b: Vector) -> float:
