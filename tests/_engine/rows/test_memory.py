@@ -113,6 +113,18 @@ def test_map_rows_gives_the_columns_too():
     torch.testing.assert_close(products, X[:, 0] * COLUMN)
 
 
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_rounded_rows_are_read_in_float32_with_or_without_a_copy(is_copied):
+    fine = X + 1e-12
+    rows = TensorRows(fine, (COLUMN,), on_cpu(torch.float64))
+    rounded = rows.subset(COLUMN[::2]).rounded(torch.float32, is_copied=is_copied)
+    read = rounded.map_rows(lambda block, _column: block, values_per_row=2)
+    assert torch.equal(read, fine[::2].float())
+    whole, column = rounded.whole()
+    assert torch.equal(whole, fine[::2].float() if is_copied else fine[::2])
+    assert torch.equal(column, COLUMN[::2])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
 def test_take_appends_a_one_for_the_intercept(dtype):
     index = torch.tensor([30, 2])

@@ -16,6 +16,7 @@ from skorchless._engine.solvers.strategy import (
     ClassHessianSchedule,
     Pace,
     class_hessian_seconds,
+    is_hessian_cheap,
     is_newton_cheap,
     is_small_table,
     pass_seconds,
@@ -98,6 +99,14 @@ def test_the_row_space_is_not_for_few_entries():
 )
 def test_newton_is_cheap_only_while_the_hessian_is_small(shape, is_cheap):
     assert is_newton_cheap(of_shape(*shape)) == is_cheap
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_cheap"),
+    [((100_000, 10), True), ((10_000, 10), True), ((2000, 100), False), ((1000, 10, 3), False)],
+)
+def test_a_fit_starts_with_the_hessian_of_few_features_and_two_classes(shape, is_cheap):
+    assert is_hessian_cheap(of_shape(*shape)) == is_cheap
 
 
 @pytest.mark.parametrize(
