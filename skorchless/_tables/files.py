@@ -48,7 +48,7 @@ SHEET_ROWS = 200
 def load_table(
     path: Any,
     *,
-    target: str | None = None,
+    target: str | Collection[str] = (),
     sep: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
@@ -58,7 +58,7 @@ def load_table(
     """Return the table of a file, and what is to be said of it, by `read_table`'s parameters."""
     name = path if isinstance(path, (str, Path)) else getattr(path, "name", "the stream")
     cannot = f"cannot read {str(name)!r}"
-    untyped = () if target is None else (target,)
+    untyped = (target,) if isinstance(target, str) else target
     try:
         frame, language, notes = _read(path, cannot, sep, encoding, header, na, untyped)
         if not frame.shape[1]:

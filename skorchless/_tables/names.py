@@ -51,11 +51,15 @@ def _free_name(place: int, names: list[str]) -> str:
     return name if name not in names else f"column {place} without a name"
 
 
+def at_commas(names: Iterable[str], columns: Collection[str]) -> list[str]:
+    """Return names of columns, once each: as they are, or several with commas between them."""
+    parts = [[name] if name in columns else name.split(",") for name in names]
+    return list(dict.fromkeys(part.strip() for several in parts for part in several))
+
+
 def _columns_to_drop(names: list[str], drop: Collection[str]) -> set[str]:
-    """Return the names to drop: as they are, or several with commas between them."""
-    parts = {
-        part.strip() for name in drop for part in ([name] if name in names else name.split(","))
-    }
+    """Return the names to drop; raise for those that no column has."""
+    parts = {*at_commas(drop, names)}
     if unknown := sorted(parts - {*names}):
         hint = did_you_mean(unknown[0], names)
         raise ValueError(

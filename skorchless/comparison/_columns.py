@@ -6,7 +6,7 @@ with text for names and a type for each column.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 from skorchless._arrays import Array
 from skorchless._tables.columns import type_columns
 from skorchless._tables.names import with_names
-from skorchless._tables.notes import Note, list_names
+from skorchless._tables.notes import Note, list_names, quote
 
 # A column of which nine texts in ten are different names its rows, and has no categories; in
 # fewer rows than ten that may be chance.
@@ -72,20 +72,26 @@ def _why_left_out(column: pd.Series[Any]) -> str | None:
     return None
 
 
-def leaks(X: pd.DataFrame, y: Array) -> list[Note]:
-    """Return a note on each column that has one value a class, and another one for each."""
-    codes, labels = pd.factorize(y)
+def leaks(X: pd.DataFrame, y: Array, names: Sequence[Any] = ()) -> list[Note]:
+    """Return a note on each column that has one value a class, and another one for each.
+
+    ``names`` are those of labels (N, L).
+    """
+    targets = {"the labels": y}
+    if y.ndim == 2:
+        targets = {f"label {quote(name)}": y[:, j] for j, name in enumerate(names)}
+    # Numbered in the order of their first rows, so that one to one means equal.
+    codes = {what: pd.factorize(labels)[0] for what, labels in targets.items()}
     notes = []
     for name in X.columns:
-        values, unique = pd.factorize(X[name], use_na_sentinel=False)
-        if len(unique) != len(labels):
-            continue
-        if len(np.unique(values * len(labels) + codes)) == len(labels):
-            notes.append(
-                Note(
-                    name,
-                    "it tells the labels one to one; drop it unless it is known before they are",
-                    is_loss=True,
-                )
+        values, _ = pd.factorize(X[name], use_na_sentinel=False)
+        notes += [
+            Note(
+                name,
+                f"it tells {what} one to one; drop it unless it is known before they are",
+                is_loss=True,
             )
+            for what in targets
+            if np.array_equal(values, codes[what])
+        ]
     return notes

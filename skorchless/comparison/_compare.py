@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
-from sklearn.metrics import accuracy_score, log_loss
 
-from skorchless._arrays import Array, to_numpy
+from skorchless._arrays import Array
 from skorchless._engine.placement import resolve_device
 from skorchless._tables.notes import as_lines
 from skorchless.comparison._comparison import Comparison
@@ -27,10 +24,17 @@ from skorchless.comparison._conditions import describe_conditions
 from skorchless.comparison._data import Data, resolve_data
 from skorchless.comparison._models import check_models, resolve_models
 from skorchless.comparison._preprocessor import column_preprocessor
-from skorchless.comparison._record import BASELINE
+from skorchless.comparison._scores import (
+    baseline_of,
+    label_table,
+    predictions_of,
+    probabilities_of,
+    score_names,
+    scores_of,
+)
 from skorchless.comparison._split import TEST_SIZE, Split
 
-COLUMNS = ["accuracy", "log_loss", "fit_seconds", "predict_seconds", "size_bytes"]
+COSTS = ["fit_seconds", "predict_seconds", "size_bytes"]
 
 
 def compare(
@@ -175,20 +179,24 @@ def compare(
         random_state=random_state,
         preprocessor=column_preprocessor(split.X) if data.is_table else None,
         n_samples=len(split.y),
+        is_multilabel=split.is_multilabel,
     )
     # Before the fits, which would be lost with whatever cannot be described.
-    conditions = data.facts | describe_conditions(split.X, split.y, split.y_test, random_state)
+    conditions = data.facts | describe_conditions(split, random_state)
     notes = _say(data, progress)
     measured, failures = _fit_all(unfitted, split, progress)
-    probabilities = {name: result.probabilities for name, result in measured.items()}
     return Comparison(
-        table=_table(unfitted, measured, split),
+        **_tables(unfitted, measured, split),
         models={name: unfitted[name] for name in measured},
         X_test=split.X_test,
         y_test=split.y_test,
-        classes=np.unique(split.y),
+        classes=split.classes,
         predictions={name: result.predictions for name, result in measured.items()},
-        probabilities={name: p for name, p in probabilities.items() if p is not None},
+        probabilities={
+            name: result.probabilities
+            for name, result in measured.items()
+            if result.probabilities is not None
+        },
         conditions=conditions,
         image_shape=image_shape,
         notes=notes,
@@ -208,13 +216,24 @@ def _say(data: Data, progress: Callable[[str], object] | None) -> tuple[str, ...
     return notes
 
 
-def _table(names: Iterable[str], measured: dict[str, _Measurement], split: Split) -> pd.DataFrame:
-    """Return a row for each model, empty for one that failed, and one for the commonest class."""
+def _tables(
+    names: Iterable[str], measured: dict[str, _Measurement], split: Split
+) -> dict[str, pd.DataFrame]:
+    """Return the table, with a row for each model, empty for one that failed, and a baseline.
+
+    Beside it, where there are several labels, the table of these.
+    """
     rows = {name: measured[name].row if name in measured else {} for name in names}
-    if BASELINE not in rows:
-        rows[BASELINE] = _baseline_row(split)
+    predictions = {name: result.predictions for name, result in measured.items()}
+    baseline, commonest, shares = baseline_of(split)
+    if baseline not in rows:
+        rows[baseline] = scores_of(split, commonest, shares)
+        predictions[baseline] = commonest
     index = pd.Index(list(rows), name="model")
-    return pd.DataFrame(rows.values(), columns=COLUMNS, index=index)
+    table = pd.DataFrame(rows.values(), columns=[*score_names(split), *COSTS], index=index)
+    if not split.is_multilabel:
+        return {"table": table}
+    return {"table": table, "label_table": label_table(split, predictions)}
 
 
 def _check_image_shape(image_shape: Any, X: Any) -> None:
@@ -234,8 +253,8 @@ class _Measurement:
     """A model's row of the table, and what it predicts for the test samples."""
 
     row: dict[str, float]
-    predictions: Array  # (N,)
-    probabilities: Array | None  # (N, K)
+    predictions: Array  # (N,), or zeros and ones (N, L)
+    probabilities: Array | None  # (N, K), or of ones (N, L)
 
 
 def _fit_all(
@@ -266,37 +285,16 @@ def _fit_and_measure(model: Any, split: Split) -> _Measurement:
     model.fit(split.X, split.y)
     fitted = perf_counter()
     # As NumPy within the time: labels still on their way from a GPU are not there yet.
-    predictions = to_numpy(model.predict(split.X_test))
+    predictions = predictions_of(model, split.X_test)
     predicted = perf_counter()
-    probabilities = None
-    if hasattr(model, "predict_proba"):
-        probabilities = to_numpy(model.predict_proba(split.X_test))
+    probabilities = probabilities_of(model, split.X_test, split.y)
     row = {
-        "accuracy": float(accuracy_score(split.y_test, predictions)),
-        "log_loss": _log_loss(probabilities, split),
+        **scores_of(split, predictions, probabilities),
         "fit_seconds": fitted - start,
         "predict_seconds": predicted - fitted,
         "size_bytes": _pickled_size(model),
     }
     return _Measurement(row, predictions, probabilities)
-
-
-def _baseline_row(split: Split) -> dict[str, float]:
-    """Return what is always answering the commonest training label, with the classes' shares."""
-    model = DummyClassifier(strategy="prior").fit(np.zeros((len(split.y), 1)), split.y)
-    zeros = np.zeros((len(split.y_test), 1))
-    return {
-        "accuracy": float(accuracy_score(split.y_test, model.predict(zeros))),
-        "log_loss": _log_loss(model.predict_proba(zeros), split),
-    }
-
-
-def _log_loss(probabilities: Array | None, split: Split) -> float:
-    """Return the mean negative log-likelihood of the test labels; NaN without probabilities."""
-    if probabilities is None:
-        return math.nan
-    # The columns are the training labels in order; the test samples need not have all of them.
-    return float(log_loss(split.y_test, probabilities, labels=np.unique(split.y)))
 
 
 def _pickled_size(model: Any) -> float:

@@ -9,23 +9,22 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import torch
 
-from skorchless._arrays import Array
+from skorchless.comparison._split import Split
 
 PACKAGES = ("skorchless", "scikit-learn", "torch", "numpy", "scipy", "pandas")
 
 
-def describe_conditions(X: Any, y: Array, y_test: Array, random_state: Any) -> dict[str, str]:
+def describe_conditions(split: Split, random_state: Any) -> dict[str, str]:
     """Return each condition by its name, in words."""
     # Samples may be texts, which have no features yet.
-    shape = getattr(X, "shape", ())
+    shape = getattr(split.X, "shape", ())
     features = {"features": f"{math.prod(shape[1:]):,}"} if len(shape) > 1 else {}
     return {
-        "samples": f"{len(y):,} to train, {len(y_test):,} to test",
+        "samples": f"{len(split.y):,} to train, {len(split.y_test):,} to test",
         **features,
-        "classes": f"{len(np.unique(y)):,}",
+        "labels" if split.is_multilabel else "classes": f"{len(split.classes):,}",
         "seed": repr(random_state),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),

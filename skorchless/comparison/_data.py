@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 
 from skorchless._arrays import Array, to_numpy
 from skorchless._tables.files import load_table
+from skorchless._tables.names import at_commas
 from skorchless._tables.notes import Note, as_lines, list_names
 from skorchless.comparison._columns import (
     as_pandas,
@@ -21,9 +22,15 @@ from skorchless.comparison._columns import (
     leaks,
     typed_columns,
 )
+from skorchless.comparison._indicator import (
+    constant_labels,
+    has_label_columns,
+    indicator,
+    label_frame,
+)
 from skorchless.comparison._preprocessor import check_numbers, describe_columns
 from skorchless.comparison._split import Split, resolve_split
-from skorchless.comparison._target import take_labels, take_target
+from skorchless.comparison._target import take_label_columns, take_labels, take_target
 
 READ_PARAMS = {"sep", "encoding", "header", "na"}
 
@@ -44,7 +51,8 @@ class Data:
         n_features = np.shape(split.X)[1] if np.ndim(split.X) > 1 else 1
         return (f"{Path(name).name}: " if name else "") + (
             f"{len(split.y):,} training and {len(split.y_test):,} test samples, "
-            f"{n_features} feature{'s' * (n_features != 1)}, {len(np.unique(split.y))} classes"
+            f"{n_features} feature{'s' * (n_features != 1)}, {len(split.classes):,} "
+            f"{'labels' if split.is_multilabel else 'classes'}"
         )
 
 
@@ -68,39 +76,69 @@ def resolve_data(
     ``is_left_alone`` says that frames with labels beside them go to the models as they are.
     """
     drop = [drop] if isinstance(drop, str) else [str(name) for name in drop]
-    target = None if target is None else str(target).strip()
-    if target is not None and target in drop:
-        raise ValueError(f"drop names {target!r}, which is the target.")
-    facts: dict[str, str] = {} if target is None else {"target": target}
+    targets = _target_names(target)
+    if both := [name for name in (*targets, *at_commas(targets, ())) if name in drop]:
+        raise ValueError(f"drop names {both[0]!r}, which is the target.")
+    facts: dict[str, str] = {}
     notes: list[Note] = []
     if isinstance(X, (str, Path)) or hasattr(X, "read"):
-        X, name, notes = _load(X, target, drop, read_params, progress)
-        facts, drop = {"data": name, **facts}, []
+        X, name, notes = _load(X, targets, drop, read_params, progress)
+        facts, drop = {"data": name}, []
     elif read_params:
         raise ValueError("read_params are for files, and X is none.")
     _check_has_labels(X, y, target)
     is_table = is_frame(X) and (target is not None or not is_left_alone)
     if target is not None:
-        X, y, found = _from_table(X, target, drop, classes, test_size, notes, progress)
+        X, y, found = _from_table(X, targets, drop, classes, test_size, notes, progress)
+        facts["target"] = ", ".join(y.columns) if y.ndim == 2 else targets[0]
         notes, drop = notes + found, []
     if not is_table:
         if drop:
             raise ValueError(
                 "drop names columns of a table: X is none, or goes to models of your own as it is."
             )
-        return Data(resolve_split(X, y, X_test, y_test, test_size, random_state), False, {}, [])
+        split = resolve_split(X, y, X_test, y_test, test_size, random_state)
+        return Data(split, False, {}, _label_notes(split))
     X, X_test, found = _typed(X, X_test, drop, is_read="data" in facts)
     if target is None and X_test is None:
         check_consistent_length(X, y)
-        labels = pd.Series(column_or_1d(to_numpy(y)))
-        is_kept, y, more = take_labels(labels, "y", test_size=test_size, classes=classes)
+        is_kept, y, more = _take_labels(y, test_size, classes)
         X, found = X[is_kept], found + more
     split = resolve_split(X, y, X_test, y_test, test_size, random_state)
-    notes += found + leaks(X, np.asarray(y))
+    notes += found + _leaks(X, y) + _label_notes(split)
     if not is_left_alone:
         split, found = _without_useless_columns(X, split)
         notes += found
     return Data(split, True, facts | describe_columns(split.X), notes)
+
+
+def _target_names(target: Any) -> list[str]:
+    """Return the names of the columns that have the labels, as they were given."""
+    if target is None:
+        return []
+    is_one = isinstance(target, str) or not isinstance(target, Iterable)
+    names = [str(name).strip() for name in ([target] if is_one else target)]
+    if not names:
+        raise ValueError(f"target must name at least one column, got {target!r}.")
+    return names
+
+
+def _take_labels(y: Any, test_size: float, classes: bool) -> tuple[Array, Any, list[Note]]:
+    """Return which samples of a frame have labels, the labels beside it, and what is left out."""
+    if has_label_columns(y):
+        return take_label_columns(label_frame(y))
+    column = pd.Series(column_or_1d(to_numpy(y), warn=True))
+    return take_labels(column, "y", test_size=test_size, classes=classes)
+
+
+def _leaks(X: pd.DataFrame, y: Any) -> list[Note]:
+    """Return a note on each column that tells labels one to one."""
+    return leaks(X, *indicator(y)) if has_label_columns(y) else leaks(X, np.asarray(y))
+
+
+def _label_notes(split: Split) -> list[Note]:
+    """Return what is said of the training labels, where there are several for each sample."""
+    return constant_labels(split.y, split.classes) if split.is_multilabel else []
 
 
 def _check_has_labels(X: Any, y: Any, target: Any) -> None:
@@ -125,12 +163,12 @@ def _without_useless_columns(X: pd.DataFrame, split: Split) -> tuple[Split, list
         why = "; ".join(f"{name}: {note.text}" for name, note in useless.items())
         raise ValueError(f"no column is left to predict from. {why}")
     X_train, X_test = (part.drop(columns=[*useless]) for part in (split.X, split.X_test))
-    return Split(X_train, split.y, X_test, split.y_test), [*useless.values()]
+    return replace(split, X=X_train, X_test=X_test), [*useless.values()]
 
 
 def _load(
     path: Any,
-    target: Any,
+    targets: list[str],
     drop: list[str],
     read_params: dict[str, Any],
     progress: Callable[[str], object] | None,
@@ -143,7 +181,10 @@ def _load(
         )
     if progress is not None:
         progress(f"loading {Path(name).name} ...")
-    frame, notes = load_table(path, target=target, drop=drop, **read_params)
+    # Whether a comma is part of a name is not known yet.
+    frame, notes = load_table(
+        path, target=[*targets, *at_commas(targets, ())], drop=drop, **read_params
+    )
     if progress is not None:
         progress("done")
     return frame, name, notes
@@ -151,17 +192,18 @@ def _load(
 
 def _from_table(
     table: Any,
-    target: str,
+    targets: list[str],
     drop: list[str],
     classes: bool,
     test_size: float,
     notes: list[Note],
     progress: Callable[[str], object] | None,
-) -> tuple[pd.DataFrame, Array, list[Note]]:
+) -> tuple[pd.DataFrame, Any, list[Note]]:
     """Return the samples and labels of a table that has both."""
     try:
         frame, of_names = as_pandas(table, drop)
-        X, y, found = take_target(frame, target, test_size=test_size, classes=classes)
+        names = at_commas(targets, frame.columns)
+        X, y, found = take_target(frame, names, test_size=test_size, classes=classes)
     except ValueError:
         # How the table was read may be the cause.
         for line in as_lines(notes) if progress is not None else ():

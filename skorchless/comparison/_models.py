@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.discovery import all_estimators
@@ -107,21 +108,36 @@ def check_models(models: Any) -> None:
 
 
 def resolve_models(
-    models: Any, *, device: Any, random_state: Any, preprocessor: Any, n_samples: int
+    models: Any,
+    *,
+    device: Any,
+    random_state: Any,
+    preprocessor: Any,
+    n_samples: int,
+    is_multilabel: bool = False,
 ) -> dict[str, Any]:
-    """Return unfitted models by name: clones of the given ones, or those that names stand for."""
+    """Return unfitted models by name: clones of the given ones, or those that names stand for.
+
+    Of several labels, those that are named fit one at a time where they do not take all.
+    """
     if isinstance(models, Mapping):
         return {name: clone(model) for name, model in models.items()}
     known = default_models(
         device=device, random_state=random_state, preprocessor=preprocessor, n_samples=n_samples
     )
-    if models is None:
-        return known
-    return {
+    named = {
         name: known[name]
         if name in known
         else _behind(preprocessor, _named_classifier(name, random_state))
-        for name in _names(models)
+        for name in (DEFAULT_NAMES if models is None else _names(models))
+    }
+    if not is_multilabel:
+        return named
+    return {
+        name: model
+        if get_tags(model).classifier_tags.multi_label
+        else OneVsRestClassifier(model)
+        for name, model in named.items()
     }
 
 

@@ -9,10 +9,6 @@ import pandas as pd
 
 from skorchless._arrays import Array
 
-# The row of a comparison's table that is no model.
-BASELINE = "commonest class"
-
-
 @dataclass(frozen=True, eq=False)
 class Record:
     """What was measured; `Comparison` says what each field is, and shows them."""
@@ -28,6 +24,23 @@ class Record:
     image_shape: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
+    label_table: pd.DataFrame | None = None
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether samples have several labels each."""
+        return self.y_test.ndim == 2
+
+    @property
+    def accuracy(self) -> str:
+        """What the accuracy of the table's first column is called."""
+        return str(self.table.columns[0]).replace("_", " ")
+
+    @property
+    def baseline(self) -> tuple[str, float] | None:
+        """The name and the accuracy of the row that is no model; None without any."""
+        others = self.table.drop(index=[*self.models, *self.failures])
+        return next(others.iloc[:, 0].items(), None)
 
     @property
     def scores(self) -> pd.DataFrame:

@@ -8,20 +8,23 @@ from collections.abc import Callable
 import pandas as pd
 
 SIZE_UNITS = ("kB", "MB", "GB")
+HEADINGS = {
+    "accuracy": "accuracy",
+    "subset_accuracy": "subset accuracy",
+    "f1_micro": "micro F1",
+    "f1_macro": "macro F1",
+    "log_loss": "log loss",
+    "fit_seconds": "fit seconds",
+    "predict_seconds": "predict seconds",
+    "size_bytes": "pickled size",
+}
 
 
 def format_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return the numbers of a comparison's ``table`` as text; a missing one is "-"."""
+    formats = {name: _format(name, table[name]) for name in table.columns}
     return pd.DataFrame(
-        {
-            "accuracy": _texts(table["accuracy"], "{:.4f}".format),
-            "log loss": _texts(table["log_loss"], "{:.4f}".format),
-            "fit seconds": _texts(table["fit_seconds"], _seconds_format(table["fit_seconds"])),
-            "predict seconds": _texts(
-                table["predict_seconds"], _seconds_format(table["predict_seconds"])
-            ),
-            "pickled size": _texts(table["size_bytes"], format_size),
-        },
+        {HEADINGS[name]: _texts(table[name], text) for name, text in formats.items()},
         index=table.index.rename(None),
     )
 
@@ -34,6 +37,13 @@ def align(texts: pd.DataFrame) -> str:
 def _texts(column: pd.Series[float], text: Callable[[float], str]) -> list[str]:
     """Return the ``text`` of each number of a column."""
     return ["-" if math.isnan(value) else text(value) for value in column]
+
+
+def _format(name: str, column: pd.Series[float]) -> Callable[[float], str]:
+    """Return the format of the column of that name."""
+    if name == "size_bytes":
+        return format_size
+    return _seconds_format(column) if name.endswith("seconds") else "{:.4f}".format
 
 
 def _seconds_format(seconds: pd.Series[float]) -> Callable[[float], str]:

@@ -1,8 +1,9 @@
-"""take_target: the labels out of a table, or in a sentence why its column has none."""
+"""take_target: the labels out of a table, or in a sentence why a column has none."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import pandas as pd
 
 from skorchless._arrays import Array
 from skorchless._tables.columns import type_columns
-from skorchless._tables.notes import Note, did_you_mean, list_names
-from skorchless._tables.texts import MOST_STRAY
+from skorchless._tables.notes import Note, did_you_mean, list_names, quote
+from skorchless._tables.texts import BOOLEANS, MOST_STRAY
 from skorchless.comparison._split import TEST_SIZE
 
 # Whole numbers are labels where there are at most 20 different ones, or at most one for every 20
@@ -22,29 +23,78 @@ WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 
 
 def take_target(
-    frame: pd.DataFrame, name: str, *, test_size: float = TEST_SIZE, classes: bool = False
-) -> tuple[pd.DataFrame, Array, list[Note]]:
-    """Return the features and the labels (N,) of the rows that have one, and what was left out.
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    test_size: float = TEST_SIZE,
+    classes: bool = False,
+) -> tuple[pd.DataFrame, Any, list[Note]]:
+    """Return the features and the labels of the rows that have any, and what was left out.
 
-    ``classes`` says that numbers are labels, however many there are.
+    The labels are one column (N,), or a frame (N, L) of zeros and ones. ``classes`` says that
+    numbers are labels, however many there are.
     """
-    _check_name(frame, name)
-    is_kept, y, notes = take_labels(frame[name], name, test_size=test_size, classes=classes)
-    return frame.drop(columns=name)[is_kept], y, notes
+    for name in names:
+        _check_name(frame, name)
+    if frame.shape[1] == len(names):
+        it = "it" if len(names) == 1 else "them"
+        raise ValueError(f"there is no column beside {list_names(names)} to predict {it} from.")
+    if len(names) == 1:
+        is_kept, y, notes = take_labels(
+            frame[names[0]], names[0], test_size=test_size, classes=classes
+        )
+    else:
+        is_kept, y, notes = take_label_columns(frame[[*names]])
+    return frame.drop(columns=[*names])[is_kept], y, notes
+
+
+def take_label_columns(columns: pd.DataFrame) -> tuple[Array, pd.DataFrame, list[Note]]:
+    """Return which rows (n_rows,) have all labels, these as zeros and ones (N, L), and remarks.
+
+    Each column has to have two values, in numbers or words.
+    """
+    columns = columns.apply(_without_blanks)
+    is_kept = columns.notna().all(axis=1).to_numpy(dtype=bool)
+    if not is_kept.any():
+        raise ValueError(f"no row has a value in each of {list_names(columns.columns)}.")
+    notes = _missing_notes(int((~is_kept).sum()))
+    found = {}
+    for name in columns.columns:
+        found[name], remark = _zeros_and_ones(columns[name][is_kept], name)
+        notes += [Note(str(name), remark)] if remark else []
+    return is_kept, pd.DataFrame(found, columns=columns.columns), notes
+
+
+def _zeros_and_ones(column: pd.Series[Any], name: Any) -> tuple[Array, str]:
+    """Return a column of two values as zeros and ones (N,), and what is said of it."""
+    labels = _labels(column, name, classes=True)
+    texts = pd.Series(labels).map(str).str.strip()
+    codes, words = pd.factorize(texts.str.lower())
+    if len(words) != 2:
+        has = f"{len(words):,}: " if len(words) > 1 else "only "
+        raise ValueError(
+            f"column {name!r} must have two values to be one of several labels, and has "
+            f"{has}{list_names(texts.iloc[np.unique(codes, return_index=True)[1]])}."
+        )
+    # Of words of no known pair the second one in order, as in `classes_` of two classes.
+    in_order = [str(label).strip().lower() for label in np.unique(labels)]
+    one = next((pair[0] for pair in BOOLEANS if {*words} == {*pair}), in_order[-1])
+    values = (codes == [*words].index(one)).astype(np.int64)
+    if {*words} in ({"0", "1"}, {"0.0", "1.0"}):
+        return values, ""
+    shown = [quote(texts.iloc[int(np.argmax(values == value))]) for value in (1, 0)]
+    return values, f"{shown[0]} is 1, {shown[1]} is 0"
 
 
 def take_labels(
     column: pd.Series[Any], name: str, *, test_size: float = TEST_SIZE, classes: bool = False
 ) -> tuple[Array, Array, list[Note]]:
     """Return which rows (n_rows,) have a label to learn, the labels (N,), and what is left out."""
-    if pd.api.types.is_string_dtype(column.dtype):
-        column = column.mask(column.map(_is_blank).astype(bool))
+    column = _without_blanks(column)
     is_kept = column.notna().to_numpy(dtype=bool, copy=True)
     y = _labels(column[is_kept], name, classes=classes)
-    n_missing, notes = len(column) - len(y), []
-    if n_missing:
-        rows_are = "row without a label is" if n_missing == 1 else "rows without a label are"
-        notes.append(Note(None, f"{n_missing:,} {rows_are} left out", is_loss=True))
+    n_missing = len(column) - len(y)
+    notes = _missing_notes(n_missing)
     is_repeated = _is_repeated(y)
     if is_repeated.any() and not is_repeated.all():
         single = np.unique(y[~is_repeated])
@@ -65,20 +115,33 @@ def take_labels(
     return is_kept, y.astype(str) if y.dtype.kind == "O" else y, notes
 
 
+def _without_blanks(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column in which texts of blanks are missing."""
+    if not pd.api.types.is_string_dtype(column.dtype):
+        return column
+    return column.mask(column.map(_is_blank).astype(bool))
+
+
 def _is_blank(value: Any) -> bool:
     """Tell a text of blanks."""
     return isinstance(value, str) and not value.strip()
 
 
+def _missing_notes(n_missing: int) -> list[Note]:
+    """Return what is said of rows without a label."""
+    if not n_missing:
+        return []
+    rows_are = "row without a label is" if n_missing == 1 else "rows without a label are"
+    return [Note(None, f"{n_missing:,} {rows_are} left out", is_loss=True)]
+
+
 def _check_name(frame: pd.DataFrame, name: str) -> None:
-    """Raise for a name that no column has, or the only one has."""
+    """Raise for a name that no column has."""
     if name not in frame.columns:
         raise ValueError(
             f"there is no column {name!r}{did_you_mean(name, frame.columns)} There is "
             f"{list_names(frame.columns)}."
         )
-    if frame.shape[1] == 1:
-        raise ValueError(f"there is no column beside {name!r} to predict it from.")
 
 
 def _labels(column: pd.Series[Any], name: str, *, classes: bool) -> Array:

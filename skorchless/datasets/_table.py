@@ -14,7 +14,7 @@ from skorchless._tables.notes import as_lines
 def read_table(
     path: Any,
     *,
-    target: str | None = None,
+    target: str | Collection[str] | None = None,
     sep: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
@@ -29,8 +29,8 @@ def read_table(
         ``.xlsx`` (extra ``excel``), ``.parquet`` or ``.feather`` (extra ``arrow``); where it is
         compressed, ``.gz``, ``.zip``, ``.bz2``, ``.xz`` or ``.zst`` (extra ``arrow``) follows. An
         open file is told by its first bytes.
-    target : str, default=None
-        The name of a column that is left as it stands: labels may read "NA" or "007".
+    target : str or list of str, default=None
+        The names of columns that are left as they stand: labels may read "NA" or "007".
     sep : str, default=None
         What separates fields of text. None looks at the first lines.
     encoding : str, default=None
@@ -81,7 +81,7 @@ def read_table(
     'price: decimal commas; thousands separated by points'
     """
     frame, notes = load_table(
-        path, target=target, sep=sep, encoding=encoding, header=header, na=na
+        path, target=target or (), sep=sep, encoding=encoding, header=header, na=na
     )
     frame.attrs["notes"] = as_lines(notes)
     return frame
