@@ -36,6 +36,8 @@ def fitted_model_with(attribute: str, estimator: Any) -> Any:
 def class_weights_of(classifier: Any) -> Array | None:
     """Return the weights (K, P) of a fitted linear classifier, (1, P) for two classes.
 
+    Of several labels, a row for each.
+
     None for other models: a forest, a regression, one row for each pair of classes.
     """
     coef, classes = (getattr(classifier, name, None) for name in ("coef_", "classes_"))
@@ -44,7 +46,8 @@ def class_weights_of(classifier: Any) -> Array | None:
     weights: Array = coef.toarray() if issparse(coef) else np.atleast_2d(coef)
     # Three classes have three pairs, so the number of rows does not tell.
     are_of_pairs = hasattr(classifier, "support_vectors_") and len(classes) > 2
-    expected = 1 if len(classes) == 2 else len(classes)
+    is_multilabel = getattr(classifier, "multilabel_", False)
+    expected = 1 if len(classes) == 2 and not is_multilabel else len(classes)
     return weights if len(weights) == expected and not are_of_pairs else None
 
 

@@ -99,7 +99,7 @@ class Comparison(Record):
 
         if ax is None:
             ax = new_axes()
-        draw_accuracy(ax, self.table, len(self.y_test))
+        draw_accuracy(ax, self.scores, len(self.y_test), self.baseline)
         return ax
 
     def save(self, path: Any) -> None:

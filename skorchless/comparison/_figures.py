@@ -12,38 +12,49 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from skorchless._arrays import Array
 from skorchless.comparison._measures import accuracy_interval
-from skorchless.comparison._record import BASELINE
 from skorchless.plotting import CoefficientImageDisplay, plot_image
 from skorchless.plotting._axes import axes_in_rows
 from skorchless.plotting._images import as_image
 
 # Classes beyond which the numbers of a confusion matrix are too small to read, and its labels.
 MOST_NUMBERS, MOST_LABELS = 15, 40
-LONGEST_LABEL = 20
+# The width of a confusion matrix in the report, and of a cell of one label's; the heights of the
+# numbers in them.
+CONFUSION_POINTS, LABEL_CELL_POINTS = 200.0, 34.0
+SMALLEST_NUMBER, LARGEST_NUMBER = 7.0, 14.0
+LONGEST_LABEL, LONGEST_TITLE = 20, 18
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 MARKERS = "os^DvP*X"  # so that models are told apart without colours too
-MISTAKES_IN_A_ROW = 4
+MISTAKES_IN_A_ROW, LABELS_IN_A_ROW = 4, 3
 SPEAKS_FOR, SPEAKS_AGAINST = "#b2182b", "#2166ac"  # the ends of RdBu_r
 
 
-def draw_accuracy(ax: Any, table: pd.DataFrame, n_test: int) -> None:
-    """Draw the accuracy of each model, with its interval, against the time of its fit."""
-    baseline = table["accuracy"].get(BASELINE) if table["fit_seconds"].hasnans else None
-    table = table[table["fit_seconds"].notna()]
+def draw_accuracy(
+    ax: Any, scores: pd.DataFrame, n_test: int, baseline: tuple[str, float] | None = None
+) -> None:
+    """Draw the accuracy of each model, with its interval, against the time of its fit.
+
+    ``scores`` are the rows of fitted models, the accuracy first; ``baseline`` is a name and an
+    accuracy.
+    """
+    accuracy = scores.iloc[:, 0]
+    intervals = np.array([accuracy_interval(value, n_test) for value in accuracy])
     # A fit can be too short for the clock, and zero has no place on a logarithmic axis.
-    seconds = table["fit_seconds"].clip(lower=1e-6)
+    seconds = scores["fit_seconds"].clip(lower=1e-6)
     # Up and down in turns, because models of one kind come out near each other.
     offsets = cycle([(6, 5), (6, -11)])
-    for name, x, y, offset in zip(table.index, seconds, table["accuracy"], offsets, strict=False):
-        low, high = accuracy_interval(y, n_test)
+    for name, x, y, (low, high), offset in zip(
+        scores.index, seconds, accuracy, intervals, offsets, strict=False
+    ):
         ax.errorbar(x, y, [[y - low], [high - y]], marker="o", capsize=3)
         ax.annotate(
             shortened(name), (x, y), offset, textcoords="offset points", parse_math=False, zorder=3
         )
-    ax.set(xscale="log", xlabel="seconds to fit", ylabel="accuracy")
+    ax.set(xscale="log", xlabel="seconds to fit", ylabel=accuracy.name.replace("_", " "))
     # Room for the names, of points at the edges too.
     ax.set_xlim(seconds.min() / 2, seconds.max() * 5)
-    ax.margins(y=0.15)
+    margin = 0.15 * np.ptp(intervals)
+    ax.set_ylim(intervals.min() - margin, intervals.max() + margin)
     # In plain numbers: powers of ten are no times that one knows by heart. Within few decades
     # they are too few.
     is_wide = seconds.max() > 100 * seconds.min()
@@ -52,21 +63,55 @@ def draw_accuracy(ax: Any, table: pd.DataFrame, n_test: int) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(alpha=0.3)
     if baseline is not None:
-        ax.axhline(baseline, color="gray", linestyle=":", zorder=0)
-        ax.annotate(
-            BASELINE,
-            (1, baseline),
-            (-4, 3),
-            xycoords=ax.get_yaxis_transform(),
-            textcoords="offset points",
-            horizontalalignment="right",
-            fontsize="small",
-        )
+        _draw_baseline(ax, *baseline)
+
+
+def _draw_baseline(ax: Any, name: str, accuracy: float) -> None:
+    """Draw a line at the accuracy of no model; beyond the axis, which is the models', a number."""
+    bottom, top = ax.get_ylim()
+    is_beside = bottom <= accuracy <= top
+    text = name if is_beside else f"{name}: {accuracy:.4f} {'↓' if accuracy < bottom else '↑'}"
+    if is_beside:
+        ax.axhline(accuracy, color="gray", linestyle=":", zorder=0)
+    ax.annotate(
+        text,
+        (1, min(max(accuracy, bottom), top)),
+        (-4, -11 if accuracy > top else 3),
+        xycoords=ax.get_yaxis_transform(),
+        textcoords="offset points",
+        horizontalalignment="right",
+        fontsize="small",
+    )
 
 
 def draw_confusion(figure: Any, matrix: Array, classes: Array) -> None:
     """Draw how many samples of each class (rows) are taken for each class (columns)."""
     n_classes, ax = len(classes), figure.add_subplot()
+    _draw_matrix(ax, matrix, classes, cell=CONFUSION_POINTS / n_classes)
+    if n_classes > MOST_LABELS:
+        ax.set(xticks=[], yticks=[])
+    ax.set(xlabel="predicted", ylabel="true")
+
+
+def draw_label_confusion(figure: Any, matrices: Array, names: list[str]) -> None:
+    """Draw how often each label (L, 2, 2) is missed, and found where it is not."""
+    rows = -(-len(names) // LABELS_IN_A_ROW)
+    places = axes_in_rows(rows * LABELS_IN_A_ROW, rows, figure)
+    for place, matrix, name in zip(places, matrices, names, strict=False):
+        _draw_matrix(place, matrix, np.array(["no", "yes"]), cell=LABEL_CELL_POINTS)
+        place.set_title(shortened(name), parse_math=False, fontsize=9)
+        place.set(xlabel="", ylabel="")
+    for place in places[len(names) :]:
+        place.set_axis_off()
+    figure.supxlabel("predicted", fontsize=9)
+    figure.supylabel("true", fontsize=9)
+
+
+def _draw_matrix(ax: Any, matrix: Array, classes: Array, *, cell: float) -> None:
+    """Draw a confusion matrix whose cells are about ``cell`` points wide."""
+    longest = len(f"{matrix.max():,}")
+    # A digit is 0.6 of its height wide.
+    size = min(LARGEST_NUMBER, max(SMALLEST_NUMBER, min(0.5 * cell, 0.8 * cell / 0.6 / longest)))
     display = ConfusionMatrixDisplay(
         matrix, display_labels=[shortened(label) for label in classes]
     )
@@ -74,14 +119,11 @@ def draw_confusion(figure: Any, matrix: Array, classes: Array) -> None:
         ax=ax,
         colorbar=False,
         cmap="Blues",
-        include_values=n_classes <= MOST_NUMBERS,
-        values_format="d",
-        xticks_rotation="vertical" if are_long(classes) else 0,
-        text_kw={"fontsize": 7},
+        include_values=len(classes) <= MOST_NUMBERS,
+        values_format=",d",
+        xticks_rotation="vertical" if len(classes) > 2 and are_long(classes) else 0,
+        text_kw={"fontsize": size},
     )
-    if n_classes > MOST_LABELS:
-        ax.set(xticks=[], yticks=[])
-    ax.set(xlabel="predicted", ylabel="true")
 
 
 def draw_reliability(figure: Any, curves: dict[str, tuple[Array, Array]]) -> None:
@@ -96,11 +138,16 @@ def draw_reliability(figure: Any, curves: dict[str, tuple[Array, Array]]) -> Non
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
 
-def draw_pixel_coefficients(figure: Any, classifier: Any, image_shape: tuple[int, int]) -> None:
-    """Draw the coefficients of each class as a picture."""
-    CoefficientImageDisplay.from_estimator(
-        classifier, image_shape=image_shape, ax=figure.add_subplot()
-    )
+def draw_pixel_coefficients(
+    figure: Any, classifier: Any, image_shape: tuple[int, int], names: Array | None = None
+) -> None:
+    """Draw the coefficients of each class, or label of ``names``, as a picture."""
+    ax = figure.add_subplot()
+    if names is None:
+        CoefficientImageDisplay.from_estimator(classifier, image_shape=image_shape, ax=ax)
+        return
+    images = np.reshape(classifier.coef_, (-1, *image_shape))
+    CoefficientImageDisplay(images, [shortened(name) for name in names]).plot(ax=ax)
 
 
 def draw_coefficients(figure: Any, weights: Array, names: list[str], classes: Array) -> None:
@@ -126,17 +173,17 @@ def draw_coefficients(figure: Any, weights: Array, names: list[str], classes: Ar
 
 
 def draw_mistakes(
-    figure: Any, X: Any, y: Array, predictions: Array, image_shape: tuple[int, int]
+    figure: Any, X: Any, titles: list[list[str]], image_shape: tuple[int, int]
 ) -> None:
-    """Draw the first samples as pictures, with true and predicted label."""
+    """Draw the first samples as pictures, with what is true and what was predicted."""
     # As many in a row however many there are, so that all pictures have one size.
-    rows = -(-len(y) // MISTAKES_IN_A_ROW)
+    rows = -(-len(titles) // MISTAKES_IN_A_ROW)
     places = axes_in_rows(rows * MISTAKES_IN_A_ROW, rows, figure)
-    for place, row, true, predicted in zip(places, X, y, predictions, strict=False):
-        title = f"true {shortened(true)}\npredicted {shortened(predicted)}"
+    for place, row, lines in zip(places, X, titles, strict=False):
+        title = "\n".join(shortened(line, LONGEST_TITLE) for line in lines)
         plot_image(as_image(row, image_shape), title, ax=place)
         place.title.set_fontsize(8)
-    for place in places[len(y) :]:
+    for place in places[len(titles) :]:
         place.set_axis_off()
 
 
@@ -145,8 +192,8 @@ def are_long(labels: Any) -> bool:
     return max(len(str(label)) for label in labels) > 2
 
 
-def shortened(label: Any) -> str:
+def shortened(label: Any, longest: int = LONGEST_LABEL) -> str:
     """Return a label as text that can be drawn, in no more letters than there is room for."""
     # A picture with a control character in it is no XML, and not shown at all.
     text = "".join(letter if letter.isprintable() else UNPRINTABLE for letter in str(label))
-    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

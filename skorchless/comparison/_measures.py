@@ -44,9 +44,23 @@ def reliability(
     return means, accuracies
 
 
+def by_label(
+    y: Array, predictions: Array, probabilities: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Return labels (N, L) as N * L samples of two classes, as `reliability` takes them."""
+    ones = probabilities.ravel()
+    return y.ravel(), predictions.ravel(), np.column_stack([1 - ones, ones]), np.array([0, 1])
+
+
 def wrong_alone(y: Array, predictions: dict[str, Array]) -> dict[str, Array]:
-    """Return the indices of the samples that each model, and no other one, gets wrong."""
-    is_wrong = {name: predicted != y for name, predicted in predictions.items()}
+    """Return the indices of the samples that each model, and no other one, gets wrong.
+
+    Of several labels (N, L) one that is wrong is enough.
+    """
+    is_wrong = {
+        name: (predicted != y).reshape(len(y), -1).any(axis=1)
+        for name, predicted in predictions.items()
+    }
     n_wrong = np.sum(list(is_wrong.values()), axis=0)
     return {name: np.flatnonzero(wrong & (n_wrong == 1)) for name, wrong in is_wrong.items()}
 

@@ -88,7 +88,10 @@ def describe_columns(frame: pd.DataFrame) -> dict[str, str]:
     """Return the names of columns by how they are read."""
     columns = [frame.iloc[:, j] for j in range(frame.shape[1])]
     kinds = {
-        "numbers": [c.name for c in columns if _is_number(c) and not _is_time(c)],
+        "numbers": [
+            c.name for c in columns if _is_number(c) and not (_is_time(c) or _is_boolean(c))
+        ],
+        "booleans": [c.name for c in columns if _is_boolean(c)],
         "dates, durations": [c.name for c in columns if _is_time(c)],
         "categories": [c.name for c in columns if not _is_number(c)],
     }
@@ -140,6 +143,13 @@ def _of_categories(min_frequency: int) -> Pipeline:
 def _is_time(column: pd.Series[Any]) -> bool:
     """Tell a column of dates or durations."""
     return column.dtype.kind in "mM"
+
+
+def _is_boolean(column: pd.Series[Any]) -> bool:
+    """Tell a column of booleans."""
+    return pd.api.types.is_bool_dtype(column) and not isinstance(
+        column.dtype, pd.CategoricalDtype
+    )
 
 
 def _is_number(column: pd.Series[Any]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -27,13 +26,16 @@ from skorchless.comparison._figures import (
     draw_reliability,
 )
 from skorchless.comparison._measures import (
+    by_label,
     coefficients_of,
     largest_confusion,
     reliability,
     wrong_alone,
 )
 from skorchless.comparison._pictures import Picture, render
-from skorchless.comparison._record import BASELINE, Record
+from skorchless.comparison._record import Record
+from skorchless.comparison._report_labels import MISSED, WRONG, label_sections, mistake_lines
+from skorchless.comparison._section import Section
 from skorchless.comparison._table import format_table
 from skorchless.plotting._images import as_rows
 
@@ -44,15 +46,6 @@ COEFFICIENTS = (
     "features, those with the largest coefficients, of scaled columns where there is a scaler; "
     "the categories of one column stand together."
 )
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, what it is about, and its pictures."""
-
-    heading: str
-    text: str
-    pictures: list[Picture]
 
 
 def render_report(comparison: Record, title: str) -> str:
@@ -80,17 +73,28 @@ def render_report(comparison: Record, title: str) -> str:
 
 def _summary(comparison: Record) -> str:
     """Return the result in a sentence."""
-    accuracy = comparison.scores["accuracy"]
-    text = f"Highest accuracy: {_best(accuracy, accuracy.max())}."
+    accuracy = comparison.scores.iloc[:, 0]
+    text = f"Highest {comparison.accuracy}: {_best(accuracy, accuracy.max())}."
+    if comparison.is_multilabel:
+        f1 = comparison.scores["f1_macro"]
+        text += f" Highest macro F1: {_best(f1, f1.max())}."
     losses = comparison.scores["log_loss"].dropna()
     if len(losses):
         text += f" Lowest log loss: {_best(losses, losses.min())}."
-    if BASELINE in comparison.table.index:
-        baseline = float(comparison.table["accuracy"][BASELINE])
-        text += f" Always answering the commonest class has an accuracy of {baseline:.4f}."
+    if comparison.baseline is not None:
+        what = "value of each label" if comparison.is_multilabel else "class"
+        text += (
+            f" Always answering the commonest {what} has {_article(comparison.accuracy)} of "
+            f"{comparison.baseline[1]:.4f}."
+        )
     for name, reason in comparison.failures.items():
         text += f" {name} failed: {reason}"
     return text
+
+
+def _article(noun: str) -> str:
+    """Return a noun with its indefinite article."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _best(column: pd.Series[Any], value: float) -> str:
@@ -116,7 +120,10 @@ def _describe(model: Any) -> str:
 def _sections(comparison: Record) -> Iterator[Section]:
     """Yield the sections that have something to show."""
     yield _accuracy_section(comparison)
-    yield _confusion_section(comparison)
+    if comparison.label_table is not None:
+        yield from label_sections(comparison, comparison.label_table)
+    else:
+        yield _confusion_section(comparison)
     if comparison.probabilities:
         yield _reliability_section(comparison)
     if pictures := list(_coefficient_pictures(comparison)):
@@ -127,22 +134,30 @@ def _sections(comparison: Record) -> Iterator[Section]:
 
 def _accuracy_section(comparison: Record) -> Section:
     """Return accuracy against time."""
-    table = comparison.table
+    accuracy = comparison.accuracy
     points = (
-        f"{name} {row.accuracy:.4f} in {row.fit_seconds:.3g} seconds"
+        f"{name} {row.iloc[0]:.4f} in {row['fit_seconds']:.3g} seconds"
         for name, row in comparison.scores.iterrows()
     )
     picture = render(
-        lambda figure: draw_accuracy(figure.add_subplot(), table, len(comparison.y_test)),
+        lambda figure: draw_accuracy(
+            figure.add_subplot(),
+            comparison.scores,
+            len(comparison.y_test),
+            comparison.baseline,
+        ),
         (4.2, 3.0),
-        alt=f"Accuracy against seconds to fit: {'; '.join(points)}.",
+        alt=f"{accuracy.capitalize()} against seconds to fit: {'; '.join(points)}.",
     )
-    text = (
-        "Further up is better, further left is faster. The bars are the 95 % interval (Wilson) of "
+    text = "Further up is better, further left is faster."
+    if comparison.is_multilabel:
+        text += " Subset accuracy is the share of test samples whose labels are all right."
+    text += (
+        " The bars are the 95 % interval (Wilson) of "
         "each accuracy by itself, for other test samples of the same kind. Whether one model is "
         "better than another, on the same samples, is told by what each alone gets wrong, below."
     )
-    return Section("Accuracy against fit time", text, [picture])
+    return Section(f"{accuracy.capitalize()} against fit time", text, [picture])
 
 
 def _confusion_section(comparison: Record) -> Section:
@@ -171,11 +186,15 @@ def _confusion_section(comparison: Record) -> Section:
 
 def _reliability_section(comparison: Record) -> Section:
     """Return how often each model is right when it is so sure."""
-    curves = {
-        name: reliability(
-            comparison.y_test, comparison.predictions[name], probabilities, comparison.classes
-        )
+    answers = {
+        name: (comparison.y_test, comparison.predictions[name], probabilities)
         for name, probabilities in comparison.probabilities.items()
+    }
+    curves = {
+        name: reliability(*by_label(*answer))
+        if comparison.is_multilabel
+        else reliability(*answer, comparison.classes)
+        for name, answer in answers.items()
     }
     ends = (
         f"{name}: {accuracy[0]:.2f} right where it is least sure ({confidence[0]:.2f}), "
@@ -188,8 +207,9 @@ def _reliability_section(comparison: Record) -> Section:
         alt=f"Accuracy against confidence. {'; '.join(ends)}.",
     )
     text = (
-        f"The {len(comparison.y_test):,} predictions in order of the probability of the predicted "
-        "label, in up to ten groups of equal size: the mean of that probability, and the share "
+        f"The {comparison.y_test.size:,} predictions in order of the probability of the predicted "
+        f"{'value' if comparison.is_multilabel else 'label'}, in up to ten groups of equal size: "
+        "the mean of that probability, and the share "
         "that is right. Below the dotted line a model is too sure of itself, above it not sure "
         "enough, but for chance, which is large where samples are few."
     )
@@ -199,6 +219,8 @@ def _reliability_section(comparison: Record) -> Section:
 def _coefficient_pictures(comparison: Record) -> Iterator[Picture]:
     """Yield the coefficients of each linear model: all as images, or the largest by name."""
     shape = comparison.image_shape
+    names = comparison.classes if comparison.is_multilabel else None
+    what = "label" if comparison.is_multilabel else "class"
     for name, model in comparison.models.items():
         coefficients = coefficients_of(model)
         if coefficients is None:
@@ -206,20 +228,23 @@ def _coefficient_pictures(comparison: Record) -> Iterator[Picture]:
         if shape is not None and coefficients.weights.shape[1] == math.prod(shape):
             yield render(
                 partial(
-                    draw_pixel_coefficients, classifier=coefficients.classifier, image_shape=shape
+                    draw_pixel_coefficients,
+                    classifier=coefficients.classifier,
+                    image_shape=shape,
+                    names=names,
                 ),
                 (5.2, 2.5),
-                alt=f"Coefficients of {name} as images, one for each class.",
+                alt=f"Coefficients of {name} as images, one for each {what}.",
                 caption=name,
             )
         else:
-            weights, names = coefficients.largest(MOST_FEATURES)
+            weights, features = coefficients.largest(MOST_FEATURES)
             yield render(
                 partial(
-                    draw_coefficients, weights=weights, names=names, classes=comparison.classes
+                    draw_coefficients, weights=weights, names=features, classes=comparison.classes
                 ),
-                (4.2, 1.2 + 0.2 * len(names) + (1.2 if are_long(comparison.classes) else 0.0)),
-                alt=f"Largest coefficients of {name}: {', '.join(names)}.",
+                (4.2, 1.2 + 0.2 * len(features) + (1.2 if are_long(comparison.classes) else 0.0)),
+                alt=f"Largest coefficients of {name}: {', '.join(features)}.",
                 caption=name,
             )
 
@@ -227,12 +252,16 @@ def _coefficient_pictures(comparison: Record) -> Iterator[Picture]:
 def _mistakes_section(comparison: Record) -> Section:
     """Return what each model alone gets wrong: how much, and the pictures where there are some."""
     alone = wrong_alone(comparison.y_test, comparison.predictions)
-    n_test = len(comparison.y_test)
     counts = ", ".join(f"{name} {len(indices):,}" for name, indices in alone.items())
-    text = f"Of {n_test:,} test samples, only this model is wrong on: {counts}."
+    what = "that one model gets wrong and all others get right"
+    if comparison.is_multilabel:
+        what = "of which one model gets a label wrong and all others get every label right"
+    text = f"Of the {len(comparison.y_test):,} test samples, those {what}: {counts}."
     pictures = []
     if comparison.image_shape is not None:
-        text += f" Under each name the first {MOST_MISTAKES} of them."
+        text += f" Under each name are the first {MOST_MISTAKES} of them."
+        if comparison.is_multilabel:
+            text += f" {MISSED} is a label that was missed, {WRONG} one that was given wrongly."
         pictures = [
             _picture_of_mistakes(comparison, name, indices[:MOST_MISTAKES], comparison.image_shape)
             for name, indices in alone.items()
@@ -245,12 +274,15 @@ def _picture_of_mistakes(
     comparison: Record, name: str, indices: Array, image_shape: tuple[int, int]
 ) -> Picture:
     """Return the samples of ``indices`` as pictures."""
-    y, predicted = comparison.y_test[indices], comparison.predictions[name][indices]
+    pairs = zip(comparison.y_test[indices], comparison.predictions[name][indices], strict=True)
+    if comparison.is_multilabel:
+        titles = [mistake_lines(*pair, comparison.classes) for pair in pairs]
+    else:
+        titles = [[f"true {true}", f"predicted {predicted}"] for true, predicted in pairs]
     X = as_rows(comparison.X_test, indices)
-    pairs = ", ".join(f"{a} taken for {b}" for a, b in zip(y, predicted, strict=True))
     return render(
-        partial(draw_mistakes, X=X, y=y, predictions=predicted, image_shape=image_shape),
-        (4.2, 1.4 * -(-len(y) // MISTAKES_IN_A_ROW)),
-        alt=f"Samples that {name} alone gets wrong: {pairs}.",
+        partial(draw_mistakes, X=X, titles=titles, image_shape=image_shape),
+        (4.2, 1.4 * -(-len(titles) // MISTAKES_IN_A_ROW)),
+        alt=f"Samples that {name} alone gets wrong: {'; '.join(map(', '.join, titles))}.",
         caption=name,
     )
