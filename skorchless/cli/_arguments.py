@@ -29,6 +29,9 @@ Of a file, a share of the rows is set aside to test, in each class. Columns of
 numbers are scaled, others become one column for each category, rare categories
 share one; what is missing is filled in and marked. Rows without a label are
 left out. What was not plain about a column is said on stderr.
+
+With several targets each row has several labels: the table has the share of
+rows with all of them right, micro and macro F1; --report has them by label.
 """
 MODELS_HELP = """\
 models:
@@ -170,7 +173,12 @@ def _add_outputs(parser: Any) -> None:
 
 def _add_file_options(group: Any) -> None:
     """Add what says how a file is to be read."""
-    group.add_argument("--target", metavar="COLUMN", help="the column that has the labels")
+    group.add_argument(
+        "--target",
+        metavar="COLUMN",
+        action="append",
+        help="the column that has the labels; several, of two values each, with commas",
+    )
     group.add_argument(
         "--drop",
         metavar="COLUMN",

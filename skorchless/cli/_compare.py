@@ -91,16 +91,17 @@ def _write_files(
     finally:
         if arguments.report is not None:
             progress(f"writing {arguments.report} ...")
-            comparison.to_html(arguments.report, title=_title(arguments))
+            comparison.to_html(arguments.report, title=_title(arguments, comparison))
             progress("done")
 
 
-def _title(arguments: argparse.Namespace) -> str:
+def _title(arguments: argparse.Namespace, comparison: Comparison) -> str:
     """Return the heading of a report."""
-    if arguments.target is None:
+    target = comparison.conditions.get("target")
+    if target is None:
         return f"Models of {arguments.data}, side by side"
     name = "a table" if arguments.data == "-" else Path(arguments.data).name
-    return f"Predicting {arguments.target} of {name}"
+    return f"Predicting {target} of {name}"
 
 
 def _print(text: str) -> None:

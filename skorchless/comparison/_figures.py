@@ -12,16 +12,18 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from skorchless._arrays import Array
 from skorchless.comparison._measures import accuracy_interval
+from skorchless.comparison._pictures import FONT_SIZE
 from skorchless.plotting import CoefficientImageDisplay, plot_image
 from skorchless.plotting._axes import axes_in_rows
 from skorchless.plotting._images import as_image
 
 # Classes beyond which the numbers of a confusion matrix are too small to read, and its labels.
 MOST_NUMBERS, MOST_LABELS = 15, 40
-# The width of a confusion matrix in the report, and of a cell of one label's; the heights of the
-# numbers in them.
+# In points, the width of a confusion matrix and that of a cell of one label's; the heights of the
+# numbers in them; the width of a letter or digit, as a share of its height.
 CONFUSION_POINTS, LABEL_CELL_POINTS = 200.0, 34.0
 SMALLEST_NUMBER, LARGEST_NUMBER = 7.0, 14.0
+LETTER_WIDTH = 0.6
 LONGEST_LABEL, LONGEST_TITLE = 20, 18
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 MARKERS = "os^DvP*X"  # so that models are told apart without colours too
@@ -99,30 +101,28 @@ def draw_label_confusion(figure: Any, matrices: Array, names: list[str]) -> None
     places = axes_in_rows(rows * LABELS_IN_A_ROW, rows, figure)
     for place, matrix, name in zip(places, matrices, names, strict=False):
         _draw_matrix(place, matrix, np.array(["no", "yes"]), cell=LABEL_CELL_POINTS)
-        place.set_title(shortened(name), parse_math=False, fontsize=9)
+        place.set_title(shortened(name), parse_math=False, fontsize=FONT_SIZE)
         place.set(xlabel="", ylabel="")
     for place in places[len(names) :]:
         place.set_axis_off()
-    figure.supxlabel("predicted", fontsize=9)
-    figure.supylabel("true", fontsize=9)
+    figure.supxlabel("predicted", fontsize=FONT_SIZE)
+    figure.supylabel("true", fontsize=FONT_SIZE)
 
 
 def _draw_matrix(ax: Any, matrix: Array, classes: Array, *, cell: float) -> None:
     """Draw a confusion matrix whose cells are about ``cell`` points wide."""
-    longest = len(f"{matrix.max():,}")
-    # A digit is 0.6 of its height wide.
-    size = min(LARGEST_NUMBER, max(SMALLEST_NUMBER, min(0.5 * cell, 0.8 * cell / 0.6 / longest)))
-    display = ConfusionMatrixDisplay(
-        matrix, display_labels=[shortened(label) for label in classes]
-    )
+    labels = [shortened(label) for label in classes]
+    most_digits = len(f"{matrix.max():,}")
+    size = min(0.5 * cell, 0.8 * cell / (LETTER_WIDTH * most_digits))
+    display = ConfusionMatrixDisplay(matrix, display_labels=labels)
     display.plot(
         ax=ax,
         colorbar=False,
         cmap="Blues",
         include_values=len(classes) <= MOST_NUMBERS,
         values_format=",d",
-        xticks_rotation="vertical" if len(classes) > 2 and are_long(classes) else 0,
-        text_kw={"fontsize": size},
+        xticks_rotation="vertical" if LETTER_WIDTH * FONT_SIZE * max(map(len, labels)) > cell else 0,
+        text_kw={"fontsize": min(max(size, SMALLEST_NUMBER), LARGEST_NUMBER)},
     )
 
 

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 # What is written and ruled has a colour that nothing else has, so that a picture for dark pages is
 # the one for light pages with another ink: drawn once, it takes half the time.
 LIGHT_INK, DARK_INK = "#1b1b1c", "#e6e6e6"
+FONT_SIZE = 9
 STYLE: dict[Any, Any] = {
-    "font.size": 9,
+    "font.size": FONT_SIZE,
     # As text, so that any script can be read: the browser has the fonts that matplotlib lacks.
     "svg.fonttype": "none",
     "svg.hashsalt": "skorchless",  # the same comparison gives the same bytes

@@ -60,6 +60,14 @@ def test_a_column_that_tells_the_labels_one_to_one_is_told(column, is_leak):
     assert all(note.is_loss for note in notes)
 
 
+def test_a_column_that_tells_one_of_several_labels_is_told_with_its_name():
+    y = np.column_stack([np.arange(N) % 2, np.arange(N) % 3 == 0])
+    found = leaks(frame(it=["u", "v"] * (N // 2), x=np.arange(N)), y, ["a", "b"])
+    assert [(note.column, note.text.partition(";")[0]) for note in found] == [
+        ("it", "it tells label 'a' one to one")
+    ]
+
+
 def test_types_of_training_and_test_samples_are_decided_together():
     X, X_test, _ = typed_columns(
         pd.DataFrame({"a": ["1,5", "2"]}), pd.DataFrame({"a": ["1.000"]}, index=[9])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
+from sklearn.linear_model import RidgeClassifier
 
 from skorchless import TorchLogisticClassifier
 from skorchless.comparison import _figures
@@ -27,6 +28,46 @@ def test_a_confusion_matrix_shows_its_numbers_and_labels(figure):
     assert texts_of(ax) == ["3", "1", "0", "5"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+def width_of(text, figure):
+    figure.draw_without_rendering()
+    return text.get_window_extent().width
+
+
+@pytest.mark.parametrize("largest", [7, 450, 12_345, 1_234_567])
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+def test_numbers_are_as_large_as_their_cells_allow(largest, n_classes):
+    figure = Figure((3.6, 3.6), layout="constrained")
+    matrix = np.full((n_classes, n_classes), largest)
+    _figures.draw_confusion(figure, matrix, np.arange(n_classes))
+    text = figure.axes[0].texts[0]
+    width = width_of(text, figure)
+    cell = figure.axes[0].bbox.width / n_classes
+    assert text.get_text() == f"{largest:,}"
+    # Those that are too long for a cell in any size that can be read come in the smallest one.
+    assert width < cell or text.get_fontsize() == _figures.SMALLEST_NUMBER
+    assert width > 0.5 * cell or text.get_fontsize() > 9
+
+
+@pytest.mark.parametrize(("labels", "angle"), [(["yes", "no"], 0), (["a" * 30, "no"], 90)])
+def test_labels_stand_upright_where_they_are_wider_than_a_cell(figure, labels, angle):
+    _figures.draw_confusion(figure, np.eye(2, dtype=int), np.array(labels))
+    assert figure.axes[0].get_xticklabels()[0].get_rotation() == angle
+
+
+@pytest.mark.parametrize(("n_labels", "n_places"), [(2, 3), (3, 3), (4, 6)])
+def test_each_label_has_a_matrix_of_its_own(figure, n_labels, n_places):
+    matrices = np.arange(4 * n_labels).reshape(-1, 2, 2)
+    names = [f"${j}$" for j in range(n_labels)]
+    _figures.draw_label_confusion(figure, matrices, names)
+    assert len(figure.axes) == n_places
+    for ax, matrix, name in zip(figure.axes, matrices, names, strict=False):
+        np.testing.assert_array_equal(ax.images[0].get_array(), matrix)
+        assert ax.get_title() == name
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["no", "yes"]
+    assert not any(ax.axison for ax in figure.axes[n_labels:])
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("predicted", "true")
 
 
 def test_numbers_and_then_labels_are_left_out_where_there_are_too_many(figure):
@@ -65,12 +106,43 @@ def test_times_are_labelled_in_plain_numbers(figure, quickest):
     assert texts_of(ax) == ["now", "later"]
 
 
+def table_of_accuracies(*accuracies):
+    columns = {"accuracy": accuracies, "fit_seconds": [0.1 * 2**i for i in range(len(accuracies))]}
+    return pd.DataFrame(columns, index=[f"m{i}" for i in range(len(accuracies))])
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "text"), [(0.1, "prior: 0.1000 ↓"), (0.96, "prior"), (1.0, "prior: 1.0000 ↑")]
+)
+def test_the_axis_is_that_of_the_models_wherever_the_baseline_is(figure, accuracy, text):
+    ax, alone = figure.subplots(1, 2)
+    scores = table_of_accuracies(0.95, 0.97)
+    _figures.draw_accuracy(alone, scores, 10_000)
+    _figures.draw_accuracy(ax, scores, 10_000, ("prior", accuracy))
+    assert ax.get_ylim() == alone.get_ylim()
+    low, high = ax.get_ylim()
+    assert 0.93 < low < 0.95
+    assert 0.97 < high < 0.99
+    assert texts_of(ax)[-1] == text
+    assert low <= ax.texts[-1].xy[1] <= high
+    lines = [line for line in ax.lines if line.get_linestyle() == ":"]
+    assert len(lines) == (accuracy == 0.96)
+
+
 def test_pixels_are_drawn_as_images_of_each_class(figure):
     X, y = load_digits(return_X_y=True)
     clf = TorchLogisticClassifier(C=0.01).fit(X, y)
     _figures.draw_pixel_coefficients(figure, clf, (8, 8))
     drawn = [ax.images[0].get_array() for ax in figure.axes if ax.images]
     np.testing.assert_array_equal(drawn, clf.coef_.reshape(10, 8, 8))
+
+
+def test_images_of_labels_have_their_names(figure):
+    X, y = load_digits(return_X_y=True)
+    clf = RidgeClassifier().fit(X, np.column_stack([y > 4, y % 2, y == 0]).astype(int))
+    _figures.draw_pixel_coefficients(figure, clf, (8, 8), np.array(["> 4", "odd", "$0$"]))
+    titles = [ax.get_title() for ax in figure.axes if ax.images]
+    assert titles == ["> 4", "odd", "$0$"]
 
 
 def test_coefficients_of_two_classes_are_bars(figure):
@@ -97,8 +169,7 @@ def test_named_coefficients_are_rows_of_colours_for_each_class(figure):
 @pytest.mark.parametrize(("n_images", "n_places"), [(3, 4), (6, 8)])
 def test_mistakes_are_pictures_of_one_size_with_both_labels(figure, n_images, n_places):
     X = np.arange(n_images * 4.0).reshape(n_images, 4)
-    y, predicted = np.zeros(n_images, int), np.ones(n_images, int)
-    _figures.draw_mistakes(figure, X, y, predicted, (2, 2))
+    _figures.draw_mistakes(figure, X, [["true 0", "predicted 1"]] * n_images, (2, 2))
     assert len(figure.axes) == n_places
     drawn = [ax.images[0].get_array() for ax in figure.axes[:n_images]]
     np.testing.assert_array_equal(drawn, X.reshape(n_images, 2, 2))

@@ -14,6 +14,7 @@ from skorchless import TorchLogisticClassifier
 from skorchless.comparison._measures import (
     Coefficients,
     accuracy_interval,
+    by_label,
     coefficients_of,
     largest_confusion,
     reliability,
@@ -65,6 +66,19 @@ def test_a_sample_is_wrong_alone_where_all_others_are_right():
     predictions = {"a": np.array([1, 1, 0, 0]), "b": np.array([0, 1, 0, 2])}
     alone = wrong_alone(y, predictions)
     assert {name: indices.tolist() for name, indices in alone.items()} == {"a": [0], "b": [3]}
+
+
+def test_of_several_labels_one_that_is_wrong_is_enough():
+    y = np.zeros((3, 2), int)
+    predictions = {"a": np.array([[0, 1], [1, 1], [0, 0]]), "b": np.array([[0, 0], [0, 1], [1, 0]])}
+    alone = wrong_alone(y, predictions)
+    assert {name: indices.tolist() for name, indices in alone.items()} == {"a": [0], "b": [2]}
+
+
+def test_each_label_of_a_sample_is_an_answer_with_a_probability():
+    y, predictions = np.array([[0, 1]] * 10), np.array([[0, 0]] * 10)
+    means, accuracies = reliability(*by_label(y, predictions, np.array([[0.25, 0.25]] * 10)))
+    assert (means.tolist(), accuracies.tolist()) == ([0.75], [0.5])
 
 
 def test_the_largest_confusion_is_off_the_diagonal():

@@ -8,6 +8,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -69,6 +71,18 @@ def test_classifiers_of_scikit_learn_are_had_by_name():
     # It takes nothing sparse.
     assert models["HistGradientBoostingClassifier"][0].sparse_threshold == 0
     assert models["LogisticRegression"][0].sparse_threshold > 0
+
+
+def test_of_several_labels_those_that_take_one_are_fitted_to_each():
+    names = ["forest", "GaussianNB", "KNeighborsClassifier"]
+    options = {"device": "auto", "random_state": 0, "preprocessor": None, "n_samples": 100}
+    models = resolve_models(names, **options, is_multilabel=True)
+    assert isinstance(models["forest"], RandomForestClassifier)
+    assert isinstance(models["GaussianNB"], OneVsRestClassifier)
+    assert isinstance(models["GaussianNB"].estimator[-1], GaussianNB)
+    assert isinstance(models["KNeighborsClassifier"], Pipeline)
+    own = {"mine": GaussianNB()}
+    assert isinstance(resolve_models(own, **options, is_multilabel=True)["mine"], GaussianNB)
 
 
 @pytest.mark.parametrize(

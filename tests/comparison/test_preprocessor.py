@@ -165,6 +165,6 @@ def test_compare_puts_it_before_the_default_models_for_a_frame():
 
 def test_columns_are_described_by_how_they_are_read():
     frame = pd.DataFrame({"a": [1], "b": [True], "c": ["x"], "d": pd.to_datetime(["2024-01-01"])})
-    found = {"numbers": "a, b", "dates, durations": "d", "categories": "c"}
+    found = {"numbers": "a", "booleans": "b", "dates, durations": "d", "categories": "c"}
     assert describe_columns(frame) == found
     assert describe_columns(frame[["c"]]) == {"categories": "c"}

@@ -29,12 +29,15 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="module", params=["digits", "a table"])
-def report(request, of_digits, tmp_path_factory):
-    """Return the path of a report: with images, and with long and hostile names."""
+@pytest.fixture(scope="module", params=["digits", "labels", "a table"])
+def report(request, of_digits, of_labels, tmp_path_factory):
+    """Return the path of a report: with images, labels, long and hostile names."""
     path = tmp_path_factory.mktemp("report") / "report.html"
     if request.param == "digits":
         of_digits.to_html(path, title="Digits")
+        return path
+    if request.param == "labels":
+        of_labels.to_html(path, title="Digits")
         return path
     rng = np.random.default_rng(0)
     long = "a_column_with_a_name_of_more_letters_than_a_phone_is_wide"

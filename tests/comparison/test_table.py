@@ -26,6 +26,14 @@ def test_the_table_is_aligned():
     ]
 
 
+def test_the_scores_of_several_labels_have_their_names():
+    scores = {"subset_accuracy": [0.5, 1.0], "f1_micro": [0.61234, 0.7], "f1_macro": [0.5, np.nan]}
+    texts = format_table(pd.DataFrame(scores).join(table()["log_loss"].reset_index(drop=True)))
+    assert texts.columns.tolist() == ["subset accuracy", "micro F1", "macro F1", "log loss"]
+    assert texts["micro F1"].tolist() == ["0.6123", "0.7000"]
+    assert texts["macro F1"].tolist() == ["0.5000", "-"]
+
+
 def test_a_column_of_seconds_has_the_decimals_of_its_quickest_model():
     texts = format_table(table(fit_seconds=[0.000123, 2.0], predict_seconds=[123.4, 12.3]))
     assert texts["fit seconds"].tolist() == ["0.00012", "2.00000"]
