@@ -18,6 +18,9 @@ from skorchless.comparison import _comparison, _save, compare, default_models
 
 DIGITS = "1,347 training and 450 test samples, 64 features, 10 classes"
 TITLES = {"digits": "Models of digits, side by side", "a file": "Predicting label of table.csv"}
+HEADER_OF_LABELS = (
+    "subset accuracy  micro F1  macro F1  log loss  fit seconds  predict seconds  pickled size"
+)
 HEADER = "accuracy  log loss  fit seconds  predict seconds  pickled size"
 
 
@@ -113,6 +116,10 @@ class TestMistakes:
     def test_a_column_that_is_not_there(self, capsys, table):
         error = self.error_of(capsys, str(table), "--target", "size")
         assert "there is no column 'size'. There is 'number', 'color', 'price', 'label'" in error
+
+    def test_a_target_among_several_of_other_than_two_values(self, capsys, table):
+        error = self.error_of(capsys, str(table), "--target", "label,price")
+        assert "column 'price' must have two values to be one of several labels" in error
 
     def test_a_regression(self, capsys, table):
         error = self.error_of(capsys, str(table), "--target", "price")
@@ -229,6 +236,28 @@ def test_the_options_of_files_reach_the_reader(capsys, tmp_path):
     argv = ["compare", str(path), "--target", "column 1", "--models", "lbfgs", *options]
     assert main(argv) == 0
     assert "45 training and 15 test samples, 2 features, 2 classes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "target", [["--target", "label,color"], ["--target", "label", "--target", "color"]]
+)
+def test_several_targets_are_labels(capsys, tmp_path, table, target):
+    report, saved = tmp_path / "report.html", tmp_path / "scores.csv"
+    options = ["--models", "lbfgs", "--report", str(report), "--save", str(saved)]
+    assert main(["compare", str(table), *target, *options]) == 0
+    out, err = capsys.readouterr()
+    header, *rows = out.splitlines()
+    assert header.split("  ", 1)[1].strip() == HEADER_OF_LABELS
+    assert [row.split()[0] for row in rows] == ["lbfgs", "commonest"]
+    assert "label: 'yes' is 1, 'no' is 0" in err
+    assert "color: 'red' is 1, 'green' is 0" in err
+    assert "2 features, 2 labels" in err
+    page = report.read_text(encoding="utf-8")
+    assert "<h1>Predicting label, color of table.csv</h1>" in page
+    assert '<tr><th scope="row">color</th>' in page
+    frame = pd.read_csv(saved)
+    assert frame.columns[:4].tolist() == ["model", "subset_accuracy", "f1_micro", "f1_macro"]
+    assert f"{frame.loc[0, 'f1_macro']:.4f}" == rows[0].split()[3]
 
 
 def test_a_library_that_can_not_be_loaded_is_a_sentence(capsys, monkeypatch):

@@ -6,7 +6,7 @@ with text for names and a type for each column.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ def _why_left_out(column: pd.Series[Any]) -> str | None:
     return None
 
 
-def leaks(X: pd.DataFrame, y: Array, names: Sequence[Any] = ()) -> list[Note]:
+def leaks(X: pd.DataFrame, y: Array, names: Iterable[Any] = ()) -> list[Note]:
     """Return a note on each column that has one value a class, and another one for each.
 
     ``names`` are those of labels (N, L).

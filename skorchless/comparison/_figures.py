@@ -52,7 +52,7 @@ def draw_accuracy(
         ax.annotate(
             shortened(name), (x, y), offset, textcoords="offset points", parse_math=False, zorder=3
         )
-    ax.set(xscale="log", xlabel="seconds to fit", ylabel=accuracy.name.replace("_", " "))
+    ax.set(xscale="log", xlabel="seconds to fit", ylabel=str(accuracy.name).replace("_", " "))
     # Room for the names, of points at the edges too.
     ax.set_xlim(seconds.min() / 2, seconds.max() * 5)
     margin = 0.15 * np.ptp(intervals)
@@ -114,6 +114,7 @@ def _draw_matrix(ax: Any, matrix: Array, classes: Array, *, cell: float) -> None
     labels = [shortened(label) for label in classes]
     most_digits = len(f"{matrix.max():,}")
     size = min(0.5 * cell, 0.8 * cell / (LETTER_WIDTH * most_digits))
+    is_wide = LETTER_WIDTH * FONT_SIZE * max(map(len, labels)) > cell
     display = ConfusionMatrixDisplay(matrix, display_labels=labels)
     display.plot(
         ax=ax,
@@ -121,7 +122,7 @@ def _draw_matrix(ax: Any, matrix: Array, classes: Array, *, cell: float) -> None
         cmap="Blues",
         include_values=len(classes) <= MOST_NUMBERS,
         values_format=",d",
-        xticks_rotation="vertical" if LETTER_WIDTH * FONT_SIZE * max(map(len, labels)) > cell else 0,
+        xticks_rotation="vertical" if is_wide else 0,
         text_kw={"fontsize": min(max(size, SMALLEST_NUMBER), LARGEST_NUMBER)},
     )
 

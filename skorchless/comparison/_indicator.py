@@ -72,7 +72,7 @@ def constant_labels(Y: Array, names: Array) -> list[Note]:
 
 
 def _values_and_names(y: Any) -> tuple[Array, Array]:
-    """Return values (N, L) of any container, and the names (L,) of its columns or their numbers."""
+    """Return values (N, L) of any container, and its columns' names (L,) or numbers."""
     # Columns of a range have no names, but numbers that pandas gave them.
     if is_frame(y) and not isinstance(y.columns, pd.RangeIndex):
         frame, _ = as_pandas(y)

@@ -134,9 +134,7 @@ def resolve_models(
     if not is_multilabel:
         return named
     return {
-        name: model
-        if get_tags(model).classifier_tags.multi_label
-        else OneVsRestClassifier(model)
+        name: model if get_tags(model).classifier_tags.multi_label else OneVsRestClassifier(model)
         for name, model in named.items()
     }
 

@@ -147,9 +147,7 @@ def _is_time(column: pd.Series[Any]) -> bool:
 
 def _is_boolean(column: pd.Series[Any]) -> bool:
     """Tell a column of booleans."""
-    return pd.api.types.is_bool_dtype(column) and not isinstance(
-        column.dtype, pd.CategoricalDtype
-    )
+    return pd.api.types.is_bool_dtype(column) and not isinstance(column.dtype, pd.CategoricalDtype)
 
 
 def _is_number(column: pd.Series[Any]) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from skorchless._arrays import Array
 
+
 @dataclass(frozen=True, eq=False)
 class Record:
     """What was measured; `Comparison` says what each field is, and shows them."""
@@ -40,7 +41,7 @@ class Record:
     def baseline(self) -> tuple[str, float] | None:
         """The name and the accuracy of the row that is no model; None without any."""
         others = self.table.drop(index=[*self.models, *self.failures])
-        return next(others.iloc[:, 0].items(), None)
+        return next(((str(name), float(value)) for name, value in others.iloc[:, 0].items()), None)
 
     @property
     def scores(self) -> pd.DataFrame:

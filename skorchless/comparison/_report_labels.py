@@ -48,8 +48,8 @@ def _table_of(comparison: Record, labels: pd.DataFrame) -> pd.DataFrame:
     Of the baseline, which gives a label to all samples or to none, it has F1 alone.
     """
     columns = {}
-    for name, scores in labels.groupby(level="model", sort=False):
-        scores = scores.droplevel("model").loc[comparison.classes]
+    for name in labels.index.get_level_values("model").unique():
+        scores = labels.xs(name, level="model")
         columns[("", "share")] = scores["share"]
         shown = HEADINGS if name in comparison.models else {"f1": HEADINGS["f1"]}
         columns |= {(name, heading): scores[score] for score, heading in shown.items()}

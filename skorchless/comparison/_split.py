@@ -57,7 +57,8 @@ def resolve_split(
             f"y_test must have the labels of y, {_described(y, classes)}, and has "
             f"{_described(y_test, classes_test)}."
         )
-    if y.ndim == 1 and (unknown := sorted({*classes_test.tolist()} - {*classes.tolist()}, key=str)):
+    unknown = sorted({*classes_test.tolist()} - {*classes.tolist()}, key=str)
+    if y.ndim == 1 and unknown:
         raise ValueError(
             f"y_test has labels that y has not, so that no model can know them: {unknown}."
         )
@@ -79,7 +80,7 @@ def _described(y: Array, classes: Array) -> str:
 
 
 def _check_labels(X: Any, y: Any) -> tuple[Array, Array]:
-    """Return labels, one or several for each row of ``X``, and the classes or labels that exist."""
+    """Return labels, one or several for each row of ``X``, and which there are."""
     if has_label_columns(y):
         check_consistent_length(X, y)
         return indicator(y)

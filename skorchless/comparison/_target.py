@@ -39,6 +39,7 @@ def take_target(
     if frame.shape[1] == len(names):
         it = "it" if len(names) == 1 else "them"
         raise ValueError(f"there is no column beside {list_names(names)} to predict {it} from.")
+    y: Any
     if len(names) == 1:
         is_kept, y, notes = take_labels(
             frame[names[0]], names[0], test_size=test_size, classes=classes

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skorchless._tables.names import with_names
+from skorchless._tables.names import at_commas, with_names
 
 
 def names_of(names, first=(1.5, 2.5)):
@@ -51,3 +51,16 @@ def test_other_columns_without_a_name_stay(first):
 
 def test_a_table_without_any_name_keeps_its_first_column():
     assert with_names(pd.DataFrame([[1, 2], [2, 2]], columns=["", ""]))[0].shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a,b"], ["a", "b"]),
+        (["a , b", "a"], ["a", "b"]),
+        (["x,y", "a,x,y"], ["x,y", "a", "x", "y"]),
+        ([], []),
+    ],
+)
+def test_several_names_have_commas_between_them_but_for_those_of_a_column(names, expected):
+    assert at_commas(names, ["a", "b", "x,y"]) == expected

@@ -7,16 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import DataConversionWarning, FitFailedWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.model_selection import train_test_split
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted
 
 import skorchless.comparison
@@ -296,6 +300,103 @@ def test_own_models_are_compared_on_the_columns_of_a_frame():
         "tree",
         "commonest class",
     ]
+
+
+LABELS = np.column_stack([Y == 0, Y > 0, Y == 2]).astype(int)
+SCORES = ["subset_accuracy", "f1_micro", "f1_macro", "log_loss"]
+
+
+def models_of_labels():
+    logistic = make_pipeline(StandardScaler(), LogisticRegression())
+    forest = RandomForestClassifier(10, random_state=0)
+    return {"logistic": OneVsRestClassifier(logistic), "forest": forest}
+
+
+def test_several_labels_are_scored_by_scikit_learns_metrics():
+    X_train, X_test, y_train, y_test = train_test_split(X, LABELS, random_state=3)
+    comparison = compare(X, LABELS, models=models_of_labels(), random_state=3)
+    assert comparison.table.index.tolist() == ["logistic", "forest", "commonest values"]
+    assert comparison.table.columns.tolist() == [*SCORES, *COLUMNS[2:]]
+    np.testing.assert_array_equal(comparison.y_test, y_test)
+    for name, model in models_of_labels().items():
+        predictions = model.fit(X_train, y_train).predict(X_test)
+        np.testing.assert_array_equal(comparison.predictions[name], predictions)
+        row = comparison.table.loc[name]
+        assert row["subset_accuracy"] == accuracy_score(y_test, predictions)
+        assert row["f1_micro"] == f1_score(y_test, predictions, average="micro")
+        assert row["f1_macro"] == f1_score(y_test, predictions, average="macro")
+        found = model.predict_proba(X_test)
+        ones = np.column_stack([p[:, 1] for p in found]) if name == "forest" else found
+        np.testing.assert_array_equal(comparison.probabilities[name], ones)
+        losses = [log_loss(y_test[:, j], ones[:, j]) for j in range(3)]
+        assert row["log_loss"] == pytest.approx(np.mean(losses))
+    mostly = np.tile(LABELS[0] * 0 + (y_train.mean(axis=0) > 0.5), (len(y_test), 1))
+    baseline = comparison.table.loc["commonest values"]
+    assert baseline["subset_accuracy"] == accuracy_score(y_test, mostly)
+    assert baseline["f1_micro"] == f1_score(y_test, mostly, average="micro")
+    assert baseline.isna().sum() == 3
+
+
+@pytest.mark.parametrize(
+    "container", [np.ndarray.tolist, csr_array, torch.tensor, lambda Y: pd.DataFrame(Y > 0)]
+)
+def test_several_labels_may_come_in_any_container(container):
+    expected = compare(X, LABELS, models=models_of_labels(), random_state=0)
+    found = compare(X, container(LABELS), models=models_of_labels(), random_state=0)
+    pd.testing.assert_frame_equal(found.table[SCORES], expected.table[SCORES])
+    pd.testing.assert_frame_equal(found.label_table, expected.label_table)
+
+
+def test_given_test_samples_have_the_labels_of_the_training_samples():
+    models, named = models_of_labels(), pd.DataFrame(LABELS, columns=["a", "b", "c"])
+    options = {"models": models, "random_state": 0, "X_test": X}
+    assert compare(X, LABELS, y_test=named, **options).table["f1_macro"].iloc[0] > 0.9
+    for y, y_test, message in (
+        (
+            LABELS,
+            LABELS[:, :2],
+            "y_test must have the labels of y, 3 columns of zeros and ones, a",
+        ),
+        (LABELS, Y, "zeros and ones, and has one column of them"),
+        (Y, LABELS, "the labels of y, one column of them, and has 3 columns"),
+        (named, named[["b", "a", "c"]], "ones: 'a', 'b', 'c', and has .* ones: 'b', 'a', 'c'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            compare(X, y, y_test=y_test, **options)
+
+
+def test_the_default_models_take_several_labels():
+    comparison = compare(X, LABELS, random_state=0)
+    assert comparison.table.index[:3].tolist() == ["adam", "lbfgs", "forest"]
+    assert comparison.table.loc[["lbfgs", "forest"], "f1_micro"].min() > 0.9
+
+
+def test_progress_counts_labels():
+    lines = []
+    compare(X, LABELS, models=models_of_labels(), progress=lines.append)
+    assert lines[0] == "112 training and 38 test samples, 4 features, 3 labels"
+
+
+def test_a_model_that_does_not_take_several_labels_fails_alone():
+    models = models_of_labels() | {"svc": SVC()}
+    with pytest.warns(FitFailedWarning, match="svc failed: ValueError: y should be a 1d array"):
+        comparison = compare(X, LABELS, models=models, random_state=0)
+    assert comparison.table.loc["svc"].isna().all()
+    assert "svc" not in comparison.label_table.index.get_level_values("model")
+
+
+def test_a_column_of_labels_is_one_label_with_scikit_learns_warning():
+    for labels in (Y[:, None], pd.DataFrame({"y": Y})):
+        with pytest.warns(DataConversionWarning, match="A column-vector y was passed when a 1d"):
+            comparison = compare(X, labels, models=two_models(), random_state=0)
+        assert comparison.classes.tolist() == [0, 1, 2]
+
+
+def test_columns_that_are_no_labels_are_an_error_before_any_fit():
+    with pytest.raises(ValueError, match="multiclass-multioutput is not supported: several col"):
+        compare(X, np.column_stack([Y, Y]), models={"it": Failing()})
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        compare(X, LABELS[1:], models={"it": Failing()})
 
 
 class Failing(Recorder):

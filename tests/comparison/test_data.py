@@ -103,6 +103,83 @@ def test_numbers_are_classes_where_the_user_says_so():
     assert len(run(stars, target="y", classes=True).classes) == 10
 
 
+LABELS = TABLE.assign(warm=np.where(X > 0.5, "Yes", "no"), big=(X**2 > 1).astype(int)).drop(
+    columns=["id", "y"]
+)
+
+
+def labels_run(*args, **options):
+    return run(*args, **{"models": ["DecisionTreeClassifier"]} | options)
+
+
+@pytest.mark.parametrize(
+    "target", [["warm", "big"], ("warm", "big"), "warm,big", "warm, big", ["warm,big"]]
+)
+def test_several_targets_are_labels_of_each_row(target):
+    comparison = labels_run(LABELS, target=target)
+    assert comparison.classes.tolist() == ["warm", "big"]
+    assert comparison.X_test.columns.tolist() == ["x", "color"]
+    rows = comparison.X_test.index
+    expected = np.column_stack([X[rows] > 0.5, LABELS["big"][rows]])
+    np.testing.assert_array_equal(comparison.y_test, expected)
+    assert comparison.notes == ("warm: 'Yes' is 1, 'no' is 0",)
+    facts = comparison.conditions
+    assert (facts["target"], facts["labels"]) == ("warm, big", "2")
+
+
+def test_several_targets_of_a_file_and_labels_beside_a_frame_are_the_same(tmp_path):
+    path = tmp_path / "t.csv"
+    LABELS.to_csv(path, index=False, sep=";", decimal=",")
+    features, labels = LABELS[["x", "color"]], LABELS[["warm", "big"]]
+    expected = labels_run(LABELS, target=["warm", "big"])
+    for found in (
+        labels_run(path, target=["warm", "big"]),
+        labels_run(features, labels),
+        labels_run(features, labels.assign(warm=X > 0.5)),
+        labels_run(features, np.column_stack([X > 0.5, labels["big"]])),
+    ):
+        np.testing.assert_array_equal(found.y_test, expected.y_test)
+        scores = found.table.iloc[:, :4]
+        pd.testing.assert_frame_equal(scores, expected.table.iloc[:, :4])
+    assert found.classes.tolist() == [0, 1]
+
+
+def test_a_name_with_a_comma_is_one_target():
+    frame = LABELS.rename(columns={"warm": "warm, today"})
+    assert labels_run(frame, target="warm, today").y_test.ndim == 1
+    comparison = labels_run(frame, target=["warm, today", "big"])
+    assert comparison.classes.tolist() == ["warm, today", "big"]
+    with pytest.raises(ValueError, match="no column 'wet'. There is"):
+        labels_run(frame, target="big,wet")
+
+
+def test_one_target_in_a_list_is_that_target():
+    assert accuracy(TABLE, target=["y"]) == accuracy(TABLE, target="y")
+
+
+def test_labels_of_several_columns_are_left_as_they_are_in_a_file(tmp_path):
+    path = tmp_path / "t.csv"
+    LABELS.replace({"warm": {"no": "NA"}}).to_csv(path, index=False)
+    assert labels_run(path, target=["warm", "big"]).notes == ("warm: 'Yes' is 1, 'NA' is 0",)
+
+
+def test_what_is_lost_with_several_labels_is_said():
+    frame = LABELS.assign(warm=LABELS["warm"].mask(np.arange(N) % 20 == 0), copy=LABELS["big"])
+    with pytest.warns(UserWarning, match="10 rows without a label are left out\ncopy: it tells"):
+        comparison = labels_run(frame, target=["warm", "big"], progress=None)
+    assert comparison.conditions["samples"] == "142 to train, 48 to test"
+
+
+def test_a_label_that_training_samples_never_have_is_told():
+    Y = np.column_stack([X > 0, np.arange(N) >= 150])
+    with pytest.warns(UserWarning, match="1: always 0 in training: there is nothing to learn"):
+        comparison = labels_run(
+            *(X[:150, None], Y[:150]), X_test=X[150:, None], y_test=Y[150:], progress=None
+        )
+    scores = comparison.label_table.loc[(1, "DecisionTreeClassifier")]
+    assert (scores["share"], scores["recall"]) == (1.0, 0.0)
+
+
 def test_read_params_reach_the_reader(tmp_path):
     path = tmp_path / "t.csv"
     TABLE.replace({"color": {"red": "n/k"}}).to_csv(path, index=False, sep="|")
@@ -121,6 +198,14 @@ def test_read_params_reach_the_reader(tmp_path):
         ((np.zeros((4, 1)),), {"target": "y"}, "target names a column of a frame or a file"),
         ((TABLE,), {"target": "y", "drop": ["y"]}, "drop names 'y', which is the target"),
         ((np.zeros((4, 1)), [0, 1, 0, 1]), {"drop": ["a"]}, "drop names columns of a table"),
+        ((LABELS,), {"target": []}, r"target must name at least one column, got \[\]"),
+        ((LABELS,), {"target": ["warm", "big"], "drop": "big"}, "drop names 'big', which is the"),
+        (
+            (LABELS,),
+            {"target": "warm,big", "drop": "big"},
+            "drop names 'big', which is the target",
+        ),
+        ((LABELS,), {"target": ["warm", "x"]}, "column 'x' must have two values .*, and has 1"),
         ((TABLE[["id", "y"]],), {"target": "y"}, "no column is left to predict from. id: 200"),
         ((TABLE[["x", "y"]],), {"target": "Y"}, "no column 'Y'; did you mean 'y'"),
     ],

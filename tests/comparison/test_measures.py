@@ -70,7 +70,10 @@ def test_a_sample_is_wrong_alone_where_all_others_are_right():
 
 def test_of_several_labels_one_that_is_wrong_is_enough():
     y = np.zeros((3, 2), int)
-    predictions = {"a": np.array([[0, 1], [1, 1], [0, 0]]), "b": np.array([[0, 0], [0, 1], [1, 0]])}
+    predictions = {
+        "a": np.array([[0, 1], [1, 1], [0, 0]]),
+        "b": np.array([[0, 0], [0, 1], [1, 0]]),
+    }
     alone = wrong_alone(y, predictions)
     assert {name: indices.tolist() for name, indices in alone.items()} == {"a": [0], "b": [2]}
 

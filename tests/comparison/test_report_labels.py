@@ -108,7 +108,10 @@ def test_a_sample_is_wrong_where_one_of_its_labels_is(of_labels, page):
 
 def test_mistakes_are_labels_missed_and_given_wrongly():
     names, sign = np.array(["a", "b", "c"]), "\N{MINUS SIGN}"
-    assert mistake_lines(np.array([1, 1, 0]), np.array([0, 0, 1]), names) == [f"{sign} a, b", "+ c"]
+    assert mistake_lines(np.array([1, 1, 0]), np.array([0, 0, 1]), names) == [
+        f"{sign} a, b",
+        "+ c",
+    ]
     assert mistake_lines(np.array([0, 1, 0]), np.array([0, 1, 1]), names) == ["+ c"]
 
 

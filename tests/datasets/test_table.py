@@ -170,3 +170,12 @@ def test_a_missing_pyarrow_is_named_with_what_installs_it(tmp_path, monkeypatch,
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ImportError, match=r"need pyarrow; .* skorchless\[arrow\]"):
         read_table(tmp_path / f"t{ending}")
+
+
+@pytest.mark.parametrize("target", ["a", ["a"], ["a", "b"]])
+def test_targets_are_left_as_they_stand(tmp_path, target):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c\n007,NA,1\n008,5,NA\n")
+    frame = read_table(path, target=target)
+    assert frame["a"].tolist() == ["007", "008"]
+    assert set(frame["b"].dropna()) == ({"NA", "5"} if "b" in target else {5})
