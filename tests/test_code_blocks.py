@@ -150,6 +150,7 @@ def folder(tmp_path, monkeypatch):
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(400, 2)), columns=["price", "age"])
     table = table.assign(shop=["Bern", "Chur", "", "Bern"] * 100, returned=["yes", "no"] * 200)
     table.to_csv("sales.csv", index=False)
+    table.assign(complained=["no", "no", "yes", "no", "no"] * 80).to_csv("orders.csv", index=False)
     np.eye(200, 784, dtype=np.float32).tofile("rows.f32")
     np.save("labels.npy", np.arange(200) % 2)
     yield

@@ -65,11 +65,14 @@ def compare(
         as from a file; a first column without a name that numbers the rows, and columns of which
         nearly every row has a text of its own, are left out, and said. Models of your own get all
         other columns of a ``target``'s table, with types, and samples beside ``y`` as they are.
-    y : {array-like, tensor} of shape (n_samples,), default=None
-        The labels of ``X``.
-    target : str, default=None
-        The column of a table that has the labels, in the place of ``y``. Rows without a label are
-        left out, and so are the classes of a single row.
+    y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
+        The labels of ``X``, in an array, a frame or a tensor: one for each sample, or zeros and
+        ones in a column for each of several labels, as a sparse matrix too. The columns of a
+        frame name them.
+    target : str or list of str, default=None
+        The column of a table that has the labels, in the place of ``y``, or several columns of
+        two values each, as a list or with commas. Rows without a label are left out, and so are
+        the classes of a single row.
     drop : iterable of str, default=()
         Columns of a table that models do not learn from.
     classes : bool, default=False
@@ -78,8 +81,9 @@ def compare(
         Parameters of :func:`~skorchless.datasets.read_table` for a file: ``sep``, ``encoding``,
         ``header``, ``na``.
     X_test : {array-like, frame, tensor} of shape (n_test, n_features), default=None
-        Samples to test on. None sets a part of ``X`` aside, stratified.
-    y_test : {array-like, tensor} of shape (n_test,), default=None
+        Samples to test on. None sets a part of ``X`` aside, stratified unless there are several
+        labels.
+    y_test : array-like of shape (n_test,) or (n_test, n_labels), default=None
         The labels of ``X_test``.
     test_size : float or int, default=0.25
         The fraction or number of samples to set aside where ``X_test`` is None.
@@ -87,7 +91,8 @@ def compare(
         The classifiers to compare. They are cloned, not fitted themselves. None means
         `default_models`, and names those of them, or classifiers of scikit-learn such as
         ``"HistGradientBoostingClassifier"`` with their defaults; where ``X`` is a frame, each
-        behind a `column_preprocessor` of it.
+        behind a `column_preprocessor` of it. Those that take one label are fitted to each of
+        several by :class:`~sklearn.multiclass.OneVsRestClassifier`.
     device : str or torch.device, default='auto'
         The device of the default models; ignored where ``models`` is a dict.
     random_state : int, RandomState instance or None, default=None
@@ -104,19 +109,22 @@ def compare(
     -------
     comparison : Comparison
         The table and the fitted models. Beside the models, the table has a row of what always
-        answering the commonest class would give.
+        answering the commonest class would give, or the commonest value of each label.
 
     Raises
     ------
     ValueError
         If samples and labels do not fit together, ``y_test`` has a label that ``y`` has not,
         ``models`` are no classifiers, ``image_shape`` is not that of the samples, a number of a
-        frame is infinite, the ``target`` is a quantity, or no model could be fitted.
+        frame is infinite, the ``target`` is a quantity, a column of several labels has other
+        than two values, or no model could be fitted.
 
     Warns
     -----
     sklearn.exceptions.FitFailedWarning
         If a model fails; its row has no numbers, and the others are measured.
+    sklearn.exceptions.DataConversionWarning
+        If labels, one for each sample, come as an array or frame of one column.
 
     See Also
     --------
@@ -128,6 +136,11 @@ def compare(
     -----
     Times are of a single run in this process, one model at a time. On a GPU, the first model
     there also pays for starting the device.
+
+    Several labels are split at random: scikit-learn stratifies by one label, and there may be as
+    many combinations of several as there are samples. A rare label can be missing on either side;
+    pass ``X_test`` and ``y_test`` to split otherwise. Where a label has no ones, neither true nor
+    predicted, its F1 counts 0, as wherever scikit-learn warns of it.
 
     Examples
     --------
@@ -150,6 +163,16 @@ def compare(
     >>> comparison = compare(iris, target="target", models=["lbfgs"], random_state=0)
     >>> comparison.table.index.tolist()
     ['lbfgs', 'commonest class']
+
+    Samples may have several labels:
+
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> X, Y = make_multilabel_classification(n_classes=3, random_state=0)
+    >>> comparison = compare(X, Y, models=["forest"], random_state=0)
+    >>> comparison.table.columns[:4].tolist()
+    ['subset_accuracy', 'f1_micro', 'f1_macro', 'log_loss']
+    >>> comparison.label_table["f1"].unstack("model").shape
+    (3, 2)
     """
     # Wrong models and devices cost no reading of a file.
     if isinstance(models, Iterable) and not isinstance(models, (Mapping, str)):

@@ -28,19 +28,23 @@ class Comparison(Record):
         training samples; of a model that failed all are NaN. ``accuracy`` and ``log_loss``
         (natural logarithm, NaN without ``predict_proba``) of the test samples; ``fit_seconds``;
         ``predict_seconds`` of one ``predict`` of all test samples; ``size_bytes`` of the
-        pickled fitted model (NaN where it cannot be pickled).
+        pickled fitted model (NaN where it cannot be pickled). Of several labels the baseline is
+        the commonest value of each; in the place of ``accuracy`` are ``subset_accuracy``, the
+        share of samples whose labels are all right, ``f1_micro`` and ``f1_macro``, and
+        ``log_loss`` is the mean over the labels.
     models : dict of str to estimator
         The fitted models.
     X_test : {array-like, frame, tensor} of shape (n_test, n_features)
         The samples that they were tested on.
-    y_test : ndarray of shape (n_test,)
+    y_test : ndarray of shape (n_test,) or (n_test, n_labels)
         The labels of ``X_test``.
-    classes : ndarray of shape (n_classes,)
-        The labels of the training samples, sorted.
-    predictions : dict of str to ndarray of shape (n_test,)
+    classes : ndarray of shape (n_classes,) or (n_labels,)
+        The labels of the training samples, sorted; the names or numbers of several labels.
+    predictions : dict of str to ndarray of shape (n_test,) or (n_test, n_labels)
         The labels that each model predicts for ``X_test``.
-    probabilities : dict of str to ndarray of shape (n_test, n_classes)
-        The probabilities of ``classes``, of each model that has ``predict_proba``.
+    probabilities : dict of str to ndarray of shape (n_test, n_classes) or (n_test, n_labels)
+        The probabilities of ``classes``, or of each of several labels, of each model that has
+        ``predict_proba``.
     conditions : dict of str to str
         Sizes, seed, date, versions and machine, in words.
     image_shape : tuple of int or None
@@ -49,6 +53,11 @@ class Comparison(Record):
         How the columns of a table were read, where that was not plain, and what was left out.
     failures : dict of str to str
         What each model said that failed.
+    label_table : pandas.DataFrame or None
+        Of several labels, one row for each label and model, and the baseline: ``share`` of the
+        test samples that have it; ``precision``, ``recall`` and ``f1``, NaN where they are
+        shares of none; ``true_negatives``, ``false_positives``, ``false_negatives`` and
+        ``true_positives``. None where samples have one label.
 
     See Also
     --------
@@ -126,7 +135,8 @@ class Comparison(Record):
         """Write a report: one HTML page that needs nothing else, neither files nor a network.
 
         It has the table, accuracy against time, confusion matrices, reliability curves,
-        coefficients and mistakes as pictures where samples are images, and the conditions.
+        coefficients and mistakes as pictures where samples are images, and the conditions; of
+        several labels, the scores and the confusion of each.
 
         Parameters
         ----------

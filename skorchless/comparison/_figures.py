@@ -27,7 +27,7 @@ LETTER_WIDTH = 0.6
 LONGEST_LABEL, LONGEST_TITLE = 20, 18
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 MARKERS = "os^DvP*X"  # so that models are told apart without colours too
-MISTAKES_IN_A_ROW, LABELS_IN_A_ROW = 4, 3
+MISTAKES_IN_A_ROW, LABELS_IN_A_ROW, IMAGES_IN_A_ROW = 4, 3, 4
 SPEAKS_FOR, SPEAKS_AGAINST = "#b2182b", "#2166ac"  # the ends of RdBu_r
 
 
@@ -148,7 +148,8 @@ def draw_pixel_coefficients(
         CoefficientImageDisplay.from_estimator(classifier, image_shape=image_shape, ax=ax)
         return
     images = np.reshape(classifier.coef_, (-1, *image_shape))
-    CoefficientImageDisplay(images, [shortened(name) for name in names]).plot(ax=ax)
+    rows = -(-len(images) // IMAGES_IN_A_ROW)
+    CoefficientImageDisplay(images, [shortened(name) for name in names]).plot(ax=ax, rows=rows)
 
 
 def draw_coefficients(figure: Any, weights: Array, names: list[str], classes: Array) -> None:

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from skorchless._arrays import Array
 from skorchless._fitted import final_step
 from skorchless.comparison._figures import (
+    IMAGES_IN_A_ROW,
     MISTAKES_IN_A_ROW,
     are_long,
     draw_accuracy,
@@ -42,7 +43,7 @@ from skorchless.plotting._images import as_rows
 MOST_MISTAKES = 2 * MISTAKES_IN_A_ROW
 MOST_FEATURES = 15
 COEFFICIENTS = (
-    "Red speaks for a class, blue against it; each model has a scale of its own. Of many "
+    "Red speaks for a {what}, blue against it; each model has a scale of its own. Of many "
     "features, those with the largest coefficients, of scaled columns where there is a scaler; "
     "the categories of one column stand together."
 )
@@ -127,7 +128,8 @@ def _sections(comparison: Record) -> Iterator[Section]:
     if comparison.probabilities:
         yield _reliability_section(comparison)
     if pictures := list(_coefficient_pictures(comparison)):
-        yield Section("Coefficients", COEFFICIENTS, pictures)
+        what = "label" if comparison.is_multilabel else "class"
+        yield Section("Coefficients", COEFFICIENTS.format(what=what), pictures)
     if len(comparison.models) > 1:
         yield _mistakes_section(comparison)
 
@@ -233,7 +235,7 @@ def _coefficient_pictures(comparison: Record) -> Iterator[Picture]:
                     image_shape=shape,
                     names=names,
                 ),
-                (5.2, 2.5),
+                (5.2, 2.5 if names is None else 0.5 + 1.2 * -(-len(names) // IMAGES_IN_A_ROW)),
                 alt=f"Coefficients of {name} as images, one for each {what}.",
                 caption=name,
             )

@@ -61,8 +61,8 @@ for name, accuracy in comparison.table["accuracy"].items():
     print(f"{name:7} {round((1 - accuracy) * len(images.X_valid)):5,} mistakes")
 
 # %%
-# As a picture: up is more accurate, left is sooner fitted. The bars are one standard error of the
-# accuracy to each side, since other test images would have given other numbers.
+# As a picture: up is more accurate, left is sooner fitted. The bars are the 95 % interval (Wilson)
+# of each accuracy, since other test images would have given other numbers.
 
 _ = comparison.plot()
 
