@@ -97,7 +97,7 @@ comparison.label_table["f1"].unstack("model").loc[Y.columns, list(comparison.mod
 #
 # By way of the digits
 # --------------------
-# Where the labels follow from something that a linear model can tell, it is better to ask for that.
+# Where labels follow from something that a linear model can tell, it is better to ask for that.
 # Which digit it is answers all three questions, and the probability of a "yes" is the sum of those
 # of the digits that have it.
 
