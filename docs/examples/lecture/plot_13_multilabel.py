@@ -13,7 +13,7 @@ softmax over all, in torch ``BCEWithLogitsLoss`` in the place of ``NLLLoss``.
 # ---------------
 # A digit answers questions: does it have a loop, is it even, is it above 4? Any combination may
 # occur. The labels are a matrix of zeros and ones with a column for each question; as a frame it
-# has their names.
+# has their names. The digits are scikit-learn's, of 8 x 8 pixels.
 
 import matplotlib.pyplot as plt
 import numpy as np
