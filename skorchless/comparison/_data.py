@@ -76,9 +76,7 @@ def resolve_data(
     ``is_left_alone`` says that frames with labels beside them go to the models as they are.
     """
     drop = [drop] if isinstance(drop, str) else [str(name) for name in drop]
-    targets = _target_names(target)
-    if both := [name for name in (*targets, *at_commas(targets, ())) if name in drop]:
-        raise ValueError(f"drop names {both[0]!r}, which is the target.")
+    targets = _target_names(target, drop)
     facts: dict[str, str] = {}
     notes: list[Note] = []
     if isinstance(X, (str, Path)) or hasattr(X, "read"):
@@ -92,11 +90,11 @@ def resolve_data(
         X, y, found = _from_table(X, targets, drop, classes, test_size, notes, progress)
         facts["target"] = ", ".join(y.columns) if y.ndim == 2 else targets[0]
         notes, drop = notes + found, []
+    if not is_table and drop:
+        raise ValueError(
+            "drop names columns of a table: X is none, or goes to models of your own as it is."
+        )
     if not is_table:
-        if drop:
-            raise ValueError(
-                "drop names columns of a table: X is none, or goes to models of your own as it is."
-            )
         split = resolve_split(X, y, X_test, y_test, test_size, random_state)
         return Data(split, False, {}, _label_notes(split))
     X, X_test, found = _typed(X, X_test, drop, is_read="data" in facts)
@@ -112,14 +110,16 @@ def resolve_data(
     return Data(split, True, facts | describe_columns(split.X), notes)
 
 
-def _target_names(target: Any) -> list[str]:
-    """Return the names of the columns that have the labels, as they were given."""
+def _target_names(target: Any, drop: list[str]) -> list[str]:
+    """Return the names of the columns that have the labels, as given; raise for dropped ones."""
     if target is None:
         return []
     is_one = isinstance(target, str) or not isinstance(target, Iterable)
     names = [str(name).strip() for name in ([target] if is_one else target)]
     if not names:
         raise ValueError(f"target must name at least one column, got {target!r}.")
+    if both := [name for name in (*names, *at_commas(names, ())) if name in drop]:
+        raise ValueError(f"drop names {both[0]!r}, which is the target.")
     return names
 
 

@@ -101,7 +101,7 @@ def draw_label_confusion(figure: Any, matrices: Array, names: list[str]) -> None
     places = axes_in_rows(rows * LABELS_IN_A_ROW, rows, figure)
     for place, matrix, name in zip(places, matrices, names, strict=False):
         _draw_matrix(place, matrix, np.array(["no", "yes"]), cell=LABEL_CELL_POINTS)
-        place.set_title(shortened(name), parse_math=False, fontsize=FONT_SIZE)
+        place.set_title(shortened(name, LONGEST_TITLE), parse_math=False, fontsize=FONT_SIZE - 1)
         place.set(xlabel="", ylabel="")
     for place in places[len(names) :]:
         place.set_axis_off()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -16,37 +15,27 @@ from sklearn.pipeline import Pipeline
 from skorchless._arrays import Array
 from skorchless._fitted import final_step
 from skorchless.comparison._figures import (
-    IMAGES_IN_A_ROW,
     MISTAKES_IN_A_ROW,
-    are_long,
     draw_accuracy,
-    draw_coefficients,
     draw_confusion,
     draw_mistakes,
-    draw_pixel_coefficients,
     draw_reliability,
 )
 from skorchless.comparison._measures import (
     by_label,
-    coefficients_of,
     largest_confusion,
     reliability,
     wrong_alone,
 )
 from skorchless.comparison._pictures import Picture, render
 from skorchless.comparison._record import Record
+from skorchless.comparison._report_coefficients import coefficient_sections
 from skorchless.comparison._report_labels import MISSED, WRONG, label_sections, mistake_lines
 from skorchless.comparison._section import Section
 from skorchless.comparison._table import format_table
 from skorchless.plotting._images import as_rows
 
 MOST_MISTAKES = 2 * MISTAKES_IN_A_ROW
-MOST_FEATURES = 15
-COEFFICIENTS = (
-    "Red speaks for a {what}, blue against it; each model has a scale of its own. Of many "
-    "features, those with the largest coefficients, of scaled columns where there is a scaler; "
-    "the categories of one column stand together."
-)
 
 
 def render_report(comparison: Record, title: str) -> str:
@@ -127,9 +116,7 @@ def _sections(comparison: Record) -> Iterator[Section]:
         yield _confusion_section(comparison)
     if comparison.probabilities:
         yield _reliability_section(comparison)
-    if pictures := list(_coefficient_pictures(comparison)):
-        what = "label" if comparison.is_multilabel else "class"
-        yield Section("Coefficients", COEFFICIENTS.format(what=what), pictures)
+    yield from coefficient_sections(comparison)
     if len(comparison.models) > 1:
         yield _mistakes_section(comparison)
 
@@ -216,39 +203,6 @@ def _reliability_section(comparison: Record) -> Section:
         "enough, but for chance, which is large where samples are few."
     )
     return Section("Reliability", text, [picture])
-
-
-def _coefficient_pictures(comparison: Record) -> Iterator[Picture]:
-    """Yield the coefficients of each linear model: all as images, or the largest by name."""
-    shape = comparison.image_shape
-    names = comparison.classes if comparison.is_multilabel else None
-    what = "label" if comparison.is_multilabel else "class"
-    for name, model in comparison.models.items():
-        coefficients = coefficients_of(model)
-        if coefficients is None:
-            continue
-        if shape is not None and coefficients.weights.shape[1] == math.prod(shape):
-            yield render(
-                partial(
-                    draw_pixel_coefficients,
-                    classifier=coefficients.classifier,
-                    image_shape=shape,
-                    names=names,
-                ),
-                (5.2, 2.5 if names is None else 0.5 + 1.2 * -(-len(names) // IMAGES_IN_A_ROW)),
-                alt=f"Coefficients of {name} as images, one for each {what}.",
-                caption=name,
-            )
-        else:
-            weights, features = coefficients.largest(MOST_FEATURES)
-            yield render(
-                partial(
-                    draw_coefficients, weights=weights, names=features, classes=comparison.classes
-                ),
-                (4.2, 1.2 + 0.2 * len(features) + (1.2 if are_long(comparison.classes) else 0.0)),
-                alt=f"Largest coefficients of {name}: {', '.join(features)}.",
-                caption=name,
-            )
 
 
 def _mistakes_section(comparison: Record) -> Section:

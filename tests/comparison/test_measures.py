@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
@@ -118,6 +118,13 @@ def test_the_largest_coefficients_come_first():
 @pytest.mark.parametrize("model", [RandomForestClassifier(2), SVC(kernel="linear")])
 def test_a_forest_and_pairs_of_classes_have_none(model):
     assert coefficients_of(model.fit(X, Y)) is None
+
+
+def test_two_labels_have_a_row_each_where_two_classes_have_one():
+    clf = RidgeClassifier().fit(X, np.column_stack([Y == 0, Y == 1]).astype(int))
+    clf.multilabel_ = True  # what this package's classifiers say of themselves
+    np.testing.assert_array_equal(coefficients_of(clf).weights, clf.coef_)
+    assert coefficients_of(RidgeClassifier().fit(X, Y == 0)).weights.shape == (1, 4)
 
 
 def test_features_without_names_are_numbered():
