@@ -28,6 +28,7 @@ LONGEST_LABEL, LONGEST_TITLE = 20, 18
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 MARKERS = "os^DvP*X"  # so that models are told apart without colours too
 MISTAKES_IN_A_ROW, LABELS_IN_A_ROW, IMAGES_IN_A_ROW = 4, 3, 4
+ACCURACY_SIZE = (4.2, 3.0)  # inches
 SPEAKS_FOR, SPEAKS_AGAINST = "#b2182b", "#2166ac"  # the ends of RdBu_r
 
 
@@ -84,6 +85,14 @@ def _draw_baseline(ax: Any, name: str, accuracy: float) -> None:
         horizontalalignment="right",
         fontsize="small",
     )
+
+
+def describe_accuracy(scores: pd.DataFrame) -> str:
+    """Return what `draw_accuracy` shows of models, in words."""
+    accuracy = str(scores.columns[0]).replace("_", " ").capitalize()
+    pairs = zip(scores.index, scores.iloc[:, 0], scores["fit_seconds"], strict=True)
+    points = (f"{name} {value:.4f} in {seconds:.3g} seconds" for name, value, seconds in pairs)
+    return f"{accuracy} against seconds to fit: {'; '.join(points)}."
 
 
 def draw_confusion(figure: Any, matrix: Array, classes: Array) -> None:

@@ -15,7 +15,9 @@ from sklearn.pipeline import Pipeline
 from skorchless._arrays import Array
 from skorchless._fitted import final_step
 from skorchless.comparison._figures import (
+    ACCURACY_SIZE,
     MISTAKES_IN_A_ROW,
+    describe_accuracy,
     draw_accuracy,
     draw_confusion,
     draw_mistakes,
@@ -124,10 +126,6 @@ def _sections(comparison: Record) -> Iterator[Section]:
 def _accuracy_section(comparison: Record) -> Section:
     """Return accuracy against time."""
     accuracy = comparison.accuracy
-    points = (
-        f"{name} {row.iloc[0]:.4f} in {row['fit_seconds']:.3g} seconds"
-        for name, row in comparison.scores.iterrows()
-    )
     picture = render(
         lambda figure: draw_accuracy(
             figure.add_subplot(),
@@ -135,8 +133,8 @@ def _accuracy_section(comparison: Record) -> Section:
             len(comparison.y_test),
             comparison.baseline,
         ),
-        (4.2, 3.0),
-        alt=f"{accuracy.capitalize()} against seconds to fit: {'; '.join(points)}.",
+        ACCURACY_SIZE,
+        alt=describe_accuracy(comparison.scores),
     )
     text = "Further up is better, further left is faster."
     if comparison.is_multilabel:
