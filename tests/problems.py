@@ -56,15 +56,66 @@ def make_objective(
     placement = on_cpu(dtype, costs=costs, block_sizes=block_sizes)
     fold = torch.arange(len(alphas)).clamp(max=columns.shape[1] - 1)
     objective = PenalizedNLL(
-        rows=TensorRows(X, (codes, columns), placement),
+        rows=TensorRows(X, (codes[:, None], columns), placement),
         n_classes=n_classes,
         fit_intercept=fit_intercept,
         alpha=torch.tensor(alphas, dtype=torch.float64),
         l1_ratio=torch.as_tensor(l1_ratio, dtype=torch.float64).expand(len(alphas)),
         total_weight=columns.double().sum(0)[fold],
         fold=fold,
+        label=torch.zeros_like(fold),
     )
     return objective, X, codes, weights
+
+
+def make_labels(n_labels=3, *, alphas=(0.1,), weights=None, codes=None, l1_ratio=0.0, **options):
+    """Return an objective of several labels for each penalty, and its X, codes and weights.
+
+    Models come by penalty, then by label. Codes are (N, L), of bytes. Weights are (N,), of all
+    models, (N, F), a fold for each penalty, or (N, F, L), a fold for each penalty and label.
+    """
+    single, X, _, _ = make_objective(2, **options)
+    generator = torch.Generator().manual_seed(7)
+    if codes is None:
+        share = torch.linspace(0.3, 0.7, n_labels)
+        codes = (torch.rand(len(X), n_labels, generator=generator) < share).to(torch.uint8)
+    weights = torch.ones(len(X)).to(X) if weights is None else weights.to(X)
+    columns = weights.view(len(X), -1)
+    of_penalty, label = (
+        each.flatten()
+        for each in torch.meshgrid(
+            torch.arange(len(alphas)), torch.arange(n_labels), indexing="ij"
+        )
+    )
+    fold = of_penalty.clamp(max=columns.shape[1] - 1)
+    fold = of_penalty * n_labels + label if weights.ndim == 3 else fold
+    objective = replace(
+        single,
+        rows=TensorRows(X, (codes, columns), single.rows.placement),
+        alpha=torch.tensor(alphas, dtype=torch.float64)[of_penalty],
+        l1_ratio=torch.as_tensor(l1_ratio, dtype=torch.float64).expand(len(alphas))[of_penalty],
+        total_weight=columns.double().sum(0)[fold],
+        fold=fold,
+        label=label,
+    )
+    return objective, X, codes, columns
+
+
+def data_of(objective, m):
+    """Return the X, codes, weights and penalty of model ``m`` of several, as oracles take them."""
+    X, codes, weights = objective.rows.whole()
+    column, label = int(objective.fold[m]), int(objective.label[m])
+    return X, codes[:, label].long(), weights[:, column], float(objective.alpha[m])
+
+
+def alone(objective, m):
+    """Return the objective of model ``m`` of several, made of its own codes and weights alone."""
+    X, codes, weights, _ = data_of(objective, m)
+    single = objective.take(torch.tensor([m]))
+    columns = (codes[:, None], weights[:, None])
+    rows = TensorRows(X, columns, objective.rows.placement)
+    zero = torch.zeros(1, dtype=torch.int64)
+    return replace(single, rows=rows, fold=zero, label=zero)
 
 
 def random_weights(objective, seed=1):

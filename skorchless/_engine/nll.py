@@ -58,11 +58,12 @@ def _row_weights(weighted_proba: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class NLL:
-    """The weighted NLL of M models, on any block of rows X with codes (B,) and weights (B, F)."""
+    """The weighted NLL of M models, of any block of rows: X, codes (B, L), weights (B, F)."""
 
     n_classes: int
     fit_intercept: bool
     fold: Tensor  # (M,) of int64, which column of row weights each model has
+    label: Tensor  # (M,) of int64, which column of label codes each model has
     sum_dtype: torch.dtype
 
     def sum_and_grad(
@@ -74,7 +75,7 @@ class NLL:
         """
         logits = self._logits(W, X if X_of_W is None else X_of_W)  # (M, K, B)
         of_models = self._of_models(weights)[:, None]  # (M, 1, B)
-        codes = codes.expand(len(W), 1, -1)
+        codes = self._codes_of_models(codes)
         nll, residual = self.each_and_residual(logits, codes, of_models)
         residual = residual.flatten(0, 1)  # (M * K, B)
         grad = self._with_intercept(weighted_sum(X, residual), residual)
@@ -88,7 +89,7 @@ class NLL:
         """
         logits, change = self._logits(W, X).chunk(2, dim=1)  # (M, K, B)
         of_models = self._of_models(weights)[:, None]  # (M, 1, B)
-        codes = codes.expand(len(W), 1, -1)
+        codes = self._codes_of_models(codes)
         sums = []
         for step in steps.T[..., None, None]:
             # One step at a time: the memory is that of the logits.
@@ -123,6 +124,13 @@ class NLL:
         """Return the weights (M, B) of each model's rows from those of folds (B, F)."""
         of_folds = weights.T
         return of_folds if len(of_folds) == 1 else of_folds.index_select(0, self.fold)
+
+    def _codes_of_models(self, codes: Tensor) -> Tensor:
+        """Return the codes (M, 1, B) of each model's rows from those of labels (B, L)."""
+        of_labels = codes.T[:, None]
+        if len(of_labels) == 1:
+            return of_labels.expand(len(self.label), 1, -1)
+        return of_labels.index_select(0, self.label)
 
     def each_and_residual(
         self, logits: Tensor, codes: Tensor, weights: Tensor
@@ -208,6 +216,11 @@ class NLL:
         return self._proba(self._logits(W, X))
 
 
+# Folds beyond which each is drawn for a model of its own, as permutations are: none lacks a block.
+# Of 5,000 of them the question takes an eighth of a pass.
+MAX_ASKED_FOLDS = 100
+
+
 class NLLAndGrad:
     """`NLL.sum_and_grad` at ``W`` (M, K, D) as a function of blocks.
 
@@ -218,13 +231,13 @@ class NLLAndGrad:
     def __init__(self, nll: NLL, W: Tensor) -> None:
         self._nll = nll
         self._W = W
-        self._latest: tuple[list[bool], Tensor, NLL, Tensor] | None = None
+        self._latest: tuple[Tensor, Tensor, NLL, Tensor] | None = None
 
     def __call__(self, X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         # Not on a GPU, which would have to wait for the answer.
-        asks = weights.shape[1] > 1 and weights.device.type == "cpu"
-        has_weight = weights.any(0).tolist() if asks else [True]  # (F,)
-        if all(has_weight):
+        asks = 1 < weights.shape[1] <= MAX_ASKED_FOLDS and weights.device.type == "cpu"
+        has_weight = weights.any(0) if asks else None  # (F,)
+        if has_weight is None or has_weight.all():
             return self._nll.sum_and_grad(self._W, X, codes, weights)
         models, nll, W = self._of_folds(has_weight)
         loss = torch.zeros(len(self._W), dtype=nll.sum_dtype, device=W.device)
@@ -232,14 +245,13 @@ class NLLAndGrad:
         loss[models], grad[models] = nll.sum_and_grad(W, X, codes, weights)
         return loss, grad
 
-    def _of_folds(self, has_weight: list[bool]) -> tuple[Tensor, NLL, Tensor]:
+    def _of_folds(self, has_weight: Tensor) -> tuple[Tensor, NLL, Tensor]:
         """Return the models of folds that have weight, their NLL and their weights."""
         # Neighbouring blocks have the same folds. All parts are kept by one assignment, because
         # blocks may be on several threads.
         latest = self._latest
-        if latest is None or latest[0] != has_weight:
-            of_model = torch.tensor(has_weight, device=self._W.device)[self._nll.fold]
-            models = of_model.nonzero()[:, 0]
+        if latest is None or not torch.equal(latest[0], has_weight):
+            models = has_weight[self._nll.fold].nonzero()[:, 0]
             latest = (has_weight, models, take_models(self._nll, models), self._W[models])
             self._latest = latest
         return latest[1:]

@@ -33,16 +33,17 @@ class PenalizedNLL:
     and coefficients hardly interact: ``W x + b = W (x - mean) + (b + W mean)``. X itself is not
     changed, so that a sparse one stays sparse.
 
-    Tensors are of the dtype of sums, but for ``fold``.
+    Tensors are of the dtype of sums, but for ``fold`` and ``label``.
     """
 
-    rows: Rows  # with two columns: the label codes (N,) and the row weights s (N, F)
+    rows: Rows  # with two columns: the label codes (N, L) and the row weights s (N, F)
     n_classes: int
     fit_intercept: bool
     alpha: Tensor  # (M,), the penalty per unit of weight, 1 / (C * sum_i s_i)
     l1_ratio: Tensor  # (M,), the share of the L1 penalty in it
     total_weight: Tensor  # (M,)
     fold: Tensor  # (M,) of int64, which column of row weights each model has
+    label: Tensor  # (M,) of int64, which column of label codes each model has
     # (P,) of the features as `rows` gives them; None: weights are those of these features.
     mean: Tensor | None = field(default=None, metadata=SHARED)
     # (M, classes), the share of each class in the weight of a model's rows; None: not known yet.
@@ -51,7 +52,8 @@ class PenalizedNLL:
     @cached_property
     def nll(self) -> NLL:
         """The NLL of a block of rows: the objective without the data and the penalty."""
-        return NLL(self.n_classes, self.fit_intercept, self.fold, self.rows.placement.sum_dtype)
+        sum_dtype = self.rows.placement.sum_dtype
+        return NLL(self.n_classes, self.fit_intercept, self.fold, self.label, sum_dtype)
 
     @property
     def costs(self) -> Costs:
@@ -298,13 +300,23 @@ def class_shares(objective: PenalizedNLL) -> Tensor:
     if objective.shares is not None:
         return objective.shares
     n_classes, sum_dtype = objective.n_classes, objective.alpha.dtype
+    # Models of other penalties have the same samples.
+    samples, of_model = torch.unique(
+        torch.stack([objective.fold, objective.label]), dim=1, return_inverse=True
+    )
+    fold, label = samples
 
     def class_weights(_X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor]:
-        of_folds = weights.to(sum_dtype).T
-        return (torch.stack([torch.bincount(codes, each, n_classes) for each in of_folds]),)
+        of_models = weights.T.index_select(0, fold).to(sum_dtype)
+        codes = codes.T.index_select(0, label)
+        if n_classes == 2:
+            ones = (of_models * codes).sum(1)
+            return (torch.stack([of_models.sum(1) - ones, ones], dim=1),)
+        pairs = zip(codes, of_models, strict=True)
+        return (torch.stack([torch.bincount(*pair, n_classes) for pair in pairs]),)
 
-    (counts,) = objective.rows.map_sum(class_weights)  # (F, classes)
-    return (counts / counts.sum(1, keepdim=True))[objective.fold]
+    (counts,) = objective.rows.map_sum(class_weights)  # (samples, classes)
+    return (counts / counts.sum(1, keepdim=True))[of_model]
 
 
 def intercept_only_weights(objective: PenalizedNLL) -> Tensor:
@@ -325,20 +337,22 @@ def intercept_only_weights(objective: PenalizedNLL) -> Tensor:
 
 
 def evaluate(W: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
-    """Return the weighted mean NLL and accuracy, scalars, of one model ``W`` (K, D).
+    """Return the weighted mean NLL and accuracy, scalars, of models ``W`` (L, K, D) of L labels.
 
-    The rows have the weights of one fold, (N, 1).
+    A row is a hit where all its labels are. The rows have the weights of one fold, (N, 1).
     """
     # Validation rows may be on another device than those that are fitted.
     W_block = W.to(rows.placement.device, rows.placement.dtype)
     sum_dtype = rows.placement.sum_dtype
 
     def block_sums(X: Block, codes: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
-        log_p = log_proba(logits(X, W_block))  # (classes, B)
-        nll = -log_p.gather(0, codes[None])[0]
+        of_labels = logits(X, W_block.flatten(0, 1)).view(*W.shape[:2], -1)
+        log_p = log_proba(of_labels)  # (L, classes, B)
+        codes = codes.T.long()[:, None]
+        nll = -log_p.gather(1, codes).mean(0)[0]
         weights = weights[:, 0]
-        hit = (log_p.argmax(0) == codes).to(weights.dtype)
+        hit = (log_p.argmax(1, keepdim=True) == codes).all(0)[0].to(weights.dtype)
         return tuple(each.sum(dtype=sum_dtype) for each in (weights * nll, weights * hit, weights))
 
-    nll, hits, total = rows.map_sum(block_sums, values_per_row=2 * len(W))
+    nll, hits, total = rows.map_sum(block_sums, values_per_row=2 * W.shape[0] * W.shape[1])
     return nll / total, hits / total

@@ -3,7 +3,7 @@
 import oracles
 import pytest
 import torch
-from problems import make_objective, random_weights
+from problems import data_of, make_labels, make_objective, random_weights
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -29,9 +29,27 @@ def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fi
     )
     W = random_weights(objective)[0]
     X, codes, shares = objective.rows.gather(torch.arange(40), append_one=fit_intercept)
-    nlls, grad = objective.nll.minibatch_nll_and_grad(W, X, codes[None], shares.T)
+    nlls, grad = objective.nll.minibatch_nll_and_grad(W, X, codes.T, shares.T)
     value, expected = oracles.value_and_grad(
         W, *data, 0.0, n_classes=n_classes, fit_intercept=fit_intercept
     )
     torch.testing.assert_close(nlls.sum(), value * weights.sum())
     torch.testing.assert_close(grad, expected * weights.sum())
+
+
+@pytest.mark.parametrize("weights_of", ["all labels", "each label"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_minibatch_of_several_labels_has_the_nll_and_gradient_of_each(weights_of, fit_intercept):
+    shape = (40, 1, 3) if weights_of == "each label" else (40,)
+    weights = torch.rand(shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    objective, *_ = make_labels(weights=weights, alphas=(0.0,), fit_intercept=fit_intercept)
+    W = random_weights(objective)
+    X, codes, shares = objective.rows.gather(torch.arange(40), append_one=fit_intercept)
+    nlls, grad = objective.nll.minibatch_nll_and_grad(W.flatten(0, 1), X, codes.T, shares.T)
+    for m in range(3):
+        value, expected = oracles.value_and_grad(
+            W[m], *data_of(objective, m), n_classes=2, fit_intercept=fit_intercept
+        )
+        total = objective.total_weight[m]
+        torch.testing.assert_close(nlls[m].sum(), value * total)
+        torch.testing.assert_close(grad[m : m + 1], expected * total)

@@ -6,7 +6,14 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from problems import SMALL_BLOCKS, make_objective, random_weights
+from problems import (
+    SMALL_BLOCKS,
+    alone,
+    data_of,
+    make_labels,
+    make_objective,
+    random_weights,
+)
 from scipy.sparse import csr_array
 from sklearn.metrics import accuracy_score, log_loss
 
@@ -364,7 +371,7 @@ def test_evaluate_is_scikit_learns_log_loss_and_accuracy(n_classes):
     weights = torch.rand(40, generator=torch.Generator().manual_seed(2))
     objective, X, codes, weights = make_objective(n_classes, weights=weights)
     W = random_weights(objective)[0]
-    nll, accuracy = evaluate(W, objective.rows)
+    nll, accuracy = evaluate(W[None], objective.rows)
     proba = log_proba(W[:, :-1] @ X.T + W[:, -1:]).exp().T.numpy()
     weights = weights.numpy()
     assert float(nll) == pytest.approx(log_loss(codes, proba, sample_weight=weights))
@@ -440,3 +447,110 @@ def test_the_change_of_an_l1_penalty_keeps_digits_that_its_value_has_not():
     for end in (-W, torch.zeros_like(W), 3 * W):
         expected = objective.l1_penalty(end) - objective.l1_penalty(W)
         torch.testing.assert_close(objective.l1_change(W, end - W), expected)
+
+
+LABEL_WEIGHTS = {
+    "of all models": FOLD_WEIGHTS[:, 0],
+    "of folds": FOLD_WEIGHTS,
+    "of labels": torch.rand(40, 2, 3, generator=torch.Generator().manual_seed(3)).double(),
+}
+
+
+@pytest.fixture(params=LABEL_WEIGHTS)
+def several_labels(request):
+    """Return an objective of two penalties of three labels, with rows of weight 0."""
+    weights = LABEL_WEIGHTS[request.param].clone()
+    weights.view(40, -1)[::4, 0] = 0.0  # of one fold, or of all
+    return make_labels(alphas=(0.1, 3.0), weights=weights, l1_ratio=0.25)[0]
+
+
+@pytest.mark.parametrize("change", [as_it_is, made_sparse, read_by_center])
+def test_models_of_several_labels_have_the_derivatives_of_each_alone(several_labels, change):
+    W = random_weights(several_labels)
+    value, grad = change(several_labels).value_and_grad(W)
+    subgradient = several_labels.subgradient(W, grad)
+    hessian = change(several_labels).hessian(W)
+    options = {"n_classes": 2, "fit_intercept": True, "l1_ratio": 0.25}
+    for m in range(6):
+        data = (W[m], *data_of(several_labels, m))
+        expected, slope = oracles.value_and_grad(*data, **options)
+        torch.testing.assert_close(value[m], expected)
+        torch.testing.assert_close(subgradient[m], slope)
+        torch.testing.assert_close(hessian[m], oracles.hessian(*data, **options))
+
+
+def test_along_a_direction_each_label_has_its_own_value_slope_and_curvature(several_labels):
+    several_labels = replace(several_labels, l1_ratio=torch.zeros(6).double())
+    W, direction = random_weights(several_labels), random_weights(several_labels, seed=2)
+    steps = torch.rand(6, 2, generator=torch.Generator().manual_seed(4)).double()
+    along = several_labels.along(W, direction, steps)
+    options = {"n_classes": 2, "fit_intercept": True}
+    for m, t in np.ndindex(6, 2):
+        data = (W[m] + steps[m, t] * direction[m], *data_of(several_labels, m))
+        value, grad = oracles.value_and_grad(*data, **options)
+        d = direction[m].flatten()
+        curvature = d @ oracles.hessian(*data, **options) @ d
+        for found, expected in zip(along, (value, d @ grad.flatten(), curvature), strict=True):
+            torch.testing.assert_close(found[m, t], expected)
+
+
+def test_models_taken_from_several_labels_keep_their_label_and_fold(several_labels):
+    part = torch.tensor([5, 1, 3])
+    W = random_weights(several_labels)
+    values, grads = several_labels.take(part).value_and_grad(W[part])
+    for m, value, grad in zip(part, values, grads, strict=True):
+        expected, slope = alone(several_labels, m).value_and_grad(W[m : m + 1])
+        torch.testing.assert_close(value, expected[0])
+        torch.testing.assert_close(grad, slope[0])
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_class_shares_are_those_of_each_label_by_its_weights(several_labels, n_classes):
+    generator = torch.Generator().manual_seed(5)
+    codes = torch.randint(0, n_classes, (40, 3), generator=generator)
+    _, weights = several_labels.rows.columns
+    rows = replace_columns(several_labels.rows, codes, weights)
+    objective = replace(several_labels, rows=rows, n_classes=n_classes)
+    shares = class_shares(objective)
+    assert shares.shape == (6, n_classes)
+    for m, found in enumerate(shares):
+        _, of_label, of_model, _ = data_of(objective, m)
+        expected = np.bincount(of_label, of_model, n_classes) / float(of_model.sum())
+        np.testing.assert_allclose(found, expected)
+    start = log_proba(intercept_only_weights(objective)[..., -1:]).exp()[..., 0]
+    torch.testing.assert_close(start, shares)
+
+
+def replace_columns(rows, *columns):
+    """Return the same rows with other columns."""
+    return type(rows)(rows._X, columns, rows.placement)
+
+
+def test_a_label_of_one_class_starts_at_a_finite_score():
+    codes = torch.tensor([[0, 1, 0], [0, 1, 1]], dtype=torch.uint8).repeat(20, 1)
+    objective, *_ = make_labels(codes=codes)
+    first = intercept_only_weights(objective)[..., -1].flatten()
+    assert torch.isfinite(first).all()
+    assert first[0] < -10
+    assert first[1] > 10
+    assert float(first[2]) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("n_labels", [2, 5])
+def test_evaluate_of_several_labels_is_the_mean_log_loss_and_the_accuracy_of_all(n_labels):
+    objective, X, codes, weights = make_labels(n_labels, weights=FOLD_WEIGHTS[:, 0])
+    W = random_weights(objective)
+    proba = torch.sigmoid(W[:, 0, :-1] @ X.T + W[:, 0, -1:]).T.numpy()  # (N, L)
+    codes = torch.from_numpy((proba > 0.5).astype(np.uint8))
+    codes[::3, 0] = 1 - codes[::3, 0]
+    rows = replace_columns(objective.rows, codes, weights)
+    nll, accuracy = evaluate(W, rows)
+    weights = weights[:, 0].numpy()
+    of_labels = [
+        log_loss(of_label, p, sample_weight=weights)
+        for of_label, p in zip(codes.numpy().T, proba.T, strict=True)
+    ]
+    assert float(nll) == pytest.approx(np.mean(of_labels))
+    expected = accuracy_score(codes, proba > 0.5, sample_weight=weights)
+    assert float(accuracy) == pytest.approx(expected)
+    assert 0 < expected < 1

@@ -29,12 +29,13 @@ from skorchless._engine.solvers.sparse_minibatch import (
     sparse_batches,
     to_all_columns,
     to_columns,
+    with_penalties,
 )
 
 Buffers = dict[str, Tensor]
 
-# Some minibatches: X (batches, B, D) with a one for the intercept, the label codes and the shares,
-# row weights divided by the rows of a minibatch, both (batches, 1, B).
+# Some minibatches: X (batches, B, D) with a one for the intercept, the label codes (batches, L, B)
+# and the shares (batches, 1 or L, B), row weights divided by the rows of a minibatch.
 Group = tuple[Tensor, Tensor, Tensor]
 
 # Minibatches whose rows are gathered, and whose losses are added up, at once. An epoch over MNIST
@@ -57,7 +58,7 @@ class Adam:
         """Return the moments before the first step."""
         return {"first": torch.zeros_like(W), "second": torch.zeros_like(W)}
 
-    def idle_matrix(self, shrinkage: float) -> None:
+    def idle_matrix(self, shrinkage: Tensor) -> None:
         """Return None: a step without a gradient is not linear."""
 
     def step(
@@ -87,11 +88,14 @@ class SGD:
         """Return the velocity before the first step."""
         return {"velocity": torch.zeros_like(W)}
 
-    def idle_matrix(self, shrinkage: float) -> Tensor:
-        """Return the matrix (2, 2) by which a step without a gradient moves (weight, velocity)."""
-        rate, momentum = self.learning_rate, self.momentum
-        of_weight = [1.0 - rate * shrinkage, -rate * momentum]
-        return torch.tensor([of_weight, [shrinkage, momentum]], dtype=torch.float64)
+    def idle_matrix(self, shrinkage: Tensor) -> Tensor:
+        """Return the matrices (M, 2, 2) by which a step without a gradient moves its model.
+
+        That is (weight, velocity); ``shrinkage`` is (M,).
+        """
+        momentum = torch.full_like(shrinkage, self.momentum)
+        of_weight = [1.0 - self.learning_rate * shrinkage, -self.learning_rate * momentum]
+        return torch.stack([*of_weight, shrinkage, momentum], dim=1).view(-1, 2, 2)
 
     def step(
         self,
@@ -145,8 +149,10 @@ class Sampling:
             index, size = group
             index = index.to(rows.placement.device)
             X, codes, weights = rows.gather(index, append_one=objective.fit_intercept)
-            shape = (len(X) // size, 1, size)
-            return X.view(shape[0], size, -1), codes.view(shape), (weights / size).view(shape)
+            X, codes, shares = (
+                part.view(-1, size, part.shape[1]) for part in (X, codes, weights / size)
+            )
+            return X, codes.mT, shares.mT
 
         # Steps come one after another; meanwhile a worker gathers the rows of the next ones.
         yield from rows.map_each(gather, groups)
@@ -155,9 +161,10 @@ class Sampling:
 def _run_epoch(
     objective: PenalizedNLL, W: Tensor, optimizer: Adam | SGD, buffers: Buffers, sampling: Sampling
 ) -> Tensor:
-    """Move ``W`` (K, D) through one epoch; return the objective (1,), of each batch before it."""
-    shrinkage = objective.shrinkage[0].to(W.dtype)
-    threshold = objective.threshold[0].to(W.dtype) if objective.has_l1 else None
+    """Move ``W`` (M * K, D) through an epoch; return objectives (M,), of each batch before it."""
+    penalized = with_penalties(objective)
+    shrinkage = penalized.shrinkage[:, 0].to(W.dtype)  # (1 or M, D)
+    threshold = penalized.threshold[:, 0].to(W.dtype) if objective.has_l1 else None
     loss = torch.zeros_like(objective.total_weight)
     n_steps = int(buffers["n_steps"])
     for group in sampling.groups(objective):
@@ -167,9 +174,9 @@ def _run_epoch(
             nlls.append(nll)
             n_steps += 1
             optimizer.step(W, grad.addcmul_(shrinkage, W), buffers, n_steps, threshold)
-        loss += torch.cat(nlls).sum(dtype=loss.dtype) * nll.numel()
+        loss += torch.cat(nlls, dim=1).sum(1, dtype=loss.dtype) * nll.shape[1]
     buffers["n_steps"].fill_(n_steps)
-    return loss / objective.total_weight + objective.penalty(W)
+    return loss / objective.total_weight + objective.penalty(W.view(len(loss), -1, W.shape[1]))
 
 
 def _map_buffers(function: Callable[[Tensor], Tensor], buffers: Buffers) -> Buffers:
@@ -192,9 +199,9 @@ def _epochs(
     optimizer: Adam | SGD,
     sampling: Sampling,
 ) -> Iterator[tuple[Tensor, Tensor, Buffers]]:
-    """Yield the objective (1,), the weights (K, D) and the buffers after each epoch.
+    """Yield objectives (M,), the weights (M * K, D) and the buffers after each epoch.
 
-    Wide sparse rows stay sparse: the buffers (n, K) are those of some ``columns``.
+    Wide sparse rows stay sparse: the buffers (n, M * K) are those of some ``columns``.
     """
     n_columns, columns, state = W.shape[1], None, dict(buffers or {})
     before = state.pop("columns", None)
@@ -230,12 +237,14 @@ def minimize_minibatch(
 ) -> Iterator[Progress]:
     """Yield the progress of each epoch; stop when ``patience`` with the loss runs out.
 
-    One model only, ``W`` (1, K, D): a grid of models shares passes over all rows, not steps.
+    The models ``W`` (M, K, D) are one, or those of several labels of the same rows and penalty,
+    which take their steps, and end, together: a grid shares passes over all rows, not steps.
     ``buffers`` of an earlier `Progress` continue its optimiser.
     """
-    for value, latest, state in _epochs(objective, W[0], buffers, optimizer, sampling):
-        is_exhausted = bool(patience.is_exhausted(value))
+    steps = _epochs(objective, W.flatten(0, 1), buffers, optimizer, sampling)
+    for value, latest, state in steps:
+        is_exhausted = bool(patience.is_exhausted(value.mean(0, keepdim=True)))
         status = torch.tensor([Status.CONVERGED if is_exhausted else Status.RUNNING])
-        yield Progress(latest[None], value, status, value, state)
+        yield Progress(latest.view(W.shape), value, status.expand(len(W)), value, state)
         if is_exhausted:
             return

@@ -74,6 +74,7 @@ class OneModel:
         self._n_copied = objective.rows.placement.block_sizes.copied_entries
         self.shape = n_weight_rows, n_columns = objective.weights_shape[1:]
         self.is_binary = objective.n_classes == 2
+        codes = codes[:, int(objective.label)]
         total = float(objective.total_weight)
         self.weights = np.divide(weights[:, int(objective.fold)], total, dtype=np.float64)  # (N,)
         shares = np.bincount(codes, self.weights)

@@ -109,8 +109,8 @@ class LBFGSMemory:
         """Go on with ``models`` alone, an index into all M."""
         self._last = take_models(self._last, models)
         self.approximation = take_models(self.approximation, models)
-        self.basis, self._probes = self.basis[models], self._probes[models]
         on_host = to_host(models)
+        self.basis, self._probes = (_move_up(each, on_host) for each in (self.basis, self._probes))
         self.products, self.scale = self.products[on_host], self.scale[on_host]
 
     @property
@@ -132,6 +132,14 @@ class LBFGSMemory:
         """Return the products of H_0 or B_0 with vectors (M, R, K * D)."""
         matrix = self.approximation
         return matrix.solve(vectors) if self._by_inverse else matrix.multiply(vectors)
+
+
+def _move_up(pairs: Tensor, models: Numbers) -> Tensor:
+    """Return the pairs of ``models``, ascending, moved in place: a copy doubles the memory."""
+    for place, model in enumerate(models.tolist()):
+        if place != model:
+            pairs[place] = pairs[model]
+    return pairs[: len(models)]
 
 
 class _QuasiNewton:

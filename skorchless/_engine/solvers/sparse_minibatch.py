@@ -36,13 +36,20 @@ class Optimizer(Protocol):
     ) -> None:
         """Move ``W`` in place, for the ``n_steps``-th time."""
 
-    def idle_matrix(self, shrinkage: float) -> Tensor | None:
-        """Return the matrix (2, 2) by which a step without a gradient moves (weight, velocity)."""
+    def idle_matrix(self, shrinkage: Tensor) -> Tensor | None:
+        """Return the matrices (M, 2, 2) by which a step without a gradient moves its model."""
 
 
 def are_wide_sparse(rows: Rows) -> bool:
     """Return whether minibatches of ``rows`` are to stay sparse."""
     return isinstance(rows, SparseRows) and rows.n_features >= MIN_FEATURES
+
+
+def with_penalties(objective: PenalizedNLL) -> PenalizedNLL:
+    """Return the objective with the models whose penalties differ: one where all are alike."""
+    penalties = torch.stack([objective.alpha, objective.l1_ratio])
+    are_alike = bool((penalties == penalties[:, :1]).all())
+    return objective.take(torch.tensor([0])) if are_alike else objective
 
 
 def _sparse_rows(objective: PenalizedNLL) -> SparseRows:
@@ -98,14 +105,14 @@ class SparseBatch:
     used: Tensor  # (n',), those columns, ascending
     by_row: Tensor  # X (B, n'), a CSR tensor
     by_column: Tensor  # its transpose (n', B), a CSR tensor
-    codes: Tensor  # (1, B)
-    shares: Tensor  # (1, B), row weights divided by B
+    codes: Tensor  # (L, B)
+    shares: Tensor  # (1 or L, B), row weights divided by B
 
 
 def _as_batch(
     indptr: Tensor, indices: Tensor, data: Tensor, codes: Tensor, weights: Tensor
 ) -> SparseBatch:
-    """Return rows in CSR format, with codes (B,) and weights (B, 1), as a minibatch."""
+    """Return rows in CSR format, with codes (B, L) and weights (B, 1 or L), as a minibatch."""
     # One sort of the entries gives the columns, their new numbers, and the transpose.
     ascending, order = indices.sort()
     used, numbers, counts = torch.unique_consecutive(
@@ -119,7 +126,7 @@ def _as_batch(
         used=used.long(),
         by_row=csr_tensor(indptr, numbers, data, (n_rows, n_used)),
         by_column=csr_tensor(starts, rows, data.index_select(0, order), (n_used, n_rows)),
-        codes=codes[None],
+        codes=codes.T,
         shares=weights.T / n_rows,
     )
 
@@ -141,7 +148,7 @@ def sparse_batches(
 
 
 def _nll_and_grad(objective: PenalizedNLL, W: Tensor, batch: SparseBatch) -> tuple[Tensor, Tensor]:
-    """Return the NLL (1,) of a minibatch, times its rows, and the gradient of its mean (n', K).
+    """Return the NLL (M,) of a minibatch, times its rows, and the gradient of its mean (n', K).
 
     ``W`` (n', K) are the weights of the columns in use.
     """
@@ -157,21 +164,24 @@ Batches = Iterable[SparseBatch]
 def run_sparse_epoch(
     objective: PenalizedNLL, W: Tensor, optimizer: Optimizer, buffers: Buffers, batches: Batches
 ) -> Tensor:
-    """Move ``W`` (n, K) through one epoch; return the objective (1,), of each batch before it."""
-    matrix = None if objective.has_l1 else optimizer.idle_matrix(float(objective.ridge))
+    """Move ``W`` (n, M * K) through an epoch; return objectives (M,), of each batch before it."""
+    ridge = with_penalties(objective).ridge
+    matrix = None if objective.has_l1 else optimizer.idle_matrix(ridge)
     if matrix is None:
         loss = _move_all(objective, W, optimizer, buffers, batches)
     else:
         loss = _move_used(objective, W, optimizer, buffers, batches, matrix)
-    return loss / objective.total_weight + objective.penalty(W.T)
+    of_models = W.T.reshape(len(loss), -1, len(W))
+    return loss / objective.total_weight + objective.penalty(of_models)
 
 
 def _move_all(
     objective: PenalizedNLL, W: Tensor, optimizer: Optimizer, buffers: Buffers, batches: Batches
 ) -> Tensor:
-    """Take steps that move all columns of ``W``; return the sum of the NLL (1,)."""
-    shrinkage = objective.shrinkage[0].T.to(W.dtype)  # (n, 1)
-    threshold = objective.threshold[0].T.to(W.dtype) if objective.has_l1 else None
+    """Take steps that move all columns of ``W``; return the sums of the NLL (M,)."""
+    penalized = with_penalties(objective)
+    shrinkage = penalized.shrinkage[:, 0].T.to(W.dtype)  # (n, 1 or M)
+    threshold = penalized.threshold[:, 0].T.to(W.dtype) if objective.has_l1 else None
     loss = torch.zeros_like(objective.total_weight)
     for batch in batches:
         nll, of_used = _nll_and_grad(objective, W.index_select(0, batch.used), batch)
@@ -191,11 +201,11 @@ def _move_used(
 ) -> Tensor:
     """Take the steps of `_move_all`, each column's when a minibatch uses it, or at the end.
 
-    A step without a gradient multiplies (weight, velocity) by ``matrix`` (2, 2), and all steps
-    that a column has missed by a power of it: the method is the same, with other roundings.
+    A step without a gradient multiplies (weight, velocity) by ``matrix`` (1 or M, 2, 2), and all
+    steps that a column has missed by a power of it: the method is the same, with other roundings.
     """
     velocity = buffers["velocity"]
-    shrinkage = objective.shrinkage[0].T.to(W.dtype)  # (n, 1)
+    shrinkage = with_penalties(objective).shrinkage[:, 0].T.to(W.dtype)  # (n, 1 or M)
     loss = torch.zeros_like(objective.total_weight)
     missed = MissedSteps(matrix, W)
     for batch in batches:
@@ -219,7 +229,7 @@ class MissedSteps:
         self._matrix = matrix
         self._n_steps = 0
         self._n_taken = torch.zeros(len(W), dtype=torch.int64)
-        self._powers = torch.eye(2, dtype=matrix.dtype)[None]  # (T, 2, 2), of the matrix
+        self._powers = torch.eye(2).to(matrix).expand(1, *matrix.shape)  # (T, 1 or M, 2, 2)
         self._rounded = self._powers.to(W.dtype)
 
     def count(self, used: Tensor) -> None:
@@ -234,9 +244,9 @@ class MissedSteps:
     def take(self, columns: Tensor, W: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weights and the velocity (n', K) of ``columns`` after all steps so far."""
         n_missed = self._n_steps - self._n_taken.index_select(0, columns)
-        power = self._rounded.index_select(0, n_missed)[..., None]  # (n', 2, 2, 1)
+        power = self._rounded.index_select(0, n_missed)  # (n', 1 or M, 2, 2)
         W, velocity = W.index_select(0, columns), velocity.index_select(0, columns)
         return (
-            power[:, 0, 0] * W + power[:, 0, 1] * velocity,
-            power[:, 1, 0] * W + power[:, 1, 1] * velocity,
+            power[..., 0, 0] * W + power[..., 0, 1] * velocity,
+            power[..., 1, 0] * W + power[..., 1, 1] * velocity,
         )

@@ -40,7 +40,8 @@ def is_float32_near_enough(objective: PenalizedNLL, moments: FeatureMoments, tol
         not isinstance(rows, TensorRows)
         or rows.placement.dtype != torch.float64
         or rows.center is not None
-        or not costs.min_rounded_entries <= n_entries <= costs.max_rounded_entries
+        or n_entries * objective.weights_shape[0] < costs.min_rounded_entries
+        or n_entries > costs.max_rounded_entries
         or is_newton_cheap(objective)
         or float32_rounding(moments) > 0.5 * tol
     ):
@@ -73,7 +74,12 @@ def newton_seconds(objective: PenalizedNLL) -> float:
 
 
 def is_newton_cheap(objective: PenalizedNLL) -> bool:
-    """Return whether a Hessian costs no more than the rest of an iteration."""
+    """Return whether a Hessian costs no more than the rest of an iteration of its model.
+
+    Never where models are many: they go one after the other, others share their passes.
+    """
+    if objective.weights_shape[0] > objective.costs.max_newton_models:
+        return False
     seconds = pass_seconds(objective, n_models=1)
     return newton_seconds(objective) <= objective.costs.max_newton_ratio * seconds
 

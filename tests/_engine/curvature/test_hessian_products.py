@@ -26,7 +26,7 @@ def both(n_rows=60, n_features=8, density=0.3, **options):
     dense, _, codes, weights = make_objective(
         X=torch.from_numpy(X.toarray()), weights=weights.double(), **options
     )
-    rows = SparseRows(sparse.csr_array(X), (codes, weights), dense.rows.placement)
+    rows = SparseRows(sparse.csr_array(X), (codes[:, None], weights), dense.rows.placement)
     return dense, replace(dense, rows=rows)
 
 

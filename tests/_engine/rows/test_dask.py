@@ -40,7 +40,10 @@ def both(**options):
         dask.delayed(TensorRows)(*part, objective.rows.placement)
         for part in zip(
             torch.split(X, LENGTHS),
-            zip(torch.split(codes, LENGTHS), torch.split(weights[:, None], LENGTHS), strict=True),
+            zip(
+                *(torch.split(column[:, None], LENGTHS) for column in (codes, weights)),
+                strict=True,
+            ),
             strict=True,
         )
     ]

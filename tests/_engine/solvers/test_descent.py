@@ -293,7 +293,7 @@ def test_the_last_decrease_is_that_of_the_last_iteration_alone():
 def test_separable_classes_without_a_penalty_go_on_lowering_the_objective(solve):
     X = torch.tensor([[-1.0], [-2.0], [1.0], [2.0]])
     objective, *_ = make_objective(2, X=X, alphas=(0.0,))
-    objective.rows.columns[0].copy_(torch.tensor([0, 0, 1, 1]))
+    objective.rows.columns[0][:, 0].copy_(torch.tensor([0, 0, 1, 1]))
     last = solve(objective, tol=1e-8)[-1]
     assert last.status == Status.CONVERGED
     assert float(last.value) < 1e-6

@@ -3,12 +3,15 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import oracles
 import pytest
 import torch
-from problems import make_objective, random_weights
+from problems import alone, data_of, make_labels, make_objective, random_weights
+from scipy import sparse
 
 from skorchless._engine.costs import Costs
+from skorchless._engine.rows.containers import rows_of
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.solvers import full_batch
 from skorchless._engine.solvers.base import Status
@@ -213,3 +216,147 @@ def test_where_float32_stalls_the_fit_goes_on_with_X_itself(n_copies, monkeypatc
     assert last.status.tolist() == [Status.CONVERGED]
     expected = oracles.optimum(*data, 0.1, fit_intercept=True)
     torch.testing.assert_close(last.W[0], expected, rtol=0, atol=1e-2)
+
+
+# Row weights of all models, and of each penalty and label of its own.
+LABEL_WEIGHTS = {
+    "weights of all": None,
+    "weights of each label": torch.rand(
+        (40, 2, 3), generator=torch.Generator().manual_seed(2), dtype=torch.float64
+    ),
+}
+
+
+def make_many(method, weights, fit_intercept=True, n_features=5, **options):
+    """Return an objective of two penalties of three labels, of costs that choose ``method``."""
+    if method == "row-space":
+        n_features = 60
+    weights = LABEL_WEIGHTS[weights]
+    return make_labels(
+        alphas=(0.1, 0.3),
+        n_features=n_features,
+        weights=weights,
+        fit_intercept=fit_intercept,
+        costs=replace(SMOOTH[method], max_small_models=6),
+        **options,
+    )[0]
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weights", LABEL_WEIGHTS)
+@pytest.mark.parametrize("method", SMOOTH)
+def test_each_label_ends_at_the_optimum_of_scikit_learn(method, weights, fit_intercept):
+    objective = make_many(method, weights, fit_intercept)
+    W, how = optimum(objective)
+    assert how == method.split(" ")[0]
+    for m in range(6):
+        expected = oracles.optimum(*data_of(objective, m), fit_intercept=fit_intercept)
+        torch.testing.assert_close(W[m], expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("weights", LABEL_WEIGHTS)
+@pytest.mark.parametrize("method", ["newton", "lbfgs of a small table", "lbfgs"])
+def test_labels_take_the_iterations_of_separate_fits(method, weights):
+    objective = make_many(method, weights)
+    W = torch.zeros(objective.weights_shape)
+    history = list(minimize_full_batch(objective, W, tol=1e-6))
+    lengths = []
+    for m in range(6):
+        separate = list(minimize_full_batch(alone(objective, m), W[m : m + 1], tol=1e-6))
+        lengths.append(len(separate))
+        if weights == "weights of each label":
+            continue  # whose moments of features, and so whose steps, are those of all models
+        for together, by_itself in zip(history, separate, strict=False):
+            torch.testing.assert_close(together.W[m], by_itself.W[0], rtol=1e-6, atol=1e-9)
+    assert abs(len(history) - max(lengths)) <= (2 if weights == "weights of each label" else 0)
+
+
+def test_labels_share_class_hessians_and_end_at_their_own_optimum():
+    costs = Costs(
+        max_newton_ratio=0.0,
+        max_small_entries=0,
+        min_iterations=3,
+        class_hessian_ratio=0.0,
+        min_drawn_rows=50,
+    )
+    X = torch.randn(400, 5, generator=torch.Generator().manual_seed(1)).double()
+    X *= torch.tensor([1.0, 30.0, 0.1, 5.0, 100.0])
+    objective, *_ = make_labels(alphas=(1e-3, 1e-2), X=X, costs=costs)
+    history = list(minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-9))
+    assert {progress.method for progress in history} == {"lbfgs", "lbfgs-hessian"}
+    for m in range(6):
+        expected = oracles.optimum(*data_of(objective, m), fit_intercept=True)
+        torch.testing.assert_close(history[-1].W[m], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", LABEL_WEIGHTS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("max_features", MATRIX_FEATURES)
+@pytest.mark.parametrize("method", L1)
+def test_with_an_l1_penalty_each_label_ends_at_its_own_optimum(
+    method, max_features, fit_intercept, weights
+):
+    costs = Costs(
+        max_proximal_ratio=L1[method],
+        max_working_set_ratio=L1[method],
+        max_matrix_features=MATRIX_FEATURES[max_features],
+    )
+    options = {"l1_ratio": (0.5, 1.0), "fit_intercept": fit_intercept}
+    objective, *_ = make_labels(
+        alphas=(0.02, 0.05), weights=LABEL_WEIGHTS[weights], costs=costs, **options
+    )
+    *_, last = minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-7)
+    assert last.status.tolist() == [Status.CONVERGED] * 6
+    assert (last.W == 0).any()
+    for m in range(6):
+        violation = oracles.smallest_subgradient(
+            *(last.W[m], *data_of(objective, m)),
+            n_classes=2,
+            fit_intercept=fit_intercept,
+            l1_ratio=float(objective.l1_ratio[m]),
+        )
+        assert float(violation.abs().max()) < 1e-6
+
+
+def partitioned(X, _, columns, placement):
+    dask = pytest.importorskip("dask", reason="needs the extra dask")
+    from skorchless._engine.rows.dask import DaskRows
+
+    lengths = [13, 1, 26]
+    parts = [
+        dask.delayed(rows_of)(X[part], tuple(column[part] for column in columns), placement)
+        for part in (slice(13), slice(13, 14), slice(14, 40))
+    ]
+    return DaskRows(parts, lengths, X.shape[1], placement)
+
+
+def on_disk(X, path, *rest):
+    np.save(path / "X.npy", X)
+    return rows_of(np.load(path / "X.npy", mmap_mode="r"), *rest)
+
+
+FORMS = {
+    "uint8": lambda X, _, *rest: rows_of(X.astype(np.uint8), *rest),
+    "CSR": lambda X, _, *rest: rows_of(sparse.csr_array(X), *rest),
+    "CSC": lambda X, _, *rest: rows_of(sparse.csc_array(X), *rest),
+    "memory-mapped": on_disk,
+    "Dask": partitioned,
+}
+
+
+@pytest.mark.parametrize("weights", LABEL_WEIGHTS)
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_of_rows_of_any_kind_end_where_those_of_dense_ones_do(
+    form, l1_ratio, weights, tmp_path
+):
+    X = make_objective()[1].mul(2).round().abs()
+    objective, _, codes, columns = make_labels(
+        X=X, alphas=(0.02, 0.1), weights=LABEL_WEIGHTS[weights], l1_ratio=l1_ratio
+    )
+    rows = FORMS[form](X.numpy(), tmp_path, (codes, columns), objective.rows.placement)
+    W, _ = optimum(replace(objective, rows=rows), tol=1e-8)
+    options = {"n_classes": 2, "fit_intercept": True, "l1_ratio": l1_ratio}
+    for m in range(6):
+        violation = oracles.smallest_subgradient(W[m], *data_of(objective, m), **options)
+        assert float(violation.abs().max()) < 1e-7

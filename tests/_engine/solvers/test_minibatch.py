@@ -1,11 +1,12 @@
 """Adam and SGD take torch.optim's steps, over minibatches that a seed decides."""
 
+from dataclasses import replace
 from itertools import islice
 
 import oracles
 import pytest
 import torch
-from problems import make_objective, random_weights
+from problems import alone, make_labels, make_objective, random_weights
 
 from skorchless._engine.solvers.base import Patience, Status
 from skorchless._engine.solvers.minibatch import (
@@ -182,3 +183,53 @@ def test_an_l1_penalty_thresholds_each_step_in_its_own_metric(optimizer):
     expected[:, -1] = moved.W[0, :, -1]  # intercepts have no penalty
     torch.testing.assert_close(thresholded.W[0], expected)
     assert (expected == 0).any()
+
+
+LABEL_WEIGHTS = torch.rand(
+    (40, 1, 3), generator=torch.Generator().manual_seed(2), dtype=torch.float64
+)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("weights", [None, LABEL_WEIGHTS], ids=["plain", "weights of labels"])
+def test_labels_take_the_steps_of_separate_fits_with_the_same_minibatches(
+    weights, l1_ratio, optimizer
+):
+    objective, *_ = make_labels(weights=weights, alphas=(0.02,), l1_ratio=l1_ratio)
+    if weights is not None:  # with which goes a penalty of each label's own
+        objective = replace(objective, alpha=torch.tensor([0.02, 0.1, 0.05]).double())
+    records = solve(objective, optimizer, 3)
+    for m in range(3):
+        separate = solve(alone(objective, m), optimizer, 3)
+        for together, by_itself in zip(records, separate, strict=True):
+            torch.testing.assert_close(together.W[m], by_itself.W[0], rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(together.value[m], by_itself.value[0])
+    assert records[-1].W.shape == objective.weights_shape
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[:2], ids=str)
+def test_buffers_continue_the_optimiser_of_all_labels(optimizer):
+    objective, *_ = make_labels()
+    whole = solve(objective, optimizer, 4, shuffle=False)[-1]
+    half = solve(objective, optimizer, 2, shuffle=False)[-1]
+    rest = solve(objective, optimizer, 2, shuffle=False, W=half.W, buffers=half.buffers)[-1]
+    assert torch.equal(rest.W, whole.W)
+
+
+def test_labels_end_together_when_patience_with_their_mean_loss_runs_out():
+    objective, *_ = make_labels(alphas=(1.0,), fit_intercept=False)
+    optimizer, patience = SGD(0.1, 0.0), {"patience": Patience(1e-4, 3)}
+    records = solve(objective, optimizer, 60, **patience)
+    lengths = {len(solve(alone(objective, m), optimizer, 60, **patience)) for m in range(3)}
+    separate = [solve(alone(objective, m), optimizer, 60) for m in range(3)]
+    losses = [float(sum(each.value for each in of)) / 3 for of in zip(*separate, strict=True)]
+    best, n_stale, n_epochs = float("inf"), 0, 0
+    while n_stale < 3:
+        has_fallen = losses[n_epochs] < best - 1e-4
+        best, n_stale = (losses[n_epochs], 0) if has_fallen else (best, n_stale + 1)
+        n_epochs += 1
+    assert len(records) == n_epochs
+    assert lengths != {n_epochs}
+    assert records[-1].status.tolist() == [Status.CONVERGED] * 3
+    assert all(record.status.tolist() == [Status.RUNNING] * 3 for record in records[:-1])

@@ -132,7 +132,7 @@ def test_rows_of_any_kind_lead_to_the_optimum_of_dense_ones(form, fit_intercept)
         X=X, weights=weights_with_zeros(), fit_intercept=fit_intercept
     )
     expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=fit_intercept)
-    rows = FORMS[form](X.numpy(), (codes, weights[:, None]), place(CPU, torch.float64))
+    rows = FORMS[form](X.numpy(), (codes[:, None], weights[:, None]), place(CPU, torch.float64))
     objective = replace(objective, rows=rows)
     last = history(by_one_model, objective, tol=1e-11, by_newton=True)[-1]
     torch.testing.assert_close(last.W[0], expected, rtol=1e-6, atol=1e-7)

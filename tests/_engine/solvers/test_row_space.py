@@ -95,7 +95,7 @@ def test_rows_of_any_kind_end_at_the_optimum_of_dense_ones(solve, form, fit_inte
     )
     expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=fit_intercept)
     given = FORMS[form](X.numpy(), tmp_path)
-    rows = rows_of(given, (codes, weights[:, None]), objective.rows.placement)
+    rows = rows_of(given, (codes[:, None], weights[:, None]), objective.rows.placement)
     last = solve(replace(objective, rows=rows))
     torch.testing.assert_close(last.W[0], expected, rtol=1e-5, atol=1e-7)
 

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from problems import make_objective, random_weights
+from problems import alone, make_labels, make_objective, random_weights
 from scipy import sparse
 
 from skorchless._engine.placement import place
@@ -36,7 +36,7 @@ def both(X, dtype=torch.float64, **options):
         X=torch.from_numpy(X), weights=weights, dtype=dtype, **options
     )
     X = sparse.csr_array(X.astype(str(dtype).removeprefix("torch.")))
-    rows = SparseRows(X, (codes, weights[:, None].to(dtype)), place(CPU, dtype))
+    rows = SparseRows(X, (codes[:, None], weights[:, None].to(dtype)), place(CPU, dtype))
     return replace(dense, rows=rows), dense
 
 
@@ -154,7 +154,7 @@ def test_no_minibatch_is_made_dense(monkeypatch):
 def test_missed_steps_come_to_what_each_of_them_does(momentum):
     optimizer, shrinkage = SGD(0.05, momentum), 0.3
     W, velocity = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0)).double()
-    missed = MissedSteps(optimizer.idle_matrix(shrinkage), W)
+    missed = MissedSteps(optimizer.idle_matrix(torch.tensor([shrinkage]).double()), W)
     found = W.clone(), velocity.clone()
     for column in (0, 3, 3, 5, 0, 1, 1, 1, 2):
         used = torch.tensor([column])
@@ -165,3 +165,30 @@ def test_missed_steps_come_to_what_each_of_them_does(momentum):
         missed.count(used)
         optimizer.step(W, shrinkage * W, {"velocity": velocity}, 1, None)
     torch.testing.assert_close(missed.take(torch.arange(6), *found), (W, velocity))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("of_labels", [False, True])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_labels_take_the_steps_of_separate_fits_to_the_dense_rows(
+    fit_intercept, of_labels, l1_ratio, optimizer
+):
+    X = some_rows()
+    shape = (N_ROWS, 1, 3) if of_labels else (N_ROWS,)
+    weights = torch.rand(shape, generator=torch.Generator().manual_seed(1)).double()
+    dense, _, *columns = make_labels(
+        X=torch.from_numpy(X),
+        weights=weights,
+        alphas=(0.003,),
+        l1_ratio=l1_ratio,
+        fit_intercept=fit_intercept,
+    )
+    rows = SparseRows(sparse.csr_array(X), tuple(columns), dense.rows.placement)
+    dense = replace(dense, alpha=dense.alpha * (torch.arange(3.0) + 1.0 if of_labels else 1.0))
+    found = epochs(replace(dense, rows=rows), optimizer)
+    for m in range(3):
+        expected = epochs(alone(dense, m), optimizer)
+        for together, by_itself in zip(found, expected, strict=True):
+            torch.testing.assert_close(together.W[m], by_itself.W[0], rtol=1e-9, atol=1e-13)
+            torch.testing.assert_close(together.value[m], by_itself.value[0])

@@ -191,7 +191,7 @@ def test_an_unreachable_tol_ends_when_only_rounding_is_left():
     X = objective.rows._X.float()
     options = {"l1_ratio": 0.9, "alphas": (0.05,), "costs": with_sets()}
     single, _, codes, _ = make_objective(2, X=X, dtype=torch.float32, **options)
-    codes.copy_(objective.rows.columns[0])
+    codes.copy_(objective.rows.columns[0][:, 0])
     history = solve(single, tol=0.0)
     assert history[-1].status == Status.STALLED
     *_, exact = solve(objective)
