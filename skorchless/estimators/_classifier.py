@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._cores import shared_among_cores
+from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import Placement, place_beside
 from skorchless._engine.solvers.base import Patience
 from skorchless.estimators._convert import ConversionMixin
@@ -28,12 +30,31 @@ from skorchless.estimators._data.read import (
     read_samples,
     resolve_placement,
 )
-from skorchless.estimators._data.samples import check_has_two_classes, weigh_classes
+from skorchless.estimators._data.samples import (
+    check_has_two_classes,
+    check_same_kind,
+    weigh_classes,
+)
 from skorchless.estimators._data.validation import fitted_state_kept_on_error
 from skorchless.estimators._docs import documented
 from skorchless.estimators._fit.grid import grid_of_one
-from skorchless.estimators._fit.loop import convergence_message, drive, finite_weights
-from skorchless.estimators._fit.objective import build_objective
+from skorchless.estimators._fit.labels import (
+    constant_labels,
+    constants_warning,
+    fit_groups,
+    join_labels,
+    label_groups,
+    of_estimators,
+    set_constants,
+)
+from skorchless.estimators._fit.loop import (
+    FitResult,
+    Watcher,
+    convergence_message,
+    drive,
+    finite_weights,
+)
+from skorchless.estimators._fit.objective import build_objective, objectives_of
 from skorchless.estimators._fit.solver import build_solver, continued_state, first_weights
 from skorchless.estimators._fit.watchers import CallbackTasks, ModelWatcher, Validation, as_given
 from skorchless.estimators._linear import (
@@ -48,6 +69,7 @@ from skorchless.estimators._sklearn_private import (
     StrOptions,
     _check_partial_fit_first_call,
     _fit_context,
+    has_callbacks,
 )
 from skorchless.estimators._weights import linear_attributes, pack_weights
 
@@ -84,7 +106,8 @@ class TorchLogisticClassifier(
 
     where :math:`s_i` is the sample weight times the class weight, :math:`\rho` is
     ``l1_ratio`` and the intercept :math:`b` is never penalised. Two classes have one row of
-    weights (the logistic loss); more have one row each (multinomial, softmax).
+    weights (the logistic loss); more have one row each (multinomial, softmax). Several labels
+    of each sample are as many models of two classes, which share each pass over ``X``.
 
     Parameters
     ----------
@@ -179,7 +202,8 @@ class TorchLogisticClassifier(
         The objective after each iteration of 'lbfgs'; for 'adam' and 'sgd', its mean over
         the minibatches of each epoch, each taken before its update.
     validation_scores_ : ndarray of shape (`n_iter_`,) or None
-        The validation accuracy after each iteration; None without validation samples.
+        The validation accuracy after each iteration, of several labels the subset accuracy;
+        None without validation samples.
     validation_loss_curve_ : ndarray of shape (`n_iter_`,) or None
         The validation loss after each iteration: the mean negative log-likelihood, without
         penalty; None without validation samples.
@@ -195,6 +219,12 @@ class TorchLogisticClassifier(
     -----
     All fitted attributes are NumPy arrays or plain Python: a model fitted on a GPU can be
     unpickled and predicts on a machine that has none.
+
+    Several labels are fitted by 'lbfgs' in groups that take no more memory than ``X`` does, or
+    256 MB where it is smaller, and no more than scikit-learn's ``working_memory``; in one group
+    where there are validation samples or callbacks. Their ``loss_curve_`` is the mean over
+    labels, ``n_iter_`` the largest of any, and early stopping is by the mean loss. Minibatch
+    solvers move all labels in each step.
 
     The order of minibatches makes 'adam' and 'sgd' sensitive to repeating a sample where
     'lbfgs' is not: only when a minibatch holds all samples are integer sample weights the
@@ -321,8 +351,8 @@ class TorchLogisticClassifier(
         X_val : {array-like, sparse, tensor, Dask} of shape (n_val, n_features), default=None
             Validation samples, scored after each iteration. In a ``Pipeline``, transform
             them as ``X`` is with ``Pipeline(..., transform_input=["X_val"])``.
-        y_val : {array-like, tensor, Dask collection} of shape (n_val,), default=None
-            The labels of ``X_val``.
+        y_val : array-like of shape (n_val,) or (n_val, n_labels), default=None
+            The labels of ``X_val``, of the kinds that ``y`` may be.
 
         {returns_self}
 
@@ -335,6 +365,8 @@ class TorchLogisticClassifier(
         -----
         ConvergenceWarning
             If ``max_iter`` or the precision ended the fit before it had converged.
+        UserWarning
+            If a label of several has one value alone.
         """
         with fitted_state_kept_on_error(self):
             train = read_samples(self, X, y, sample_weight, reset=True)
@@ -343,19 +375,22 @@ class TorchLogisticClassifier(
             train = train.encode(classes, "y")
             rng = check_random_state(self.random_state)
             train, validation = self._set_validation_aside(train, placement, rng, X_val, y_val)
-            grid = grid_of_one(self.C, self.l1_ratio)
-            objective = build_objective(self, train, placement, grid)
-            del train  # so that a cluster holds only the rows that are made from it
-            W = first_weights(self, objective, classes)
+            of_labels, constants = train.label_attributes, constant_labels(train)
             given = as_given(X, y, sample_weight)
-            tasks = CallbackTasks(self, given, classes, placement.dtype, n_tasks=self.max_iter)
+            tasks = CallbackTasks(self, given, of_labels, placement.dtype, n_tasks=self.max_iter)
             watcher = ModelWatcher(tasks, validation, verbose=self.verbose)
-            solver = build_solver(self, objective, W, rng)
-            fit = drive(solver, W, max_iter=self.max_iter, watcher=watcher)
+            problems = self._problems(train, placement, is_joint=validation is not None)
+            n_labels = train.n_labels
+            del train  # so that a cluster holds only the rows that are made from it
+            solve = partial(self._solve, of_labels=of_labels, rng=rng, watcher=watcher)
+            fit = fit_groups(problems, solve, n_labels)
             W = fit.W if validation is None else validation.best_of(fit.W)
             W = finite_weights(W, self.solver, placement.dtype)
             tasks.end_fit(W)
-            self._store(W, classes, placement, watcher.losses, validation, fit.method)
+            self._store(W, of_labels, placement, watcher.losses, validation, fit.method)
+            set_constants(self, constants)
+        for of_constants in constants_warning(constants):
+            warnings.warn(of_constants, UserWarning, stacklevel=4)
         if message := convergence_message(self, fit, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
@@ -376,8 +411,9 @@ class TorchLogisticClassifier(
         ----------
         {X}
         {y}
-        classes : array-like of shape (n_classes,), default=None
-            All labels that any chunk may have; needed in the first call.
+        classes : array-like of shape (n_classes,) or (n_labels,), default=None
+            All labels that any chunk may have, or, of several labels, ``np.arange(n_labels)``;
+            needed in the first call.
         {sample_weight}
 
         {returns_self}
@@ -395,21 +431,27 @@ class TorchLogisticClassifier(
             check_has_two_classes(self.classes_)
             chunk = read_samples(self, X, y, sample_weight, reset=is_first)
             placement = resolve_placement(self, chunk.X)
+            if not is_first:
+                check_same_kind(chunk, self.multilabel_, "y")
             chunk = chunk.encode(self.classes_, "y")
             grid = grid_of_one(self.C, self.l1_ratio)
             objective = build_objective(self, chunk, placement, grid, mean_weight=1.0)
             W = torch.zeros(objective.weights_shape) if is_first else pack_weights(self)
-            stream = continued_state(self)
+            W, stream = W.view(objective.weights_shape), continued_state(self)
             progress = next(build_solver(self, objective, W, stream.rng, stream.buffers))
             losses = [] if is_first else self.loss_curve_.tolist()
-            W = finite_weights(progress.W, self.solver, placement.dtype)
-            self._store(W, self.classes_, placement, [*losses, float(progress.value)])
+            W = join_labels(progress.W, chunk.n_labels)
+            W = finite_weights(W, self.solver, placement.dtype)
+            losses.append(float(progress.value.mean()))
+            self._store(W, chunk.label_attributes, placement, losses)
             self._stream = vars(stream.after(progress))
         return self
 
     @shared_among_cores
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on the given samples and labels.
+
+        Of several labels it is the subset accuracy: a sample is a hit where all of its are.
 
         Parameters
         ----------
@@ -420,7 +462,7 @@ class TorchLogisticClassifier(
         Returns
         -------
         score : float
-            The weighted fraction of samples whose label is predicted.
+            The weighted fraction of samples whose label, or all of them, is predicted.
 
         {raises}
         """
@@ -436,6 +478,33 @@ class TorchLogisticClassifier(
         _, counts = map_partitions(weigh, self, X, y, sample_weight, reset=False)
         hits, total = np.sum(counts, axis=0)
         return float(hits / total)
+
+    def _problems(
+        self, train: AnySamples, placement: Placement, *, is_joint: bool
+    ) -> Iterator[tuple[Array, PenalizedNLL]]:
+        """Return the labels that are fitted at once, and their objective, one after the other.
+
+        All are one problem where steps or scores are those of all.
+        """
+        grid = grid_of_one(self.C, self.l1_ratio)
+        groups = [np.arange(train.n_labels)]
+        if self.solver == "lbfgs" and not is_joint and not has_callbacks(self):
+            groups = label_groups(train, grid, has_weights=self.class_weight is not None)
+        return objectives_of(self, train, placement, grid, groups)
+
+    def _solve(
+        self,
+        labels: Array,
+        objective: PenalizedNLL,
+        of_labels: dict[str, Any],
+        rng: np.random.RandomState,
+        watcher: Watcher,
+    ) -> FitResult:
+        """Return the fit of some ``labels``."""
+        W = first_weights(self, objective, of_labels, labels)
+        solver = of_estimators(build_solver(self, objective, W, rng), len(labels))
+        W = join_labels(W, len(labels))
+        return drive(solver, W, max_iter=self.max_iter, watcher=watcher)
 
     def _check_partial_fit_parameters(self) -> None:
         """Raise for parameters that need all samples at once."""
@@ -461,21 +530,23 @@ class TorchLogisticClassifier(
             missing = "y_val" if y_val is None else "X_val"
             raise ValueError(f"X_val and y_val go together, but {missing} is None.")
         if X_val is not None:
-            others = read_samples(self, X_val, y_val, reset=False).encode(train.classes, "y_val")
+            others = read_samples(self, X_val, y_val, reset=False)
+            check_same_kind(others, train.is_multilabel, "y_val")
+            others = others.encode(train.classes, "y_val")
         elif self.early_stopping:
-            class_weights = weigh_classes(self.class_weight, train.classes, train.class_totals[0])
+            class_weights = weigh_classes(self.class_weight, train)
             train, others = train.split(self.validation_fraction, class_weights, rng)
         else:
             return train, None
         patience = Patience(self.tol, self.n_iter_no_change) if self.early_stopping else None
-        unweighted = np.ones(len(train.classes)), np.ones(1)
+        unweighted = np.ones((1, train.n_classes)), np.ones((1, 1))
         rows = others.rows(place_beside(others.X, placement), *unweighted)
-        return train, Validation(rows, patience)
+        return train, Validation(rows, train.n_labels, patience)
 
     def _store(
         self,
         W: Tensor,
-        classes: Array,
+        of_labels: dict[str, Any],
         placement: Placement,
         losses: list[float],
         validation: Validation | None = None,
@@ -483,7 +554,7 @@ class TorchLogisticClassifier(
     ) -> None:
         """Set the fitted attributes, all at once and last of all."""
         self.__dict__.update(
-            linear_attributes(W, self.n_features_in_, classes),
+            linear_attributes(W, self.n_features_in_, of_labels),
             n_iter_=len(losses),
             solver_=method or self.solver,
             loss_curve_=np.array(losses),
@@ -496,5 +567,7 @@ class TorchLogisticClassifier(
 
 
 def _weigh_hits(estimator: Any, X: Any, labels: Array, weights: Array) -> tuple[float, float]:
-    """Return the weight of the samples whose label is predicted, and that of all."""
-    return float(weights @ (estimator.predict(X) == labels)), float(weights.sum())
+    """Return the weight of the samples whose label, or all, is predicted, and that of all."""
+    hits = estimator.predict(X) == labels
+    hits = hits.all(1) if estimator.multilabel_ else hits
+    return float(weights @ hits), float(weights.sum())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from typing import Any, Self
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._cores import shared_among_cores
-from skorchless._engine.objective import intercept_only_weights
+from skorchless._engine.objective import PenalizedNLL, intercept_only_weights
 from skorchless._engine.placement import Placement, place
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless.estimators._classifier import TorchLogisticClassifier
@@ -40,6 +39,15 @@ from skorchless.estimators._fit.grid import (
     choose,
     grid_of_one,
 )
+from skorchless.estimators._fit.labels import (
+    constant_labels,
+    constants_warning,
+    fit_groups,
+    join_labels,
+    label_groups,
+    of_estimators,
+    set_constants,
+)
 from skorchless.estimators._fit.loop import (
     FitResult,
     Watcher,
@@ -47,9 +55,10 @@ from skorchless.estimators._fit.loop import (
     finite_weights,
     full_batch_message,
 )
-from skorchless.estimators._fit.objective import build_objective
+from skorchless.estimators._fit.objective import objectives_of
 from skorchless.estimators._fit.scoring import (
     call_scorer,
+    column_of,
     resolve_scorer,
     score_folds,
     weights_for,
@@ -64,9 +73,13 @@ from skorchless.estimators._sklearn_private import (
     _fit_context,
     _raise_for_params,
     _routing_enabled,
+    has_callbacks,
     with_all_classes,
 )
 from skorchless.estimators._weights import linear_attributes, logits_of_rows, pack_weights
+
+# What the labels are of a model of one label of several.
+ONE_LABEL = {"classes_": np.arange(2), "multilabel_": False, "sparse_labels_": False}
 
 
 @documented
@@ -103,6 +116,10 @@ class TorchLogisticClassifierCV(
         ``scorer(estimator, X, y)``. None is accuracy. A scorer is given a
         `TorchLogisticClassifier` with ``coef_``, ``intercept_`` and ``classes_``, whose logits
         of the test samples are already computed.
+    per_label : bool, default=False
+        Whether each label of several has a penalty of its own, by scores of that label alone;
+        otherwise one penalty is chosen, by scores of all labels together. Ignored where ``y`` has
+        one column.
     refit : bool, default=True
         Whether to fit the best penalty to all samples. Otherwise the model is the mean over
         folds of each fold's best one.
@@ -128,20 +145,21 @@ class TorchLogisticClassifierCV(
 
     Attributes
     ----------
-    C_ : float
+    C_ : float or ndarray of shape (n_labels,)
         The C with the highest mean score; the first of equal ones. Without ``refit``, the mean
-        of each fold's best.
-    l1_ratio_ : float
+        of each fold's best. One for each label with ``per_label``.
+    l1_ratio_ : float or ndarray of shape (n_labels,)
         The l1_ratio that goes with ``C_``.
     Cs_ : ndarray of shape (n_cs,)
         The values of C.
     l1_ratios_ : ndarray of shape (n_l1_ratios,)
         The values of l1_ratio.
     scores_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
-        The score of each candidate on the samples that its fold leaves out.
+        The score of each candidate on the samples that its fold leaves out. With ``per_label``
+        there is one more axis, of the labels.
     coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_cs, n_classes, n_features + 1)
         The coefficients of each candidate, and its intercept last where there is one. Two
-        classes have one row.
+        classes have one row, several labels one each.
     n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_cs)
         The iterations of each candidate.
     solver_ : str
@@ -193,11 +211,12 @@ class TorchLogisticClassifierCV(
         "l1_ratios": ["array-like"],
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "per_label": ["boolean"],
         "refit": ["boolean"],
     }
 
-    C_: float
-    l1_ratio_: float
+    C_: float | Array
+    l1_ratio_: float | Array
     Cs_: Array
     l1_ratios_: Array
     scores_: Array
@@ -213,6 +232,7 @@ class TorchLogisticClassifierCV(
         fit_intercept: bool = True,
         cv: Any = None,
         scoring: Any = None,
+        per_label: bool = False,
         refit: bool = True,
         class_weight: Any = None,
         max_iter: int = 100,
@@ -227,6 +247,7 @@ class TorchLogisticClassifierCV(
         self.fit_intercept = fit_intercept
         self.cv = cv
         self.scoring = scoring
+        self.per_label = per_label
         self.refit = refit
         self.class_weight = class_weight
         self.max_iter = max_iter
@@ -277,21 +298,24 @@ class TorchLogisticClassifierCV(
             folds, score_params = self._split(samples, scorer, sample_weight, params)
             grid = Grid(*penalties, folds)
             given, n_tasks = as_given(X, y, sample_weight), math.prod(grid.shape)
+            encoded = samples.encode(classes, "y")
+            of_labels, constants = encoded.label_attributes, constant_labels(encoded)
             tasks = CallbackTasks(
-                *(self, given, classes, placement.dtype), n_tasks=n_tasks, in_order=False
+                *(self, given, of_labels, placement.dtype), n_tasks=n_tasks, in_order=False
             )
             watcher = CandidatesWatcher(tasks, n_tasks, verbose=self.verbose)
-            fit_grid = partial(self._fit_grid, samples.encode(classes, "y"), placement)
-            candidates = fit_grid(grid, watcher=watcher)
+            candidates = self._fit_grid(encoded, placement, grid, watcher=watcher)
             W = candidates.W.to(placement.dtype)
-            scores = score_folds(grid, W, samples, classes, scorer, score_params, self._model_of)
+            scores = self._scores(grid, W, encoded, samples, scorer, score_params)
             fits, chosen = [candidates], choose(grid, candidates.W, scores, refit=self.refit)
             if self.refit and not candidates.is_stopped_early:
-                fits.append(fit_grid(grid_of_one(chosen.C, chosen.l1_ratio), W=chosen.W))
-                chosen = replace(chosen, W=fits[-1].W)
+                fits += self._refit(encoded, placement, chosen)
             W = finite_weights(chosen.W, "lbfgs", placement.dtype)
-            self._store(W, classes, placement, grid, candidates, chosen, scores)
+            self._store(W, of_labels, placement, grid, candidates, chosen, scores)
+            set_constants(self, constants)
             tasks.end_fit(W)
+        for of_constants in constants_warning(constants):
+            warnings.warn(of_constants, UserWarning, stacklevel=4)
         for category, message in search_warnings(fits, scores, self.tol, placement.dtype):
             # 4: past our wrapper and scikit-learn's, to the line that called fit.
             warnings.warn(message, category, stacklevel=4)
@@ -314,7 +338,7 @@ class TorchLogisticClassifierCV(
         Returns
         -------
         score : float
-            The score, accuracy by default.
+            The score, accuracy by default; with ``per_label`` the mean of those of the labels.
 
         {raises}
         """
@@ -327,7 +351,9 @@ class TorchLogisticClassifierCV(
             sample_weight = None if sample_weight is None else samples.weights
             W = pack_weights(self)
             logits = logits_of_rows(X, W[0], place(W.device, W.dtype))
-            model = self._model_of(W, X, logits, self.classes_)
+            names = ("classes_", "multilabel_", "sparse_labels_")
+            of_labels = {name: getattr(self, name) for name in names}
+            model = self._model_of(of_labels, W, X, logits)
         if _routing_enabled():
             if sample_weight is not None:
                 score_params = {**score_params, "sample_weight": sample_weight}
@@ -335,8 +361,18 @@ class TorchLogisticClassifierCV(
         else:
             score_params = weights_for(scorer, sample_weight)
         score_params = {name: to_numpy(value) for name, value in score_params.items()}
-        scorer = with_all_classes(scorer, self.classes_)
-        return call_scorer(scorer, model, X, to_numpy(y), score_params)
+        y, classes = to_numpy(y), np.arange(2) if self.multilabel_ else self.classes_
+        if self.multilabel_ and not self.per_label:
+            return call_scorer(scorer, model, X, y, score_params)
+        scorer = with_all_classes(scorer, classes)
+        if not self.multilabel_:
+            return call_scorer(scorer, model, X, y, score_params)
+        logits, W = model._logits(X), pack_weights(self)
+        scores = [
+            call_scorer(scorer, of_label, X, column_of(y, label), score_params)
+            for label, of_label in enumerate(self._models_of_labels(W, X, logits))
+        ]
+        return float(np.mean(scores))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what metadata the splitter and the scorer ask for.
@@ -366,7 +402,7 @@ class TorchLogisticClassifierCV(
         else:
             for_score = weights_for(scorer, weights)
         splits = check_cv(self.cv, y, classifier=True).split(samples.X, y, **for_split)
-        return check_folds(splits, len(y), for_score.get("sample_weight")), for_score
+        return check_folds(splits, samples.n_samples, for_score.get("sample_weight")), for_score
 
     def _fit_grid(
         self,
@@ -377,16 +413,63 @@ class TorchLogisticClassifierCV(
         W: Tensor | None = None,
         watcher: Watcher | None = None,
     ) -> FitResult:
-        """Return the fitted candidates of ``grid``, from the weights ``W`` (M, K, D) on."""
-        objective = build_objective(self, samples, placement, grid)
-        W = intercept_only_weights(objective) if W is None else W
-        solver = minimize_full_batch(objective, W, tol=self.tol)
-        return drive(solver, W, max_iter=self.max_iter, watcher=watcher)
+        """Return the fitted candidates of ``grid``, from the weights ``W`` (M, L * K, D) on."""
+        groups = [np.arange(samples.n_labels)]
+        if not has_callbacks(self):
+            groups = label_groups(samples, grid, has_weights=self.class_weight is not None)
+
+        def solve(labels: Array, objective: PenalizedNLL) -> FitResult:
+            if W is None:
+                first = intercept_only_weights(objective)
+            else:
+                first = W.view(len(W), samples.n_labels, -1, W.shape[2])[:, labels]
+                first = first.reshape(objective.weights_shape)
+            solver = minimize_full_batch(objective, first, tol=self.tol)
+            solver, first = of_estimators(solver, len(labels)), join_labels(first, len(labels))
+            return drive(solver, first, max_iter=self.max_iter, watcher=watcher)
+
+        problems = objectives_of(self, samples, placement, grid, groups)
+        return fit_groups(problems, solve, samples.n_labels)
+
+    def _scores(
+        self,
+        grid: Grid,
+        W: Tensor,
+        encoded: AnySamples,
+        samples: AnySamples,
+        scorer: Any,
+        score_params: dict[str, Any],
+    ) -> Array:
+        """Return the scores of candidates ``W`` (M, K, D) on ``samples`` as they were given."""
+        per_label = self.per_label and samples.is_multilabel
+        of_labels = encoded.label_attributes
+        if per_label:
+            of_labels = ONE_LABEL
+        make_model = partial(self._model_of, of_labels)
+        classes, options = of_labels["classes_"], {"per_label": per_label}
+        return score_folds(grid, W, samples, classes, scorer, score_params, make_model, **options)
+
+    def _refit(
+        self, samples: AnySamples, placement: Placement, chosen: BestPenalty
+    ) -> list[FitResult]:
+        """Return the fits of the penalties that are chosen, whose weights become theirs."""
+        penalties = np.stack(np.broadcast_arrays(chosen.C, chosen.l1_ratio), axis=-1)
+        if penalties.ndim == 1:
+            fit = self._fit_grid(samples, placement, grid_of_one(*penalties), W=chosen.W)
+            chosen.W[:] = fit.W
+            return [fit]
+        fits = []
+        for penalty in np.unique(penalties, axis=0):
+            labels = np.flatnonzero((penalties == penalty).all(1))
+            part, W = samples.select_labels(labels), chosen.W[:, labels]
+            fits.append(self._fit_grid(part, placement, grid_of_one(*penalty), W=W))
+            chosen.W[:, labels] = fits[-1].W
+        return fits
 
     def _store(
         self,
         W: Tensor,
-        classes: Array,
+        of_labels: dict[str, Any],
         placement: Placement,
         grid: Grid,
         candidates: FitResult,
@@ -396,7 +479,7 @@ class TorchLogisticClassifierCV(
         """Set the fitted attributes, all at once."""
         paths = candidates.W.to(placement.dtype).cpu().numpy()
         self.__dict__.update(
-            linear_attributes(W, self.n_features_in_, classes),
+            linear_attributes(W, self.n_features_in_, of_labels),
             C_=chosen.C,
             l1_ratio_=chosen.l1_ratio,
             Cs_=grid.Cs,
@@ -409,16 +492,21 @@ class TorchLogisticClassifierCV(
         )
 
     def _model_of(
-        self, W: Tensor, X: Any, logits: Tensor, classes: Array, **penalty: Any
+        self, of_labels: dict[str, Any], W: Tensor, X: Any, logits: Tensor, **penalty: Any
     ) -> ScoredClassifier:
         """Return a classifier of the weights (1, K, D) whose ``logits`` (N, K) of X are known."""
         names = ("fit_intercept", "class_weight", "max_iter", "tol", "device", "dtype")
         parameters: dict[str, Any] = {name: getattr(self, name) for name in names}
         model = ScoredClassifier(**parameters, **penalty)
-        model.n_features_in_ = X.shape[1]
-        model.__dict__.update(linear_attributes(W, X.shape[1], classes))
+        model.n_features_in_ = self.n_features_in_
+        model.__dict__.update(linear_attributes(W, self.n_features_in_, of_labels))
         model._known = (X, model.coef_, logits)
         return model
+
+    def _models_of_labels(self, W: Tensor, X: Any, logits: Tensor) -> Iterator[ScoredClassifier]:
+        """Yield the model of each label, of two classes, from the weights (1, L, D) of all."""
+        for own, of_label in zip(torch.split(W, 1, 1), torch.split(logits, 1, 1), strict=True):
+            yield self._model_of(ONE_LABEL, own, X, of_label)
 
 
 class ScoredClassifier(TorchLogisticClassifier):
@@ -429,11 +517,20 @@ class ScoredClassifier(TorchLogisticClassifier):
 
     def _logits(self, X: Any) -> Tensor:
         """Return the logits (N, K), without a product where they are known."""
-        if self._known is not None:
-            known_X, known_coef, known_logits = self._known
-            if X is known_X and self.coef_ is known_coef:
-                return known_logits
-        return super()._logits(X)
+        known = self._known_logits(X)
+        return super()._logits(X) if known is None else known
+
+    def _are_positive(self, X: Any) -> Tensor:
+        """Return the labels (N, L) as bytes, of several labels."""
+        known = self._known_logits(X)
+        return super()._are_positive(X) if known is None else (known > 0).to(torch.uint8)
+
+    def _known_logits(self, X: Any) -> Tensor | None:
+        """Return the logits (N, K) where they are known."""
+        if self._known is None:
+            return None
+        known_X, known_coef, known_logits = self._known
+        return known_logits if X is known_X and self.coef_ is known_coef else None
 
 
 def search_warnings(

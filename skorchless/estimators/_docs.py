@@ -23,11 +23,12 @@ X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_
     a Dask array or frame, fitted where its partitions live, with ``y`` and
     ``sample_weight`` of the same partitions.""",
     "y": """
-y : {array-like, tensor, Dask collection} of shape (n_samples,)
+y : {array-like, sparse, tensor, Dask collection} of shape (n_samples,) or (n_samples, n_labels)
     Their labels.""",
     "y_train": """
-y : {array-like, tensor, Dask collection} of shape (n_samples,)
-    Their labels: numbers or strings, at least two different ones.""",
+y : {array-like, sparse, tensor, Dask collection} of shape (n_samples,) or (n_samples, n_labels)
+    Their labels: numbers or strings, at least two different ones. Or several labels of each,
+    in two columns or more of 0 and 1: each label has a model of its own, all fitted together.""",
     "y_ignored": """
 y : None
     Ignored.""",
@@ -54,12 +55,17 @@ ValueError
 fit_intercept : bool, default=True
     Whether to fit an intercept.""",
     "linear_attributes": """
-coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+coef_ : ndarray of shape (1, n_features), (n_classes, n_features) or (n_labels, n_features)
     Coefficients; one row where there are two classes.
-intercept_ : ndarray of shape (1,) or (n_classes,)
-    Intercepts; zeros where ``fit_intercept=False``.
-classes_ : ndarray of shape (n_classes,)
-    The labels, sorted.
+intercept_ : ndarray of shape (1,), (n_classes,) or (n_labels,)
+    Intercepts; zeros where ``fit_intercept=False``. A label with one value alone has
+    coefficients of zero and the intercept 40 or -40, whose probability is 1 or 0.
+classes_ : ndarray of shape (n_classes,) or (n_labels,)
+    The labels, sorted; of several labels, the numbers of their columns.
+multilabel_ : bool
+    Whether ``y`` had several labels of each sample.
+sparse_labels_ : bool
+    Whether they were sparse, and `predict` gives them so.
 device_ : str
     The device on which the last fit ran.""",
     "features": """

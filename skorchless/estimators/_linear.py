@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from sklearn import get_config
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +21,8 @@ from skorchless._arrays import Array
 from skorchless._cores import shared_among_cores
 from skorchless._engine.nll import log_proba
 from skorchless._engine.placement import Placement, as_tensor, dtype_of, place, resolve_dtype
+from skorchless._engine.products import Block, logits
+from skorchless._engine.rows.containers import map_rows_of
 from skorchless.estimators._data.lazy import lazy_on_dask
 from skorchless.estimators._data.validation import check_X
 from skorchless.estimators._docs import documented
@@ -46,12 +49,14 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
     coef_: Array
     intercept_: Array
     classes_: Array
+    multilabel_: bool = False  # also of a model that an earlier version has pickled
     dtype: Any
 
     def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags: sparse input passes."""
+        """Return scikit-learn's tags: sparse input passes, and several labels."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
         return tags
 
     @property
@@ -62,7 +67,8 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         features that an L1 penalty has left.
         """
         l1_ratio = self.l1_ratio if hasattr(self, "l1_ratio") else self.l1_ratio_
-        return {0.0: "l2", 1.0: "l1"}.get(l1_ratio, "elasticnet")
+        kinds = {{0.0: "l2", 1.0: "l1"}.get(each, "elasticnet") for each in np.ravel(l1_ratio)}
+        return kinds.pop() if len(kinds) == 1 else "elasticnet"
 
     @lazy_on_dask
     @shared_among_cores
@@ -73,11 +79,11 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Returns
         -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        scores : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
             ``X @ coef_.T + intercept_``. With two classes, the logit of ``classes_[1]``,
-            which is predicted where it is above 0. A tensor on the device of ``X`` where
-            ``X`` is one and scikit-learn's ``array_api_dispatch`` is on. For a Dask collection a
-            lazy Dask array.
+            which is predicted where it is above 0; with several labels, that of each. A tensor
+            on the device of ``X`` where ``X`` is one and scikit-learn's ``array_api_dispatch`` is
+            on. For a Dask collection a lazy Dask array.
 
         {raises}
         """
@@ -93,13 +99,16 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Returns
         -------
-        labels : ndarray of shape (n_samples,)
-            Entries of ``classes_``. A tensor on the device of ``X`` where ``X`` is one,
+        labels : {ndarray, CSR matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Entries of ``classes_``; of several labels 0 or 1, sparse where those of the fit were.
+            A tensor on the device of ``X`` where ``X`` is one,
             ``array_api_dispatch`` is on and the classes are numbers; a lazy Dask array for a
             Dask collection.
 
         {raises}
         """
+        if self.multilabel_:
+            return self._predict_labels(X)
         logits = self._logits(X)  # (N, K)
         codes = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
         if returns_tensors(X) and self.classes_.dtype.kind in "biuf":
@@ -115,14 +124,14 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Returns
         -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-            The log-softmax of the logits, finite even where the probability underflows.
-            Columns are in the order of ``classes_``; a tensor or a Dask array as
-            `decision_function` says.
+        log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            The log-softmax of the logits, finite even where the probability underflows; of
+            several labels, that of a 1. Columns are in the order of ``classes_``; a tensor or a
+            Dask array as `decision_function` says.
 
         {raises}
         """
-        return _to_output(log_proba(self._logits(X).T).T, X)
+        return _to_output(self._log_proba(X), X)
 
     @lazy_on_dask
     @shared_among_cores
@@ -133,26 +142,62 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
         Returns
         -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Rows sum to 1. Columns are in the order of ``classes_``; a tensor or a Dask array
+        proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Rows sum to 1, unless they are the probabilities of several labels to be 1. Columns
+            are in the order of ``classes_``; a tensor or a Dask array
             as `decision_function` says.
 
         {raises}
         """
-        return _to_output(log_proba(self._logits(X).T).exp_().T, X)
+        return _to_output(self._log_proba(X).exp_(), X)
+
+    def _log_proba(self, X: Any) -> Tensor:
+        """Return the log-probabilities (N, classes) of classes, or (N, L) of labels to be 1."""
+        logits = self._logits(X)
+        if self.multilabel_:
+            return torch.nn.functional.logsigmoid(logits)
+        return log_proba(logits.T).T
+
+    def _predict_labels(self, X: Any) -> Any:
+        """Return the labels (N, L), 0 or 1, in the container that predictions are in."""
+        labels = self._are_positive(X)
+        if returns_tensors(X):
+            return labels.long()
+        of_rows = labels.cpu().numpy()
+        return (
+            csr_array(of_rows, dtype=np.int64) if self.sparse_labels_ else of_rows.astype(np.int64)
+        )
+
+    def _are_positive(self, X: Any) -> Tensor:
+        """Return the labels (N, L) as bytes: block by block, without the logits of all rows."""
+        checked, W, placement = self._placed(X)
+        are_beyond: list[bool] = []  # the range of the dtype, blocks of logits
+
+        def are_positive(block: Block) -> Tensor:
+            of_rows = logits(block, W)
+            if not math.isfinite(of_rows.sum().item()):
+                are_beyond.append(True)
+            return (of_rows > 0).T.to(torch.uint8)  # (B, L)
+
+        labels = map_rows_of(are_positive, checked, placement, values_per_row=len(W))
+        return (self._logits(X) > 0).to(torch.uint8) if are_beyond else labels
 
     def _logits(self, X: Any) -> Tensor:
         """Return the logits (N, K) on the device of ``X``: the only product."""
+        X, W, placement = self._placed(X)
+        logits = logits_of_rows(X, W, placement)
+        # Huge features times huge weights leave the range of float32, and inf - inf is no logit.
+        return logits if math.isfinite(logits.sum().item()) else _logits_in_range(X, W, placement)
+
+    def _placed(self, X: Any) -> tuple[Any, Tensor, Placement]:
+        """Return X, checked, the weights (K, P + 1) beside it, and where they are."""
         if not hasattr(self, "coef_"):
             check_is_fitted(self)  # raises; for a fitted one it would take 7 us
         X = check_X(self, X, reset=False)
         W = torch.from_numpy(np.column_stack([dense_coef(self), self.intercept_]))  # (K, P + 1)
         dtype = torch.promote_types(resolve_dtype(self.dtype, dtype_of(X)), W.dtype)
         placement = place(X.device if isinstance(X, Tensor) else torch.device("cpu"), dtype)
-        W = W.to(placement.device, placement.dtype)
-        logits = logits_of_rows(X, W, placement)
-        # Huge features times huge weights leave the range of float32, and inf - inf is no logit.
-        return logits if math.isfinite(logits.sum().item()) else _logits_in_range(X, W, placement)
+        return X, W.to(placement.device, placement.dtype), placement
 
 
 def _logits_in_range(X: Any, W: Tensor, placement: Placement) -> Tensor:

@@ -24,9 +24,12 @@ try:
     # Public, but new in 1.9: the first name that an older scikit-learn lacks.
     from sklearn.callback import CallbackSupportMixin as CallbackSupportMixin
     from sklearn.linear_model._base import SparseCoefMixin as SparseCoefMixin
+    from sklearn.utils import _safe_indexing as _safe_indexing
     from sklearn.utils._param_validation import Interval as Interval
     from sklearn.utils._param_validation import StrOptions as StrOptions
-    from sklearn.utils._param_validation import validate_parameter_constraints
+    from sklearn.utils._param_validation import (
+        validate_parameter_constraints as validate_parameter_constraints,
+    )
     from sklearn.utils.metadata_routing import _raise_for_params as _raise_for_params
     from sklearn.utils.metadata_routing import _routing_enabled as _routing_enabled
     from sklearn.utils.multiclass import (

@@ -28,15 +28,18 @@ def pack_weights(estimator: Any) -> Tensor:
     return torch.from_numpy(np.concatenate(columns, axis=1))[None]
 
 
-def linear_attributes(W: Tensor, n_features: int, classes: Array) -> dict[str, Array]:
-    """Return what prediction needs of the weights (1, K, D), as NumPy of their dtype."""
+def linear_attributes(W: Tensor, n_features: int, of_labels: dict[str, Any]) -> dict[str, Any]:
+    """Return what prediction needs: of the weights (1, K, D), as NumPy of their dtype, and labels.
+
+    ``of_labels`` are the attributes that say what the labels are.
+    """
     weights = W[0].cpu().numpy()
     coef = weights[:, :n_features]
     if not coef.flags.forc:
         coef = coef.copy()
     has_intercept = weights.shape[1] > n_features
     intercept = weights[:, -1].copy() if has_intercept else np.zeros_like(coef[:, 0])
-    return {"coef_": coef, "intercept_": intercept, "classes_": classes}
+    return {"coef_": coef, "intercept_": intercept, **of_labels}
 
 
 def logits_of_rows(X: Any, W: Tensor, placement: Placement) -> Tensor:

@@ -11,6 +11,7 @@ import pytest
 from joblib import parallel_config
 from recorder import Recorder
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
@@ -245,6 +246,90 @@ def test_many_classes_in_small_partitions_warn_of_nothing():
     y = np.arange(150) % 50
     clf = TorchLogisticClassifier(max_iter=100, tol=0.1)
     assert len(clf.fit(array(X, (30,) * 5), array(y, (30,) * 5)).classes_) == 50
+
+
+LABELS = np.c_[Y == 1, Y == 2, X[:, 0] + X[:, 1] > 0].astype(int)
+LABEL_FRAME = pd.DataFrame(LABELS, columns=list("pqr"))
+OF_LABELS = {
+    "arrays": (array(X), array(LABELS)),
+    "y in other chunks": (array(X), array(LABELS, (75, 75))),
+    "unknown sizes": (of_unknown_size(array(X)), of_unknown_size(array(LABELS))),
+    "frames": (frame(FRAME), frame(LABEL_FRAME)),
+    "bytes": (array(X), array(LABELS.astype(np.uint8))),
+    "bools": (array(X), array(LABELS.astype(bool))),
+}
+
+
+@pytest.mark.parametrize("name", OF_LABELS)
+def test_several_labels_are_those_of_the_samples_in_memory(name):
+    given = OF_LABELS[name]
+    found, expected = clone(TIGHT).fit(*given), clone(TIGHT).fit(X, LABELS)
+    assert_same_model(found, expected)
+    assert (found.multilabel_, found.sparse_labels_) == (True, False)
+    assert found.score(*given) == pytest.approx(expected.score(X, LABELS))
+    samples = FRAME if name == "frames" else X
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        lazy, of_memory = getattr(found, method)(given[0]), getattr(expected, method)(X)
+        assert isinstance(lazy, da.Array)
+        assert lazy.dtype == of_memory.dtype
+        assert lazy.shape[1] == 3
+        np.testing.assert_allclose(lazy.compute(), getattr(found, method)(samples), rtol=1e-9)
+
+
+@pytest.mark.parametrize("working_memory", [1024, 1e-3], ids=["one group", "groups"])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {1: 3.0}])
+def test_weights_of_several_labels_count(class_weight, working_memory):
+    clf = clone(TIGHT).set_params(class_weight=class_weight)
+    expected = clone(clf).fit(X, LABELS, sample_weight=WEIGHTS)
+    with config_context(working_memory=working_memory):
+        found = clf.fit(array(X), array(LABELS), sample_weight=array(WEIGHTS))
+    assert_same_model(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"per_label": True}, {"scoring": "f1_micro"}], ids=str)
+def test_a_grid_over_several_labels_is_that_of_the_samples_in_memory(parameters):
+    clf = TorchLogisticClassifierCV(Cs=[0.1, 10.0], cv=3, tol=1e-8, max_iter=1000, **parameters)
+    expected = clone(clf).fit(X, LABELS)
+    found = clf.fit(array(X), array(LABELS))
+    np.testing.assert_array_equal(found.C_, expected.C_)
+    np.testing.assert_allclose(found.scores_, expected.scores_)
+    assert_same_model(found, expected, atol=1e-4)
+    assert found.score(array(X), array(LABELS)) == pytest.approx(expected.score(X, LABELS))
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_minibatches_of_several_labels_are_those_of_the_samples_in_memory(solver):
+    clf = TorchLogisticClassifier(solver=solver, max_iter=2, random_state=0)
+    given = (array(X), array(LABELS))
+    assert_same_model(clone(clf).fit(*given), clone(clf).fit(X, LABELS))
+    stream = clone(clf).partial_fit(*given, classes=range(3)).partial_fit(*given)
+    expected = clone(clf).partial_fit(X, LABELS, classes=range(3)).partial_fit(X, LABELS)
+    assert_same_model(stream, expected)
+
+
+def test_a_label_of_one_value_in_all_partitions_is_named():
+    labels = np.c_[LABELS, np.zeros(len(Y), dtype=int)]
+    with pytest.warns(UserWarning, match=r"3 \(all 0\)"):
+        clf = TorchLogisticClassifier().fit(array(X), array(labels))
+    assert (clf.predict(X)[:, 3] == 0).all()
+
+
+BAD_LABELS = {
+    "other values": (array(2 * LABELS), "values 0 and 1"),
+    "more values": (array(LABELS + LABELS[::-1]), "Unknown label type: multiclass-multioutput"),
+    "not a number": (array(np.where(LABELS, np.nan, 0.0)), "contains NaN"),
+    "another length": (array(LABELS)[:-1], "inconsistent numbers of samples"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LABELS)
+def test_bad_labels_of_several_are_one_error_and_the_fit_before_stays(name):
+    labels, message = BAD_LABELS[name]
+    clf = TorchLogisticClassifier().fit(X, LABELS)
+    before = vars(clf).copy()
+    with pytest.raises(ValueError, match=message):
+        clf.fit(array(X), labels)
+    assert vars(clf) == before
 
 
 BAD = {

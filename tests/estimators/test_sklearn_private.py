@@ -21,6 +21,7 @@ OTHERS = sorted(path for path in ROOT.rglob("*.py") if path != HOUSE)
 PRIVATE_IMPORTS = {
     "sklearn.base._fit_context",
     "sklearn.linear_model._base.SparseCoefMixin",
+    "sklearn.utils._safe_indexing",
     "sklearn.utils._param_validation.Interval",
     "sklearn.utils._param_validation.StrOptions",
     "sklearn.utils._param_validation.validate_parameter_constraints",

@@ -81,12 +81,14 @@ class PartitionSummary:
     n_samples: int
     dtype: np.dtype[Any]
     labels: Array  # distinct
+    is_multilabel: bool
     weight: float
 
     @classmethod
     def of(cls, part: Any) -> PartitionSummary:
         """Return the summary of a partition's `Samples`."""
-        return cls(part.n_samples, part.X.dtype, part.distinct_labels(), float(part.weights.sum()))
+        labels, weight = part.distinct_labels(), float(part.weights.sum())
+        return cls(part.n_samples, part.X.dtype, labels, part.is_multilabel, weight)
 
 
 @delayed(pure=False)
@@ -112,6 +114,27 @@ class DaskSamples:
         return sum(self._lengths)
 
     @property
+    def is_multilabel(self) -> bool:
+        """Whether there are several labels."""
+        return self.summaries[0].is_multilabel
+
+    @property
+    def n_labels(self) -> int:
+        """The number of labels of a sample."""
+        return len(self.summaries[0].labels) if self.is_multilabel else 1
+
+    @property
+    def n_classes(self) -> int:
+        """The number of values of a label."""
+        return 2 if self.is_multilabel else len(self.classes)
+
+    @property
+    def label_attributes(self) -> dict[str, Any]:
+        """The fitted attributes that say what encoded labels are."""
+        of_labels = {"multilabel_": self.is_multilabel, "sparse_labels_": False}
+        return {"classes_": self.classes, **of_labels}
+
+    @property
     def _lengths(self) -> list[int]:
         """The number of samples of each part."""
         return [summary.n_samples for summary in self.summaries]
@@ -125,7 +148,7 @@ class DaskSamples:
 
     @cached_property
     def labels(self) -> Array:
-        """The labels (N,), brought to the driver."""
+        """The labels (N,) or (N, L), brought to the driver."""
         return np.concatenate(dask.compute(*(part.labels for part in self.parts)))
 
     @cached_property
@@ -144,14 +167,27 @@ class DaskSamples:
         # What has been brought to the driver is not brought again.
         if "weights" in vars(self):
             vars(encoded)["weights"] = self.weights
-        if "labels" in vars(self):
+        if "labels" in vars(self) and not self.is_multilabel:
             vars(encoded)["labels"] = np.searchsorted(classes, self.labels)
         return encoded
 
     @cached_property
     def class_totals(self) -> Array:
-        """Weight and number (2, n_classes) of the samples of each class; weight 0 is no sample."""
+        """Weight and number (2, L, n_classes) of each class's samples; weight 0 is no sample."""
         return np.sum(dask.compute(*(part.class_totals for part in self.parts)), axis=0)
+
+    def select_labels(self, labels: Array) -> DaskSamples:
+        """Return the samples with some of the labels."""
+        if not self.is_multilabel:
+            return self
+        parts = [part.select_labels(labels) for part in self.parts]
+        summaries = [replace(summary, labels=labels) for summary in self.summaries]
+        return DaskSamples(parts, summaries, self.n_features, self.classes[labels])
+
+    def row_weights(self, class_weights: Array) -> Array:
+        """Return the weights (N, L') of samples times those of their classes, on the driver."""
+        parts = dask.compute(*(part.row_weights(class_weights) for part in self.parts))
+        return np.concatenate(parts)
 
     def split(self, *_: Any) -> NoReturn:
         """Raise: rows stay where they are."""

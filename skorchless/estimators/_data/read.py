@@ -12,8 +12,13 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._engine.placement import Placement, dtype_of, place, resolve_device, resolve_dtype
-from skorchless.estimators._data.samples import Samples
-from skorchless.estimators._data.validation import READABLE_DTYPES, check_X_y
+from skorchless.estimators._data.samples import MultilabelSamples, Samples
+from skorchless.estimators._data.validation import (
+    READABLE_DTYPES,
+    check_labels,
+    check_X_y,
+    is_multilabel,
+)
 from skorchless.estimators._sklearn_private import _check_sample_weight
 
 if TYPE_CHECKING:
@@ -33,7 +38,8 @@ def read_samples(
         tasks = read_tasks(_read_partition, estimator, X, y, sample_weight, reset=reset)
         return samples_of(tasks, X.shape[1])
     X, y = check_X_y(estimator, X, y, reset=reset)
-    return Samples(X, y, check_sample_weight(sample_weight, len(y)))
+    kind = Samples if y.ndim == 1 else MultilabelSamples
+    return kind(X, y, check_sample_weight(sample_weight, y.shape[0]))
 
 
 def map_partitions(
@@ -64,7 +70,9 @@ def _read_partition(number: int, X: Any, y: Any, sample_weight: Any, **options: 
 
     options = {"accept_sparse": "csr", "dtype": READABLE_DTYPES, **options}
     X = check_array(X, ensure_min_samples=0, input_name="X", **options)
-    y = np.zeros(X.shape[0]) if y is None else column_or_1d(to_numpy(y))
+    y = np.zeros(X.shape[0]) if y is None else to_numpy(y)
+    has_many = is_multilabel(y)
+    y = np.asarray(y) if has_many else column_or_1d(y)
     if pd.isna(y).any():
         raise ValueError("Input y contains NaN.")
     weights = np.ones(len(y)) if sample_weight is None else column_or_1d(sample_weight)
@@ -74,6 +82,9 @@ def _read_partition(number: int, X: Any, y: Any, sample_weight: Any, **options: 
             del n_rows["sample_weight"]
         counts = ", ".join(f"{n} in {name}" for name, n in n_rows.items())
         raise ValueError(f"Partition {number} has inconsistent numbers of rows: {counts}.")
+    if has_many:
+        weights = check_sample_weight(weights, len(y), allow_all_zero=True) if len(y) else weights
+        return MultilabelSamples(X, check_labels(y), weights)
     if len(y):
         # A few labels show their kind. Repeated, because scikit-learn warns where most labels
         # differ, as in a small partition.

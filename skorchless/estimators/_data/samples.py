@@ -1,4 +1,4 @@
-"""Samples of a fit in memory: X with labels and weights, and labels as codes.
+"""Samples of a fit in memory: X with labels and weights, and labels as codes; or several labels.
 
 `dask.py` has those of a cluster, with the same methods.
 """
@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -31,9 +32,24 @@ class Samples:
     classes: Array = field(default_factory=partial(np.empty, 0))  # none before `encode`
 
     @property
+    def is_multilabel(self) -> bool:
+        """Whether there are several labels."""
+        return False
+
+    @property
     def n_samples(self) -> int:
         """The number of samples."""
         return len(self.labels)
+
+    @property
+    def n_labels(self) -> int:
+        """The number of labels of a sample."""
+        return 1
+
+    @property
+    def n_classes(self) -> int:
+        """The number of values of a label."""
+        return len(self.classes)
 
     def __sizeof__(self) -> int:
         """Return the bytes of all three: by them a cluster decides what to move."""
@@ -43,26 +59,40 @@ class Samples:
         """Return the labels that occur, sorted."""
         return np.unique(self.labels)
 
+    @property
+    def label_attributes(self) -> dict[str, Any]:
+        """The fitted attributes that say what encoded labels are."""
+        return {"classes_": self.classes, "multilabel_": False, "sparse_labels_": False}
+
     def encode(self, classes: Array, name: str) -> Samples:
         """Return the samples with codes among ``classes``; raise for any other label."""
         codes = encode_labels(self.labels, classes, name)
         return replace(self, labels=codes, classes=classes)
 
+    def select_labels(self, labels: Array) -> Samples:  # noqa: ARG002
+        """Return these samples: they have one label alone."""
+        return self
+
     @cached_property
     def class_totals(self) -> Array:
-        """Weight and number (2, n_classes) of the samples of each class; weight 0 is no sample."""
+        """Weight and number (2, 1, n_classes) of each class's samples; weight 0 is no sample."""
         weights, n_classes = (self.weights, self.weights > 0), len(self.classes)
-        return np.array([np.bincount(self.labels, each, n_classes) for each in weights])
+        return np.array([[np.bincount(self.labels, each, n_classes)] for each in weights])
+
+    def row_weights(self, class_weights: Array) -> Array:
+        """Return the weights (N, 1) of samples times those of their classes, (1, n_classes)."""
+        weights: Array = self.weights * class_weights[0][self.labels]
+        return weights[:, None]
 
     def split(
         self, test_size: float, class_weights: Array, rng: np.random.RandomState
     ) -> tuple[Samples, Samples]:
         """Return training and validation samples, every class in both by its share.
 
-        Samples of weight 0, their own or that of their class in ``class_weights`` (n_classes,),
+        Samples of weight 0, their own or that of their class in ``class_weights`` (1, n_classes),
         are in neither, as if they were missing.
         """
-        index = np.flatnonzero(self.weights * class_weights[self.labels])
+        index = np.flatnonzero(self.row_weights(class_weights))
         single = self.classes[np.bincount(self.labels[index], minlength=len(self.classes)) == 1]
         if len(single):
             raise ValueError(
@@ -75,8 +105,8 @@ class Samples:
         return self._take(train), self._take(test)
 
     def _take(self, index: Array) -> Samples:
-        columns = self.labels[index], self.weights[index]
-        return Samples(self.X[index], *columns, self.classes)
+        labels, weights = self.labels[index], self.weights[index]
+        return type(self)(self.X[index], labels, weights, self.classes)
 
     @shared_among_cores
     def rows(
@@ -88,18 +118,114 @@ class Samples:
     ) -> Rows:
         """Return the rows for the engine; labels are codes.
 
-        A row's weights in folds are its own, times that of its class (n_classes,), times how
-        often it is in each fold, ``counts`` (N, F) or once in one, over the ``mean_weight`` (F,).
+        A row's weights are its own, times those of its classes, (L' or 1, n_classes), times how
+        often it is in each fold, ``counts`` (N, F) or once in one, over ``mean_weight`` (F, L').
         Rows without weight in any fold are left out: they must not guide a fit.
         """
-        weights = (self.weights * class_weights[self.labels])[:, None]
-        weights = weights / mean_weight if counts is None else counts * weights / mean_weight
-        columns = (as_tensor(self.labels), as_tensor(weights).to(placement.dtype))
+        weights = self.row_weights(class_weights)[:, None] / mean_weight  # (N, F, L')
+        if counts is not None:
+            weights *= counts[..., None]
+        weights = weights.reshape(len(weights), -1)
+        codes = as_tensor(self.labels).view(self.n_samples, -1)
+        columns = (codes, as_tensor(weights).to(placement.dtype))
         rows = rows_of(self.X, columns, placement)
         if weights.all():
             return rows
         has_weight = weights.any(1)
         return rows if has_weight.all() else rows.subset(as_tensor(np.flatnonzero(has_weight)))
+
+
+@dataclass(frozen=True)
+class MultilabelSamples(Samples):
+    """Samples with labels (N, L), 0 or 1, an array or CSC; the classes are the columns."""
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether there are several labels."""
+        return True
+
+    @property
+    def n_samples(self) -> int:
+        """The number of samples."""
+        return int(self.labels.shape[0])
+
+    @property
+    def n_labels(self) -> int:
+        """The number of labels."""
+        return int(self.labels.shape[1])
+
+    @property
+    def n_classes(self) -> int:
+        """The number of values of a label."""
+        return 2
+
+    def distinct_labels(self) -> Array:
+        """Return the numbers of the labels."""
+        return np.arange(self.n_labels)
+
+    @property
+    def label_attributes(self) -> dict[str, Any]:
+        """The fitted attributes that say what encoded labels are."""
+        is_sparse = issparse(self.labels)
+        return {"classes_": self.classes, "multilabel_": True, "sparse_labels_": is_sparse}
+
+    def encode(self, classes: Array, name: str) -> MultilabelSamples:
+        """Return the samples with ``classes``; raise where their number is another."""
+        if self.n_labels != len(classes):
+            raise ValueError(f"{name} has {self.n_labels} labels, but {len(classes)} are fitted.")
+        if not np.array_equal(classes, self.distinct_labels()):
+            raise ValueError(
+                f"{name} has {self.n_labels} columns of labels, whose classes are "
+                f"np.arange({self.n_labels}); got classes={as_shown(classes)}."
+            )
+        return replace(self, classes=classes)
+
+    def select_labels(self, labels: Array) -> MultilabelSamples:
+        """Return the samples with some of the labels, dense."""
+        if len(labels) == self.n_labels and not issparse(self.labels):
+            return self
+        chosen: Any = self.labels[:, labels]
+        chosen = chosen.toarray() if issparse(chosen) else chosen
+        return replace(self, labels=chosen, classes=self.classes[labels])
+
+    def rows(self, *arguments: Any) -> Rows:
+        """Return the rows for the engine, with the labels dense."""
+        dense = self.select_labels(self.distinct_labels()) if issparse(self.labels) else self
+        return super(MultilabelSamples, dense).rows(*arguments)
+
+    @cached_property
+    def class_totals(self) -> Array:
+        """Weight and number (2, L, 2) of the samples of each value; weight 0 is no sample."""
+        totals = []
+        for weights in (self.weights, (self.weights > 0).astype(np.float64)):
+            # Not a product of dense labels, which would be made floats.
+            ones = (
+                self.labels.T @ weights
+                if issparse(self.labels)
+                else np.einsum("nl,n->l", self.labels, weights)
+            )
+            totals.append(np.stack([weights.sum() - ones, ones], axis=1))
+        return np.array(totals)
+
+    def row_weights(self, class_weights: Array) -> Array:
+        """Return the weights (N, L) of samples times those of their values, (L, 2).
+
+        Without weights of values, (1, 2), all labels have one column.
+        """
+        if len(class_weights) < self.n_labels:
+            return self.weights[:, None] * class_weights[:, 0]
+        return self.weights[:, None] * np.where(
+            self.labels, class_weights[:, 1], class_weights[:, 0]
+        )
+
+    def split(
+        self, test_size: float, class_weights: Array, rng: np.random.RandomState
+    ) -> tuple[Samples, Samples]:
+        """Return training and validation samples; those of weight 0 are in neither."""
+        del class_weights  # a value of weight 0 leaves the other labels of a sample
+        index = np.flatnonzero(self.weights)
+        train, test = train_test_split(index, test_size=test_size, random_state=rng)
+        return self._take(train), self._take(test)
 
 
 def encode_labels(y: Array, classes: Array, name: str) -> Array:
@@ -127,16 +253,33 @@ def check_has_two_classes(classes: Array) -> Array:
     return classes
 
 
+def check_same_kind(samples: Any, is_multilabel: bool, name: str) -> None:
+    """Raise where ``samples`` have several labels and those of the fit one, or the reverse."""
+    if samples.is_multilabel != is_multilabel:
+        has, fitted = ("one column", "several") if is_multilabel else ("several columns", "one")
+        raise ValueError(f"{name} has {has} of labels, but the fit has {fitted}.")
+
+
 def as_shown(labels: Array) -> list[Any]:
     """Return labels as a message shows them, dates as dates."""
     shown: list[Any] = (labels.astype(str) if labels.dtype.kind in "mM" else labels).tolist()
     return shown
 
 
-def weigh_classes(class_weight: Any, classes: Array, totals: Array) -> Array:
-    """Return the weight (n_classes,) of each class, whose samples weigh ``totals`` in all."""
+def weigh_classes(class_weight: Any, samples: Any) -> Array:
+    """Return the weight (L, n_classes) of each class of each label of ``samples``.
+
+    Without a ``class_weight`` one row of ones serves all labels.
+    """
     if class_weight is None:
-        return np.ones(len(classes))
+        return np.ones((1, samples.n_classes))
+    classes = np.arange(2) if samples.is_multilabel else samples.classes
+    totals = samples.class_totals[0]
+    return np.array([weights_of_classes(class_weight, classes, of_label) for of_label in totals])
+
+
+def weights_of_classes(class_weight: Any, classes: Array, totals: Array) -> Array:
+    """Return the weight (n_classes,) of each class, whose samples weigh ``totals`` in all."""
     with np.errstate(divide="ignore"):  # a class whose samples all weigh 0
         # One sample for each class: 'balanced' depends on the weight of a class alone.
         class_weights = compute_class_weight(

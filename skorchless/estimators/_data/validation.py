@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csc_array, issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
 from skorchless._arrays import Array, as_known, to_numpy
@@ -176,9 +177,44 @@ def _check_tensor_values(
 
 
 def check_X_y(estimator: BaseEstimator, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
-    """Return ``X`` and the labels ``y`` (N,), checked against each other."""
+    """Return ``X`` and the labels ``y``, (N,) or (N, L), checked against each other."""
+    if is_multilabel(y):
+        X, y = check_X(estimator, X, reset=reset, y=y, multi_output=True)
+        return X, check_labels(y)
     X, y = check_X(estimator, X, reset=reset, y=y)
     # scikit-learn takes 0.36 ms for 1,000 labels to find nothing wrong with integers that repeat.
     if y.dtype.kind not in "iu" or int(y.max()) - int(y.min()) >= len(y) // 2:
         check_classification_targets(y)
     return X, y
+
+
+def is_multilabel(y: Any) -> bool:
+    """Return whether labels have more than one column: one alone is labels of one kind."""
+    if isinstance(y, list | tuple):
+        if not len(y) or np.ndim(y[0]) != 1:
+            return False
+        type_of_target(y, input_name="y")  # raises for lists of different lengths
+        return len(y[0]) > 1
+    return getattr(y, "ndim", 1) == 2 and y.shape[1] > 1
+
+
+def check_labels(Y: Any) -> Any:
+    """Return labels (N, L) of 0 and 1 as bytes, or as a CSC matrix of them; raise for others."""
+    if issparse(Y):
+        Y = csc_array(Y)
+        if not Y.has_canonical_format:
+            Y = Y.copy()  # not in place: the entries are the caller's
+            Y.sum_duplicates()
+    kind = type_of_target(Y, input_name="y")
+    if kind.endswith("-multioutput"):
+        raise ValueError(
+            f"Unknown label type: {kind}. Several columns of labels must be a multilabel "
+            "indicator, of 0 and 1."
+        )
+    values = Y.data if issparse(Y) else Y
+    if not ((values == 0) | (values == 1)).all():
+        raise ValueError(
+            "y must have the values 0 and 1 where it has several columns; got "
+            f"{np.unique(values)[:10]}."
+        )
+    return Y.astype(np.uint8) if issparse(Y) else np.ascontiguousarray(Y, dtype=np.uint8)

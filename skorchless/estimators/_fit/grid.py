@@ -19,11 +19,11 @@ from skorchless._arrays import Array
 
 @dataclass(frozen=True)
 class BestPenalty:
-    """The penalty that is chosen, with weights (1, K, D) that go with it."""
+    """The penalty that is chosen, of all labels or of each, with the weights that go with it."""
 
-    C: float
-    l1_ratio: float
-    W: torch.Tensor
+    C: float | Array  # (L,) of each label
+    l1_ratio: float | Array
+    W: torch.Tensor  # (1, K, D)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,16 @@ def grid_of_one(C: float, l1_ratio: float) -> Grid:
 def choose(grid: Grid, W: torch.Tensor, scores: Array, *, refit: bool) -> BestPenalty:
     """Return the penalty that ``scores`` choose, with mean weights of its folds.
 
-    For a ``refit`` that of the highest mean score; else the mean of each fold's best one.
+    For a ``refit`` that of the highest mean score; else the mean of each fold's best one. Where
+    each label has scores, (n_folds, n_l1_ratios, n_cs, L), it has a penalty of its own.
     """
+    if scores.ndim == 4:
+        of_labels = [
+            choose(grid, of_label, scores[..., label], refit=refit)
+            for label, of_label in enumerate(torch.split(W, 1, 1))
+        ]
+        Cs, l1_ratios = np.array([(each.C, each.l1_ratio) for each in of_labels]).T
+        return BestPenalty(Cs, l1_ratios, torch.cat([each.W for each in of_labels], dim=1))
     to_compare = scores.mean(0, keepdims=True) if refit else scores
     ratios, cs = np.transpose([_best_of(each) for each in to_compare])
     best = W.view(*grid.shape, *W.shape[1:])[np.arange(grid.shape[0]), ratios, cs]

@@ -58,7 +58,7 @@ def drive(
         ended = [m for m in running if is_last or status[m] != Status.RUNNING]
         if watcher is not None:
             is_stopped = watcher.after(number, progress, ended)
-        running = [m for m in running if m not in ended]
+        running = [] if is_last else [m for m in running if status[m] == Status.RUNNING]
     return FitResult(
         W=W,
         n_iter=n_iter,

@@ -1,7 +1,8 @@
-"""The objective of samples under the penalties of a grid: one model for each candidate."""
+"""The objective of samples under the penalties of a grid: a model for each candidate and label."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,41 +26,66 @@ def build_objective(
     *,
     mean_weight: float | None = None,
 ) -> PenalizedNLL:
-    """Return the objective of encoded ``samples``, of all candidates of ``grid``.
+    """Return the objective of encoded ``samples``, of all labels of all candidates of ``grid``.
 
-    Weights are divided by ``mean_weight``. With their mean in each fold, the default, the
-    objective is per unit of weight, and weights of any scale neither overflow nor vanish.
+    The labels of a candidate lie together. Weights are divided by ``mean_weight``. With their
+    mean in each fold, the default, the objective is per unit of weight, and weights of any scale
+    neither overflow nor vanish.
     """
-    totals, sizes = samples.class_totals
-    class_weights = weigh_classes(estimator.class_weight, samples.classes, totals)
+    class_weights = weigh_classes(estimator.class_weight, samples)  # (L', n_classes)
     if grid.folds is None:
+        totals, sizes = (each[: len(class_weights)] for each in samples.class_totals)
         # Samples of weight 0 do not count: as if they were missing.
-        n_samples, counts = int(sizes[class_weights > 0].sum()), None
-        if mean_weight is None:
-            mean_weight = float(totals @ class_weights) / n_samples
-        means = np.array([mean_weight])
+        n_samples, counts = (sizes * (class_weights > 0)).sum(1), None
+        means = (totals * class_weights).sum(1)[None] / n_samples  # (F, L')
+        if mean_weight is not None:
+            means = np.full_like(means, mean_weight)
     else:
-        n_samples, counts = samples.n_samples, fold_counts(grid.folds, samples.n_samples)
-        means = fold_means(counts, samples.weights * class_weights[samples.labels])
-    folds, l1_ratios, Cs = grid.candidates
+        counts = fold_counts(grid.folds, samples.n_samples)
+        means = fold_means(counts, samples.row_weights(class_weights))
+        n_samples = np.full(means.shape[1], samples.n_samples)
+    n_labels, n_with_weights = samples.n_labels, means.shape[1]
+    folds, l1_ratios, Cs = (np.repeat(each, n_labels) for each in grid.candidates)
+    labels = np.tile(np.arange(n_labels), len(folds) // n_labels)
+    # The first one's, where all labels share their weights.
+    with_weights = np.minimum(labels, n_with_weights - 1)
+    columns = folds * n_with_weights + with_weights
     # Divided in this order, because C * total overflows sooner.
-    alpha = 1.0 / Cs / means[folds] / n_samples
+    alpha = 1.0 / Cs / means.ravel()[columns] / n_samples[with_weights]
 
     def to_engine(values: Array, dtype: torch.dtype = placement.sum_dtype) -> torch.Tensor:
         return torch.from_numpy(values).to(placement.device, dtype)
 
-    shares = totals * class_weights / (totals @ class_weights)
+    shares = samples.class_totals[0] * class_weights  # (L, n_classes)
+    shares /= shares.sum(1, keepdims=True)
     return PenalizedNLL(
         rows=samples.rows(placement, class_weights, means, counts),
-        n_classes=len(samples.classes),
+        n_classes=samples.n_classes,
         fit_intercept=estimator.fit_intercept,
         alpha=to_engine(alpha),
         l1_ratio=to_engine(l1_ratios),
-        total_weight=to_engine(np.full_like(alpha, n_samples)),
-        fold=to_engine(folds, torch.int64),
+        total_weight=to_engine(n_samples[with_weights]),
+        fold=to_engine(columns, torch.int64),
+        label=to_engine(labels, torch.int64),
         # A fold's are counted by a pass.
-        shares=to_engine(np.array([shares] * len(Cs))) if grid.folds is None else None,
+        shares=None if grid.folds else to_engine(shares[labels]),
     )
+
+
+def objectives_of(
+    estimator: Any,
+    samples: Samples | DaskSamples,
+    placement: Placement,
+    grid: Grid,
+    groups: list[Array],
+) -> Iterator[tuple[Array, PenalizedNLL]]:
+    """Yield each group of labels, and the objective of its models."""
+    *others, last = groups
+    for labels in others:
+        yield labels, build_objective(estimator, samples.select_labels(labels), placement, grid)
+    objective = build_objective(estimator, samples.select_labels(last), placement, grid)
+    del samples  # so that a cluster holds only the rows that are made from it
+    yield last, objective
 
 
 def fold_counts(folds: list[tuple[Array, Array]], n_samples: int) -> Array:
@@ -71,11 +97,15 @@ def fold_counts(folds: list[tuple[Array, Array]], n_samples: int) -> Array:
 
 
 def fold_means(counts: Array, weights: Array) -> Array:
-    """Return the mean weight (F,) of all samples in each fold; a sample left out weighs 0."""
+    """Return the mean weights (F, L') of all samples in each fold; a sample left out weighs 0.
+
+    ``weights`` are (N, L').
+    """
     # Fold by fold: a product of all would be another copy of counts, in float64.
-    means = np.array([(of_fold * weights).mean() for of_fold in counts.T])
+    means = np.array([(of_fold[:, None] * weights).mean(0) for of_fold in counts.T])
     if not means.all():
         raise ValueError(
-            f"Split {np.argmin(means)} of cv has no training sample with a weight above zero."
+            f"Split {np.argmin(means.min(1))} of cv has no training sample with a weight above "
+            "zero."
         )
     return means

@@ -21,10 +21,21 @@ from skorchless.estimators._data.samples import as_shown
 from skorchless.estimators._weights import pack_weights
 
 
-def first_weights(estimator: Any, objective: PenalizedNLL, classes: Array) -> Tensor:
-    """Return the constant model, or the fit before where it is continued, (1, K, D)."""
+def first_weights(
+    estimator: Any, objective: PenalizedNLL, of_labels: dict[str, Any], labels: Array
+) -> Tensor:
+    """Return the constant models, or those of the fit before where it is continued, (L, K, D)."""
     if not (estimator.warm_start and hasattr(estimator, "coef_")):
         return intercept_only_weights(objective)
+    if of_labels["multilabel_"] != estimator.multilabel_:
+        had, has = (
+            ("several columns", "one") if estimator.multilabel_ else ("one column", "several")
+        )
+        raise ValueError(
+            f"warm_start=True continues a fit of labels of the same kind: it had {had} of them, y "
+            f"has {has}."
+        )
+    classes = of_labels["classes_"]
     if not np.array_equal(classes, estimator.classes_):
         raise ValueError(
             "warm_start=True continues a fit on the same classes: it had "
@@ -36,7 +47,8 @@ def first_weights(estimator: Any, objective: PenalizedNLL, classes: Array) -> Te
             f"warm_start=True continues a fit on {n_features} features, but X has "
             f"{objective.rows.n_features} features."
         )
-    return pack_weights(estimator)
+    W = pack_weights(estimator).view(-1, *objective.weights_shape[1:])
+    return W[labels]
 
 
 def build_solver(
@@ -46,7 +58,7 @@ def build_solver(
     rng: np.random.RandomState,
     buffers: dict[str, Array] | None = None,
 ) -> Iterator[Progress]:
-    """Return the iterations of the estimator's solver from the weights ``W`` (1, K, D)."""
+    """Return the iterations of the estimator's solver from the weights ``W`` (L, K, D)."""
     W = W.to(objective.rows.placement.device)
     if estimator.solver == "lbfgs":
         return minimize_full_batch(objective, W, tol=estimator.tol)

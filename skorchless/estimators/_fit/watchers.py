@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from skorchless._arrays import Array
 from skorchless._engine.objective import evaluate
 from skorchless._engine.rows.memory import Rows
 from skorchless._engine.solvers.base import Patience, Progress
@@ -31,14 +31,14 @@ class CallbackTasks:
         self,
         estimator: Any,
         given: dict[str, Any],
-        classes: Array,
+        of_labels: dict[str, Any],
         dtype: torch.dtype,
         *,
         n_tasks: int,
         in_order: bool = True,
     ) -> None:
         self._arguments = {"estimator": estimator, **given}
-        self._classes = classes
+        self._of_labels = of_labels
         self._dtype = dtype
         self._task: Any = None
         self._context: Any = None
@@ -75,7 +75,7 @@ class CallbackTasks:
         n_features = self._arguments["estimator"].n_features_in_
 
         def attributes() -> dict[str, Any]:
-            return linear_attributes(W.to(self._dtype), n_features, self._classes)
+            return linear_attributes(W.to(self._dtype), n_features, self._of_labels)
 
         return {**self._arguments, "reconstruction_attributes": attributes}
 
@@ -111,6 +111,7 @@ class Validation:
     """
 
     rows: Rows
+    n_labels: int
     patience: Patience | None
     losses: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
@@ -119,8 +120,9 @@ class Validation:
     is_exhausted: bool = False
 
     def score(self, W: Tensor) -> tuple[float, float]:
-        """Return the NLL and the accuracy of the weights (1, K, D)."""
-        loss, accuracy = (float(value) for value in evaluate(W[0], self.rows))
+        """Return the NLL and the accuracy of the weights (1, L * K, D)."""
+        of_labels = W.view(self.n_labels, -1, W.shape[2])
+        loss, accuracy = (float(value) for value in evaluate(of_labels, self.rows))
         self.losses.append(loss)
         self.accuracies.append(accuracy)
         if self.patience is not None:
@@ -140,7 +142,8 @@ class ModelWatcher:
     def __init__(
         self, tasks: CallbackTasks, validation: Validation | None, *, verbose: int
     ) -> None:
-        self.losses: list[float] = []
+        self._losses: list[list[float]] = []  # of each fit of a group of labels
+        self._n_rows: list[int] = []  # of weights, of each group
         self._tasks = tasks
         self._validation = validation
         self._verbose = verbose
@@ -148,16 +151,27 @@ class ModelWatcher:
         of_validation = () if validation is None else ("valid loss", "valid acc")
         self._table = ProgressTable("iter", "objective", *of_validation)
 
+    @property
+    def losses(self) -> list[float]:
+        """The objective after each iteration, the mean over labels; groups keep their last."""
+        longest = max(map(len, self._losses))
+        curves = [np.pad(losses, (0, longest - len(losses)), "edge") for losses in self._losses]
+        means: list[float] = np.average(curves, axis=0, weights=self._n_rows).tolist()
+        return means
+
     def before(self, W: Tensor) -> None:
         """Take the weights (1, K, D) before an iteration."""
         self._tasks.begin(W)
 
     def after(self, number: int, progress: Progress, ended: list[int]) -> bool:  # noqa: ARG002
         """Take an iteration; return whether to stop."""
-        self.losses.append(float(progress.value))
+        if number == 1:
+            self._losses.append([])
+            self._n_rows.append(progress.W.shape[1])
+        self._losses[-1].append(float(progress.value))
         scores = () if self._validation is None else self._validation.score(progress.W)
         if self._verbose:
-            self._table.add_row(number, self.losses[-1], *scores, method=progress.method)
+            self._table.add_row(number, self._losses[-1][-1], *scores, method=progress.method)
         is_stopped = self._tasks.end(progress.W)
         return is_stopped or (self._validation is not None and self._validation.is_exhausted)
 
@@ -184,6 +198,8 @@ class CandidatesWatcher:
         """Take an iteration; return whether to stop."""
         assert self._first_W is not None  # noqa: S101
         is_stopped = False
+        if number == 1:
+            self._n_finished = 0  # of this group of labels
         for m in ended:
             self._tasks.begin(self._first_W[m : m + 1], "candidate", m)
             is_stopped |= self._tasks.end(progress.W[m : m + 1])

@@ -1,0 +1,147 @@
+"""Labels in groups that fit the memory, and the fits of their models as those of estimators.
+
+The engine has a model for each label of each candidate. Who watches a fit, and who keeps it, has
+one estimator for each candidate, whose rows of weights are those of its labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn import get_config
+from torch import Tensor
+
+from skorchless._arrays import Array
+from skorchless._engine.objective import PenalizedNLL
+from skorchless._engine.products import n_bytes
+from skorchless._engine.solvers.base import Progress, Status
+from skorchless.estimators._fit.grid import Grid
+from skorchless.estimators._fit.loop import FitResult
+
+if TYPE_CHECKING:
+    from skorchless.estimators._data.dask import DaskSamples
+    from skorchless.estimators._data.samples import Samples
+
+# Numbers of 8 bytes that a solver keeps for each weight: ten pairs of changes and what is made of
+# them, and with an L1 penalty those of its quadratic.
+NUMBERS_PER_WEIGHT = 40
+NUMBERS_PER_L1_WEIGHT = 100
+# A choice: labels that take no more than this are fitted together, however small X is.
+MIN_GROUP_BYTES = 2**28
+# The logit of a constant label: beyond 37 its probability is 1 in float64.
+CONSTANT_LOGIT = 40.0
+
+
+def label_groups(samples: Samples | DaskSamples, grid: Grid, *, has_weights: bool) -> list[Array]:
+    """Return the labels that are fitted at once, in groups that take no more memory than X does.
+
+    Or 256 MB, where X is smaller; and no more than scikit-learn's ``working_memory``. With
+    ``has_weights`` each label has row weights of its own.
+    """
+    labels = np.arange(samples.n_labels)
+    if len(labels) == 1:
+        return [labels]
+    n_weights = math.prod(grid.shape) * (samples.X.shape[1] + 1)
+    of_weights = bytes_of_weights(n_weights, has_l1=bool(grid.l1_ratios.any()))
+    of_rows = samples.n_samples * (1 + (8 * grid.shape[0] if has_weights else 0))
+    n_at_once = max(1, bytes_at_once(samples.X) // (of_weights + of_rows))
+    return np.array_split(labels, -(-len(labels) // n_at_once))
+
+
+def bytes_of_weights(n_weights: int, *, has_l1: bool) -> int:
+    """Return the bytes that a solver keeps for so many weights."""
+    return 8 * n_weights * (NUMBERS_PER_L1_WEIGHT if has_l1 else NUMBERS_PER_WEIGHT)
+
+
+def bytes_at_once(X: Any) -> int:
+    """Return the bytes that the models of a batch may take beside ``X``."""
+    working_memory = int(get_config()["working_memory"] * 2**20)
+    return min(max(MIN_GROUP_BYTES, n_bytes(X)), working_memory)
+
+
+def of_estimators(solver: Iterator[Progress], n_labels: int) -> Iterator[Progress]:
+    """Yield the progress of estimators whose ``n_labels`` models ``solver`` fits.
+
+    The objective is the mean over labels, and an estimator runs as long as one of its models.
+    """
+    if n_labels == 1:
+        yield from solver
+        return
+    for progress in solver:
+        status = progress.status.view(-1, n_labels)
+        is_running = (status == Status.RUNNING).any(1)
+        yield replace(
+            progress,
+            W=join_labels(progress.W, n_labels),
+            value=progress.value.view(-1, n_labels).mean(1),
+            status=torch.where(is_running, int(Status.RUNNING), status.amax(1)),
+            max_violation=progress.max_violation.view(-1, n_labels).amax(1),
+        )
+
+
+def join_labels(W: Tensor, n_labels: int) -> Tensor:
+    """Return weights (M * L, K, D) of models as those of estimators, (M, L * K, D)."""
+    return W.view(-1, n_labels * W.shape[1], W.shape[2])
+
+
+def fit_groups(
+    problems: Iterator[tuple[Array, PenalizedNLL]],
+    solve: Callable[[Array, PenalizedNLL], FitResult],
+    n_labels: int,
+) -> FitResult:
+    """Return the fit of all labels: what ``solve`` returns for each group, joined."""
+    fits: list[FitResult] = []
+    for labels, objective in problems:
+        fit = solve(labels, objective)
+        if len(labels) == n_labels:
+            return fit
+        if not fits:
+            # By column, so that coefficients are a view; and the weights of a group are not kept.
+            n_models, _, n_columns = fit.W.shape
+            dtype = objective.rows.placement.dtype
+            W = fit.W.new_empty(n_models, n_columns, n_labels, dtype=dtype).mT
+        W[:, labels] = fit.W.to(dtype)
+        fits.append(replace(fit, W=W))
+    return _join(fits, W)
+
+
+def _join(fits: list[FitResult], W: Tensor) -> FitResult:
+    """Return the fits of groups of labels as one, with the weights ``W`` (M, L, D) of all."""
+    of_candidates = zip(*(fit.status for fit in fits), strict=True)
+    return FitResult(
+        W=W,
+        n_iter=np.max([fit.n_iter for fit in fits], axis=0).tolist(),
+        status=[min(each) if Status.RUNNING in each else max(each) for each in of_candidates],
+        max_violation=np.max([fit.max_violation for fit in fits], axis=0).tolist(),
+        method=fits[-1].method,
+        is_stopped_early=any(fit.is_stopped_early for fit in fits),
+    )
+
+
+def constant_labels(samples: Samples | DaskSamples) -> Array:
+    """Return the value (L,) of each label that has one alone, -1 of all others."""
+    if not samples.is_multilabel:
+        return np.array([-1])
+    _, sizes = samples.class_totals
+    return np.where(sizes[:, 0] == 0, 1, np.where(sizes[:, 1] == 0, 0, -1))
+
+
+def set_constants(estimator: Any, constants: Array) -> None:
+    """Let the coefficients and intercepts of labels of one value predict it."""
+    is_constant = constants >= 0
+    if is_constant.any():
+        estimator.coef_[is_constant] = 0.0
+        estimator.intercept_[is_constant] = CONSTANT_LOGIT * (2 * constants[is_constant] - 1)
+
+
+def constants_warning(constants: Array) -> Iterator[str]:
+    """Yield what a user is told of labels of one value, if there are any."""
+    if len(labels := np.flatnonzero(constants >= 0)):
+        shown = ", ".join(f"{label} (all {constants[label]})" for label in labels[:10])
+        more = f" and {len(labels) - 10} others" if len(labels) > 10 else ""
+        yield f"Labels with one value alone are predicted as that value: {shown}{more}."
