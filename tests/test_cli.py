@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import warnings
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
@@ -300,7 +302,8 @@ def test_version(capsys):
     with pytest.raises(SystemExit) as exit_info:
         main(["--version"])
     assert exit_info.value.code == 0
-    assert capsys.readouterr().out == f"skorchless {skorchless.__version__}\n"
+    others = f"torch {version('torch')}, scikit-learn {sklearn.__version__}"
+    assert capsys.readouterr().out == f"skorchless {skorchless.__version__} ({others})\n"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import skorchless
 from skorchless._files import DATA_ENDINGS, REPORT_ENDINGS, TABLE_ENDINGS, check_save_path
+from skorchless._versions import version_of
 
 DESCRIPTION = str(skorchless.__doc__).partition("\n")[0]
 # Data that need no file, with the height and width of their images.
@@ -67,12 +68,16 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     # The name is given: under `python -m` it would be __main__.py.
     parser = Parser("skorchless", description=DESCRIPTION)
-    parser.add_argument(
-        "--version", action="version", version=f"skorchless {skorchless.__version__}"
-    )
+    parser.add_argument("--version", action="version", version=_versions())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_compare(commands)
     return parser
+
+
+def _versions() -> str:
+    """Return the versions that decide what a fit gives, without loading what they are of."""
+    others = ", ".join(f"{name} {version_of(name)}" for name in ("torch", "scikit-learn"))
+    return f"skorchless {skorchless.__version__} ({others})"
 
 
 def _seed(text: str) -> int:

@@ -19,7 +19,7 @@ class Comparison(Record):
     """What `compare` found: a table, the fitted models, and what they predict.
 
     It is what `compare` returns. Printed, it is an aligned table with rounded numbers and units;
-    in a notebook, an HTML one.
+    in a notebook, an HTML one with accuracy against time below it.
 
     Parameters
     ----------
@@ -83,9 +83,25 @@ class Comparison(Record):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """Return the table as HTML, for notebooks, and the notes below it."""
+        """Return the table as HTML, for notebooks, accuracy against time, and the notes."""
+        # Here, as in `plot`.
+        from skorchless.comparison._figures import (
+            ACCURACY_SIZE,
+            describe_accuracy,
+            draw_accuracy,
+        )
+        from skorchless.comparison._pictures import render_inline
+
+        picture = render_inline(
+            lambda figure: draw_accuracy(
+                figure.add_subplot(), self.scores, len(self.y_test), self.baseline
+            ),
+            ACCURACY_SIZE,
+            alt=describe_accuracy(self.scores),
+        )
         items = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
-        return format_table(self.table).to_html() + (f"<ul>{items}</ul>" if items else "")
+        table = format_table(self.table).to_html()
+        return f"{table}<div>{picture}</div>" + (f"<ul>{items}</ul>" if items else "")
 
     def plot(self, ax: Any = None) -> Any:
         """Draw accuracy against the time of the fit, a point for each model.

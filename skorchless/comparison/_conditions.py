@@ -6,11 +6,11 @@ import math
 import os
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 import torch
 
+from skorchless._versions import python_version, version_of
 from skorchless.comparison._split import Split
 
 PACKAGES = ("skorchless", "scikit-learn", "torch", "numpy", "scipy", "pandas")
@@ -27,8 +27,8 @@ def describe_conditions(split: Split, random_state: Any) -> dict[str, str]:
         "labels" if split.is_multilabel else "classes": f"{len(split.classes):,}",
         "seed": repr(random_state),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "versions": ", ".join(f"{name} {version_of(name)}" for name in PACKAGES),
+        "Python": python_version(),
         "machine": _machine(),
     }
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -16,6 +18,7 @@ from matplotlib.figure import Figure
 # the one for light pages with another ink: drawn once, it takes half the time.
 LIGHT_INK, DARK_INK = "#1b1b1c", "#e6e6e6"
 FONT_SIZE = 9
+LINES = "stroke-linejoin: round; stroke-linecap: butt"  # as in matplotlib's style sheet
 STYLE: dict[Any, Any] = {
     "font.size": FONT_SIZE,
     # As text, so that any script can be read: the browser has the fonts that matplotlib lacks.
@@ -52,6 +55,18 @@ def render(
     light, dark = _to_data_uri(svg), _to_data_uri(svg.replace(LIGHT_INK, DARK_INK))
     width, height = (round(96 * inches) for inches in figsize)
     return Picture(light, dark, alt, caption, width, height)
+
+
+def render_inline(draw: Callable[[Any], object], figsize: tuple[float, float], *, alt: str) -> str:
+    """Return what ``draw`` puts into a figure as an element of a page, in its colour of text.
+
+    A notebook has a theme of its own, which an image cannot know.
+    """
+    svg = _to_svg(draw, figsize).replace(LIGHT_INK, "currentColor")
+    # Without its style sheet, which would hold for the whole page.
+    _, _, body = re.sub("<style.*?</style>", "", svg, flags=re.DOTALL).partition("<svg ")
+    said = f'role="img" aria-label="{escape(alt)}" style="{LINES}; max-width: 100%"'
+    return f"<svg {said} {body}"
 
 
 def _to_svg(draw: Callable[[Any], object], figsize: tuple[float, float]) -> str:

@@ -1,6 +1,7 @@
 """Comparison: what is drawn, and a report that is whole or not written."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import matplotlib as mpl
@@ -8,6 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.dummy import DummyClassifier
+
+from skorchless.comparison import compare
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +49,31 @@ def test_plot_draws_a_point_for_each_model_with_its_name(of_digits):
 def test_plot_draws_where_it_is_told(of_digits):
     _, (_, ax) = plt.subplots(1, 2)
     assert of_digits.plot(ax=ax) is ax
+
+
+def test_a_notebook_shows_the_table_and_accuracy_against_time(of_digits):
+    html = of_digits._repr_html_()
+    for name in of_digits.table.index:
+        assert f"<th>{name}</th>" in html
+    [label] = re.findall(r'<svg role="img" aria-label="([^"]*)"', html)
+    for name, row in of_digits.scores.iterrows():
+        assert f"{name} {row.accuracy:.4f} in" in label
+    assert "seconds to fit</text>" in html
+
+
+def test_what_a_notebook_shows_leaves_the_rest_of_the_page_alone(of_digits):
+    html = of_digits._repr_html_()
+    # A style sheet would hold for the page, and a second doctype is none of an element.
+    assert not re.search("<style|<!DOCTYPE|<[?]xml|<script", html)
+
+
+def test_names_of_models_are_text_in_a_notebook():
+    name = '"><script>alert(1)</script>'
+    X, y = np.arange(40.0).reshape(-1, 1), np.arange(40) % 2
+    html = compare(X, y, models={name: DummyClassifier()}, random_state=0)._repr_html_()
+    assert "<script" not in html
+    # In the table, in the words for the picture, and, as a comment, in the picture.
+    assert html.count("&lt;script&gt;") == 3
 
 
 def test_a_report_is_written_to_a_name_or_a_path(of_digits, tmp_path):

@@ -1,12 +1,12 @@
 """What a comparison remembers of how it was made."""
 
 import platform
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 import scipy.sparse
 import sklearn
-import torch
 
 from skorchless.comparison._conditions import describe_conditions
 from skorchless.comparison._split import Split
@@ -18,7 +18,7 @@ def test_sizes_seed_versions_and_machine_are_named():
     assert found["samples"] == "1,200 to train, 300 to test"
     assert (found["features"], found["classes"], found["seed"]) == ("3", "3", "7")
     assert f"scikit-learn {sklearn.__version__}" in found["versions"].split(", ")
-    assert f"torch {torch.__version__}" in found["versions"].split(", ")
+    assert f"torch {version('torch')}" in found["versions"].split(", ")
     assert found["Python"].endswith(platform.python_version())
     assert platform.machine() in found["machine"]
 

@@ -127,3 +127,14 @@ def test_the_policy_of_the_page_itself_stops_scripts(browser, report):
     )
     assert page.evaluate("window.ran") is None
     context.close()
+
+
+@pytest.mark.parametrize("theme", ["rgb(17, 17, 17)", "rgb(238, 238, 238)"])
+def test_what_a_notebook_shows_is_written_in_the_colour_of_its_theme(theme, browser, of_digits):
+    page = browser.new_page()
+    page.set_content(f'<main style="color: {theme}">{of_digits._repr_html_()}</main>')
+    letters = "[...document.querySelectorAll('svg text')].map(e => getComputedStyle(e).fill)"
+    found = page.evaluate(letters)
+    assert len(found) > 5
+    assert {*found} == {theme}
+    page.close()
