@@ -230,6 +230,8 @@ def _read_sheet(
     check_package("openpyxl", f"{cannot}: .xlsx files", "excel")
     with open_bytes() as file, pd.ExcelFile(file, engine="openpyxl") as book:
         names = book.sheet_names
+        if not names:
+            raise ValueError(f"{cannot}: the workbook has charts and no sheet.")
         for name in names:
             sheet = pd.read_excel(
                 book,

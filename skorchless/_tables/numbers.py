@@ -143,8 +143,9 @@ def _values(parts: pd.DataFrame, decimal: str) -> Array:
     """Return the absolute values (n_texts,) that digits and exponents have with a decimal mark."""
     digits = parts["digits"]
     group = rf"[\{OTHER_MARK[decimal]}' ]"
-    # In groups of three; of two or three, as in India, with the last one of three.
-    grouped = rf"(?!0\d)\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
+    # In groups of three; of two or three, as in India, with the last one of three. Without a
+    # lookahead, which pandas 3.0 hands to Arrow, whose expressions have none.
+    grouped = rf"(?:0|[1-9]\d{{0,2}})(?:{group}\d{{2,3}})*{group}\d{{3}}"
     pattern = rf"(?:\d+|{grouped})?(?:\{decimal}\d*)?"
     is_number = digits.str.fullmatch(pattern).to_numpy(bool) & (digits != "").to_numpy(bool)
     plain = digits.str.replace(group, "", regex=True).str.replace(decimal, ".", regex=False)

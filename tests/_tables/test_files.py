@@ -88,6 +88,16 @@ def test_an_archive_of_several_files_names_them(tmp_path):
         load_table(path)
 
 
+def test_a_workbook_of_charts_alone_is_an_error(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    book.create_chartsheet("sales").add_chart(openpyxl.chart.BarChart())
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(ValueError, match="has charts and no sheet"):
+        load_table(tmp_path / "t.xlsx")
+
+
 def test_a_workbook_of_several_sheets_says_which_is_read(tmp_path):
     pytest.importorskip("openpyxl")
     path = tmp_path / "t.xlsx"

@@ -136,11 +136,11 @@ def test_any_packing_of_the_true_content_is_accepted(home, small_mnist, level):
 
 TRUE = as_idx(ARRAYS["test_images"])
 WRONG = {
-    "other content": gzip.compress(TRUE[:-1] + b"\x00\x01"[TRUE[-1] == 0 :][:1]),
-    "shorter": gzip.compress(TRUE[:-1]),
-    "longer": gzip.compress(TRUE + b"\x00"),
-    "a bomb": gzip.compress(b"\x00" * 50_000_000),
-    "cut off": gzip.compress(TRUE)[:-20],
+    "other content": gzip.compress(TRUE[:-1] + b"\x00\x01"[TRUE[-1] == 0 :][:1], mtime=0),
+    "shorter": gzip.compress(TRUE[:-1], mtime=0),
+    "longer": gzip.compress(TRUE + b"\x00", mtime=0),
+    "a bomb": gzip.compress(b"\x00" * 50_000_000, mtime=0),
+    "cut off": gzip.compress(TRUE, mtime=0)[:-20],
     "no gzip": TRUE,
     "empty": b"",
 }
@@ -207,7 +207,8 @@ def test_missing_files_are_downloaded_once(small_mnist, mirrors, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "failure", [URLError("down"), gzip.compress(b"error page"), b"", ConnectionResetError()]
+    "failure",
+    [URLError("down"), gzip.compress(b"error page", mtime=0), b"", ConnectionResetError()],
 )
 def test_the_second_mirror_serves_where_the_first_fails(small_mnist, mirrors, tmp_path, failure):
     served, _ = mirrors
@@ -221,7 +222,7 @@ def test_a_wrong_download_is_never_put_in_place(small_mnist, mirrors, tmp_path):
     served, _ = mirrors
     for mirror in _mnist.MIRRORS:
         for file in small_mnist.values():
-            served[mirror + file.name] = gzip.compress(b"something else")
+            served[mirror + file.name] = gzip.compress(b"something else", mtime=0)
     with pytest.raises(OSError, match="could not be downloaded"):
         fetch_mnist(data_home=tmp_path)
     assert not (tmp_path / "mnist").exists()

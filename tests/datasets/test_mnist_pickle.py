@@ -205,7 +205,7 @@ def test_a_gzip_bomb_is_refused(write, monkeypatch):
         (b"", True, "broken"),
         (b"\x80\x02.", True, "stack underflow"),
         (b"\x80\x02h\x07.", True, "Memo value not found"),
-        (gzip.compress(program(PAIRS))[:-30], False, "no complete gzip file"),
+        (gzip.compress(program(PAIRS), mtime=0)[:-30], False, "no complete gzip file"),
         (program(PAIRS), False, "no complete gzip file"),
     ],
     ids=["no stop", "cut", "trailing", "empty", "empty stack", "no memo", "cut gzip", "no gzip"],
