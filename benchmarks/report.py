@@ -18,20 +18,43 @@ SCRIPTS = [
     "bench_ordinary",
     *("bench_sparse_mnist", "bench_wide", "bench_onehot"),
     "bench_read",
-    *("bench_grid", "bench_batch", "bench_memory", "bench_scaling", "bench_busy", "bench_dask"),
+    *(
+        "bench_grid",
+        "bench_labels",
+        "bench_batch",
+        "bench_memory",
+        "bench_scaling",
+        "bench_busy",
+        "bench_dask",
+    ),
 ]
-# What `plot_ordinary.py` draws from the rows that `bench_ordinary.py --csv` writes.
-FIGURES = {
-    "bench_ordinary": "![One dot for each table on a logarithmic scale: how many times as long as "
-    "`TorchLogisticClassifier()` the best solver of scikit-learn takes; right of the line at 1x, "
-    "skorchless is faster.](ordinary.svg)"
-}
+# A longer table is behind a line that opens it.
+MOST_ROWS = 30
+# The figures are drawn by `plot_front.py`, from this page too, and `plot_ordinary.py`.
 INTRODUCTION = """# Benchmarks
 
-What `python -m nox -s bench` measured: every model in the same run, in turns, as medians. Ratios
-are to skorchless; the last row is a floor that no implementation can go below on this machine:
-bytes over its read rate, or arithmetic over its best rate of a matrix product, whichever takes
-longer. Each table is one script in `benchmarks/`.
+```{image} front-light.svg
+:class: only-light
+:alt: 81 tables, MNIST to 0.1 % of the optimum, and a grid of 10 penalties by 5 folds
+```
+
+```{image} front-dark.svg
+:class: only-dark
+:alt: 81 tables, MNIST to 0.1 % of the optimum, and a grid of 10 penalties by 5 folds
+```
+
+Each of the 81 tables, and predictions, by kind:
+
+```{image} ordinary.svg
+:class: dark-light
+:alt: One dot for each table on a logarithmic scale, how many times as long as skorchless the \
+best solver of scikit-learn takes; right of the line at 1x, skorchless is faster.
+```
+
+Below are the tables, which `python -m nox -s bench` measured: every model in the same run, in
+turns, as medians. Ratios are to skorchless; the last row is a floor that no implementation can go
+below on this machine: bytes over its read rate, or arithmetic over its best rate of a matrix
+product, whichever takes longer. Each table is one script in `benchmarks/`.
 """
 
 
@@ -42,8 +65,16 @@ def section(name: str) -> str:
     print(f"{question}", file=sys.stderr, flush=True)
     command = [sys.executable, "-W", "ignore", str(script)]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    figures = [FIGURES[name]] if name in FIGURES else []
-    return "\n\n".join([f"## {question}", *rest, *figures, run.stdout.strip()])
+    return "\n\n".join([f"## {question}", *rest, fold(run.stdout.strip())])
+
+
+def fold(printed: str) -> str:
+    """Return what a script printed, a long table at its beginning behind a line that opens it."""
+    table, gap, rest = printed.partition("\n\n")
+    n_rows = table.count("\n") - 1
+    if n_rows <= MOST_ROWS:
+        return printed
+    return f"<details>\n<summary>All {n_rows} rows</summary>\n\n{table}\n\n</details>{gap}{rest}"
 
 
 def main() -> None:

@@ -28,6 +28,8 @@ exclude_patterns = ["_build", "examples"]
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = "skorchless"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_theme_options = {
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
@@ -91,9 +93,9 @@ def setup(app):
         raise SkipNode
 
     def visit_math_block(writer, node):
-        writer.body.append(
-            f'<p style="overflow-x: auto">{tex2mathml(node.astext(), as_block=True)}</p>'
-        )
+        formula = tex2mathml(node.astext(), as_block=True)
+        # A keyboard scrolls only what can have the focus.
+        writer.body.append(f'<p style="overflow-x: auto" tabindex="0">{formula}</p>')
         raise SkipNode
 
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

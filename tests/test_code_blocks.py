@@ -27,7 +27,7 @@ PAGES = [page for page in PAGES if NO_PAGES.isdisjoint(page.relative_to(ROOT).pa
 NOT_PRINTED = {"data.md", "devices.md"}  # the text is of scripts that take long, and of an error
 MARKS = {
     ("scaling.md", False): [pytest.mark.dask, pytest.mark.slow],  # a cluster of two processes
-    ("README.md", True): [pytest.mark.slow],  # a random forest
+    ("start.md", True): [pytest.mark.slow],  # a random forest
 }
 
 pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the tests are away from their checkout")
@@ -121,7 +121,10 @@ def same_cell(name, shown, printed):
 
 def run_commands(text):
     """Run the commands of this package; check that what others name is there."""
-    sessions = re.findall(r"@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text("utf-8"))
+    noxfile = (ROOT / "noxfile.py").read_text("utf-8")
+    [pythons] = re.findall(r"^PYTHONS = (\(.*\))$", noxfile, re.MULTILINE)
+    sessions = re.findall(r"@nox\.session\ndef (\w+)", noxfile)
+    sessions += [f"tests-{version}" for version in ast.literal_eval(pythons)]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     extras, groups = project["project"]["optional-dependencies"], project["dependency-groups"]
     for command in re.split(r"\n|&&", text):
