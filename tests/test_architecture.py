@@ -23,9 +23,11 @@ LAYERS = [
     ["_engine", "_cores"],
     ["_engine.curvature"],
     ["_engine.solvers"],
+    ["_versions"],
     ["estimators._sklearn_private"],
     ["estimators._data"],
     ["estimators"],
+    ["inference"],
     ["plotting"],
     ["_tables"],
     ["datasets"],
@@ -197,7 +199,10 @@ def test_nothing_is_loaded_by_bare_pickle_or_torch_load(name):
     [
         (
             "skorchless",
-            ["GlobalStandardScaler", "TorchLogisticClassifier", "TorchLogisticClassifierCV"],
+            [
+                *("GlobalStandardScaler", "TorchLogisticClassifier", "TorchLogisticClassifierCV"),
+                "show_versions",
+            ],
         ),
         (
             "skorchless.plotting",
@@ -206,6 +211,7 @@ def test_nothing_is_loaded_by_bare_pickle_or_torch_load(name):
                 *("RegularizationPathDisplay", "plot_image", "plot_images"),
             ],
         ),
+        ("skorchless.inference", ["permutation_test_score"]),
         ("skorchless.datasets", ["fetch_mnist", "load_mnist_pickle", "read_table"]),
         (
             "skorchless.comparison",
@@ -248,7 +254,8 @@ def state():
         numpy.random.get_state()[1].tolist(),
     )
 before = state()
-import skorchless.cli, skorchless.comparison, skorchless.datasets, skorchless.plotting
+import skorchless.cli, skorchless.comparison, skorchless.datasets, skorchless.inference
+import skorchless.plotting
 from skorchless import *
 assert "skorchless.estimators" in sys.modules
 assert state() == before

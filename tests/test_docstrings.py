@@ -7,7 +7,7 @@ import re
 import pytest
 
 import skorchless
-from skorchless import comparison, datasets, plotting
+from skorchless import comparison, datasets, inference, plotting
 
 numpydoc = pytest.importorskip("numpydoc.validate")
 validate, Validator = numpydoc.validate, numpydoc.Validator
@@ -16,6 +16,7 @@ PACKAGES = [
     "skorchless",
     "skorchless.comparison",
     "skorchless.datasets",
+    "skorchless.inference",
     "skorchless.plotting",
 ]
 # A summary starts on the first line (GL01) and may be all there is (ES01). "See Also" and
@@ -59,6 +60,7 @@ def test_what_docstrings_share_is_filled_in(name):
         *(comparison.column_preprocessor, plotting.plot_image, plotting.plot_images),
         *(plotting.LossCurveDisplay, plotting.CoefficientImageDisplay),
         *(plotting.MisclassifiedDisplay, plotting.RegularizationPathDisplay),
+        inference.permutation_test_score,
     ],
 )
 def test_public_classes_and_functions_have_an_example(value):

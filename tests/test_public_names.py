@@ -11,7 +11,8 @@ import pytest
 import skorchless
 
 ESTIMATORS = ["GlobalStandardScaler", "TorchLogisticClassifier", "TorchLogisticClassifierCV"]
-SUBPACKAGES = ["comparison", "datasets", "plotting"]
+FUNCTIONS = ["show_versions"]
+SUBPACKAGES = ["comparison", "datasets", "inference", "plotting"]
 
 
 def run(code):
@@ -57,13 +58,13 @@ print(skorchless.comparison.compare.__module__)
 
 
 def test_dir_shows_names_that_are_not_loaded():
-    assert dir(skorchless) == sorted([*ESTIMATORS, *SUBPACKAGES, "__version__"])
+    assert dir(skorchless) == sorted([*ESTIMATORS, *FUNCTIONS, *SUBPACKAGES, "__version__"])
 
 
-def test_a_star_imports_the_estimators():
+def test_a_star_imports_the_names_that_are_no_package():
     namespace = {}
     exec("from skorchless import *", namespace)  # noqa: S102
-    assert {*ESTIMATORS} <= {*namespace}
+    assert {*ESTIMATORS, *FUNCTIONS} <= {*namespace}
 
 
 def test_a_reloaded_package_has_the_same_classes():
@@ -83,4 +84,4 @@ def test_type_checkers_are_told_every_name():
     [block] = [node for node in tree.body if isinstance(node, ast.If)]
     assert ast.unparse(block.test) == "TYPE_CHECKING"
     told = [alias.name for node in block.body for alias in node.names]
-    assert sorted(told) == sorted(ESTIMATORS + SUBPACKAGES)
+    assert sorted(told) == sorted(ESTIMATORS + FUNCTIONS + SUBPACKAGES)
