@@ -20,7 +20,8 @@ INK, LINE, ESTIMATORS, ENGINE = "#7a7f87", "#8b919a", "#2b86d9", "#d2691e"
 BOXES = {
     "cli": (2.0, 6.0, INK),
     "comparison": (2.0, 5.0, INK),
-    "plotting": (3.6, 4.0, INK),
+    "plotting": (0.4, 3.0, INK),
+    "inference": (3.6, 4.2, INK),
     "datasets": (0.4, 5.0, INK),
     "_tables": (0.4, 4.0, INK),
     "estimators": (2.0, 3.4, ESTIMATORS),

@@ -51,14 +51,14 @@ IGNORE_Y = (
 
 def ignores_y(transformer: Any) -> bool:
     """Return whether ``transformer`` is known to ignore y, and to treat each sample by itself."""
-    if isinstance(transformer, Pipeline):
+    if type(transformer) is Pipeline:
         return all(ignores_y(step) for _, step in transformer.steps)
-    if isinstance(transformer, FeatureUnion):
+    if type(transformer) is FeatureUnion:
         return all(ignores_y(part) for _, part in transformer.transformer_list)
-    if isinstance(transformer, ColumnTransformer):
+    if type(transformer) is ColumnTransformer:
         parts = [part for _, part, _ in transformer.transformers]
         return all(ignores_y(part) for part in [*parts, transformer.remainder])
-    if isinstance(transformer, FunctionTransformer):
+    if type(transformer) is FunctionTransformer:
         return transformer.func is None or isinstance(transformer.func, np.ufunc)
     return transformer in ("passthrough", "drop", None) or type(transformer) in IGNORE_Y
 
