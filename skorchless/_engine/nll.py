@@ -216,8 +216,8 @@ class NLL:
         return self._proba(self._logits(W, X))
 
 
-# Folds beyond which each is drawn for a model of its own, as permutations are: none lacks a block.
-# Of 5,000 of them the question takes an eighth of a pass.
+# More folds than this are those of permutations, each of its own model, and have weight in all
+# blocks: to ask 5,000 of them takes a seventh of a pass.
 MAX_ASKED_FOLDS = 100
 
 

@@ -183,6 +183,13 @@ def test_a_fit_by_a_float32_copy_is_as_near_as_tol(scale, tol, is_small, n_class
     assert float(grad.abs().max()) <= tol
 
 
+@pytest.mark.parametrize(("n_models", "expected"), [(1, 0), (7, 0), (8, 1), (50, 1)])
+def test_the_more_models_share_X_the_sooner_a_copy_pays(n_models, expected, n_copies):
+    costs = replace(COPIED, min_rounded_entries=8 * 40 * 5)  # of 40 x 5
+    optimum(make_objective(alphas=(0.1,) * n_models, costs=costs)[0], tol=1e-3)
+    assert len(n_copies) == expected
+
+
 @pytest.mark.parametrize(
     ("X", "tol"),
     [
