@@ -91,8 +91,8 @@ def compare(
         The classifiers to compare. They are cloned, not fitted themselves. None means
         `default_models`, and names those of them, or classifiers of scikit-learn such as
         ``"HistGradientBoostingClassifier"`` with their defaults; where ``X`` is a frame, each
-        behind a `column_preprocessor` of it. Those that take one label are fitted to each of
-        several by :class:`~sklearn.multiclass.OneVsRestClassifier`.
+        behind a `column_preprocessor` of it. Named ones that take one label alone are fitted to
+        each of several by :class:`~sklearn.multiclass.OneVsRestClassifier`; wrap your own.
     device : str or torch.device, default='auto'
         The device of the default models; ignored where ``models`` is a dict.
     random_state : int, RandomState instance or None, default=None

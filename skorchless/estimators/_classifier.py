@@ -35,7 +35,7 @@ from skorchless.estimators._data.samples import (
     check_same_kind,
     weigh_classes,
 )
-from skorchless.estimators._data.validation import fitted_state_kept_on_error
+from skorchless.estimators._data.validation import fitted_state_kept_on_error, labels_to_score
 from skorchless.estimators._docs import documented
 from skorchless.estimators._fit.grid import grid_of_one
 from skorchless.estimators._fit.labels import (
@@ -451,7 +451,7 @@ class TorchLogisticClassifier(
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on the given samples and labels.
 
-        Of several labels it is the subset accuracy: a sample is a hit where all of its are.
+        Of several labels it is the subset accuracy: a sample counts if all its labels are right.
 
         Parameters
         ----------
@@ -468,7 +468,8 @@ class TorchLogisticClassifier(
         """
         if not is_dask(X):
             if not returns_tensors(X):
-                y, sample_weight = to_numpy(y), to_numpy(sample_weight)
+                check_is_fitted(self)
+                y, sample_weight = labels_to_score(self, y), to_numpy(sample_weight)
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)
         # Partitions lose the names of their features when they are read, after a check.
@@ -568,6 +569,6 @@ class TorchLogisticClassifier(
 
 def _weigh_hits(estimator: Any, X: Any, labels: Array, weights: Array) -> tuple[float, float]:
     """Return the weight of the samples whose label, or all, is predicted, and that of all."""
-    hits = estimator.predict(X) == labels
+    hits = estimator.predict(X) == labels_to_score(estimator, labels)
     hits = hits.all(1) if estimator.multilabel_ else hits
     return float(weights @ hits), float(weights.sum())

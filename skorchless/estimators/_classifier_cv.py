@@ -28,7 +28,7 @@ from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._convert import ConversionMixin
 from skorchless.estimators._data.read import AnySamples, read_samples, resolve_placement
 from skorchless.estimators._data.samples import check_has_two_classes
-from skorchless.estimators._data.validation import fitted_state_kept_on_error
+from skorchless.estimators._data.validation import fitted_state_kept_on_error, labels_to_score
 from skorchless.estimators._docs import documented
 from skorchless.estimators._fit.grid import (
     BestPenalty,
@@ -76,7 +76,11 @@ from skorchless.estimators._sklearn_private import (
     has_callbacks,
     with_all_classes,
 )
-from skorchless.estimators._weights import linear_attributes, logits_of_rows, pack_weights
+from skorchless.estimators._weights import (
+    linear_attributes,
+    logits_of_rows,
+    weights_of_predictions,
+)
 
 # What the labels are of a model of one label of several.
 ONE_LABEL = {"classes_": np.arange(2), "multilabel_": False, "sparse_labels_": False}
@@ -349,7 +353,7 @@ class TorchLogisticClassifierCV(
             samples = read_samples(self, X, y, sample_weight, reset=False)
             X, y = samples.X, samples.labels
             sample_weight = None if sample_weight is None else samples.weights
-            W = pack_weights(self)
+            W = weights_of_predictions(self)[None]
             logits = logits_of_rows(X, W[0], place(W.device, W.dtype))
             names = ("classes_", "multilabel_", "sparse_labels_")
             of_labels = {name: getattr(self, name) for name in names}
@@ -361,13 +365,13 @@ class TorchLogisticClassifierCV(
         else:
             score_params = weights_for(scorer, sample_weight)
         score_params = {name: to_numpy(value) for name, value in score_params.items()}
-        y, classes = to_numpy(y), np.arange(2) if self.multilabel_ else self.classes_
+        y, classes = labels_to_score(self, y), np.arange(2) if self.multilabel_ else self.classes_
         if self.multilabel_ and not self.per_label:
             return call_scorer(scorer, model, X, y, score_params)
         scorer = with_all_classes(scorer, classes)
         if not self.multilabel_:
             return call_scorer(scorer, model, X, y, score_params)
-        logits, W = model._logits(X), pack_weights(self)
+        logits, W = model._logits(X), weights_of_predictions(self)[None]
         scores = [
             call_scorer(scorer, of_label, X, column_of(y, label), score_params)
             for label, of_label in enumerate(self._models_of_labels(W, X, logits))

@@ -27,7 +27,7 @@ from skorchless.estimators._data.lazy import lazy_on_dask
 from skorchless.estimators._data.validation import check_X
 from skorchless.estimators._docs import documented
 from skorchless.estimators._sklearn_private import Interval, SparseCoefMixin, StrOptions
-from skorchless.estimators._weights import dense_coef, logits_of_rows
+from skorchless.estimators._weights import logits_of_rows, weights_of_predictions
 
 # The constraints of parameters that both classifiers have, for scikit-learn's validation.
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
@@ -194,7 +194,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         if not hasattr(self, "coef_"):
             check_is_fitted(self)  # raises; for a fitted one it would take 7 us
         X = check_X(self, X, reset=False)
-        W = torch.from_numpy(np.column_stack([dense_coef(self), self.intercept_]))  # (K, P + 1)
+        W = weights_of_predictions(self)
         dtype = torch.promote_types(resolve_dtype(self.dtype, dtype_of(X)), W.dtype)
         placement = place(X.device if isinstance(X, Tensor) else torch.device("cpu"), dtype)
         return X, W.to(placement.device, placement.dtype), placement

@@ -14,6 +14,10 @@ from skorchless._engine.placement import Placement
 from skorchless._engine.products import Block, logits
 from skorchless._engine.rows.containers import map_rows_of
 
+# The logit of a label of several that has one value alone: beyond 37 its probability is 1 in
+# float64.
+CONSTANT_LOGIT = 40.0
+
 
 def dense_coef(estimator: Any) -> Array:
     """Return ``coef_`` (K, P) as an array, also where `sparsify` has made it a sparse matrix."""
@@ -21,11 +25,23 @@ def dense_coef(estimator: Any) -> Array:
 
 
 def pack_weights(estimator: Any) -> Tensor:
-    """Return the engine's weights (1, K, D) of a fitted estimator."""
+    """Return the engine's weights (1, K, D) of a fitted estimator, to go on from."""
     columns = [dense_coef(estimator)]
     if estimator.fit_intercept:
-        columns.append(estimator.intercept_[:, None])
+        intercept = estimator.intercept_
+        if estimator.multilabel_:
+            # A label that had one value alone: adam would need thousands of steps to come back.
+            intercept = np.where(np.abs(intercept) == CONSTANT_LOGIT, 0.0, intercept)
+        columns.append(intercept[:, None])
     return torch.from_numpy(np.concatenate(columns, axis=1))[None]
+
+
+def weights_of_predictions(estimator: Any) -> Tensor:
+    """Return the weights (K, P + 1) that predict, with an intercept whether it was fitted or not.
+
+    A label of several that has one value alone is told by its intercept.
+    """
+    return torch.from_numpy(np.column_stack([dense_coef(estimator), estimator.intercept_]))
 
 
 def linear_attributes(W: Tensor, n_features: int, of_labels: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def by_training_set(
 ) -> Iterator[tuple[list[Task], Any, Any]]:
     """Yield the ``tasks`` of each training set, the estimator with fitted steps, and their X.
 
-    Without steps those of all.
+    Without steps, all tasks once and X as it is.
     """
     if not isinstance(estimator, Pipeline) or len(estimator.steps) == 1:
         yield tasks, estimator, samples.X

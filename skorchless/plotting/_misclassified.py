@@ -101,6 +101,11 @@ class MisclassifiedDisplay:
             If samples and labels do not fit together, or the features do not fill an image.
         """
         y_pred = to_numpy(estimator.predict(X))
+        if y_pred.ndim != 1:
+            raise ValueError(
+                "MisclassifiedDisplay draws one label of each sample, but the estimator predicts "
+                "several. Pass the predictions of one label to from_predictions."
+            )
         confidence = confidence_of(
             y_pred, to_numpy(estimator.predict_proba(X)), to_numpy(estimator.classes_)
         )

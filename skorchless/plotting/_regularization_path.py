@@ -102,6 +102,11 @@ class RegularizationPathDisplay:
                 f"This {type(fitted).__name__} was fitted with use_legacy_attributes=True; only "
                 "the new attributes can be drawn."
             )
+        if np.ndim(fitted.C_) and np.ndim(fitted.scores_) == 4:
+            raise ValueError(
+                "per_label=True gives each label scores of its own. Draw those of one: pass Cs_, "
+                "scores_[:, 0, :, label] and C_[label] to RegularizationPathDisplay."
+            )
         ratios = np.asarray(fitted.l1_ratios_, dtype=np.float64)
         if l1_ratio is not None and l1_ratio not in ratios:
             raise ValueError(

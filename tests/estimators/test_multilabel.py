@@ -1,9 +1,12 @@
 """Several labels are fitted, and predicted, as OneVsRestClassifier(LogisticRegression()) does."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from recorder import Recorder
@@ -19,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from skorchless import GlobalStandardScaler, TorchLogisticClassifier
+from skorchless import GlobalStandardScaler, TorchLogisticClassifier, TorchLogisticClassifierCV
 
 N_ROWS, N_FEATURES, N_LABELS = 120, 5, 4
 RNG = np.random.default_rng(0)
@@ -610,3 +613,59 @@ def test_a_model_that_an_earlier_version_pickled_has_one_kind_of_labels():
     del clf.multilabel_, clf.sparse_labels_
     assert clf.predict(X).shape == (N_ROWS,)
     assert clf.predict_proba(X).shape == (N_ROWS, 2)
+
+
+def make_pair(n_samples=60):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(n_samples, 3))
+    return X, (X[:, :2] + rng.normal(size=(n_samples, 2)) > 0).astype(int)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_constant_label_has_balanced_weights_whatever_rounding_leaves(seed):
+    X, Y = make_pair()
+    Y[:, 1] = 1
+    weights = np.random.RandomState(seed).rand(len(X))
+    with pytest.warns(UserWarning, match="one value alone"):
+        clf = TorchLogisticClassifier(class_weight="balanced").fit(X, Y, weights)
+    assert clf.predict(X)[:, 1].all()
+
+
+@pytest.mark.parametrize(
+    "make", [pl.DataFrame, lambda Y: pa.table(dict(zip("ab", Y.T, strict=True)))]
+)
+def test_labels_of_polars_and_arrow_are_columns(make):
+    X, Y = make_pair()
+    expected = TorchLogisticClassifier().fit(X, Y)
+    np.testing.assert_array_equal(TorchLogisticClassifier().fit(X, make(Y)).coef_, expected.coef_)
+
+
+@pytest.mark.parametrize("convert", [pd.DataFrame, np.ndarray.tolist, lambda Y: Y.astype(object)])
+@pytest.mark.parametrize(
+    "clf", [TorchLogisticClassifier(), TorchLogisticClassifierCV(Cs=2, per_label=True)]
+)
+def test_what_can_be_fitted_can_be_scored(clf, convert):
+    X, Y = make_pair()
+    assert clf.fit(X, convert(Y)).score(X, convert(Y)) == clf.score(X, Y)
+
+
+@pytest.mark.parametrize("wrong", [lambda Y: Y[:, 0], lambda Y: np.column_stack([Y, Y])])
+@pytest.mark.parametrize(
+    "clf", [TorchLogisticClassifier(), TorchLogisticClassifierCV(Cs=2, per_label=True)]
+)
+def test_another_number_of_labels_is_not_scored(clf, wrong):
+    X, Y = make_pair()
+    clf.fit(X, Y)
+    with pytest.raises(ValueError, match="labels, but the fit has 2 columns"):
+        clf.score(X, wrong(Y))
+
+
+def test_adam_leaves_the_constant_of_a_fit_before():
+    X, Y = make_pair()
+    constant = Y.copy()
+    constant[:, 1] = 0
+    clf = TorchLogisticClassifier(solver="adam", warm_start=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the constant, and of convergence
+        clf.fit(X, constant).fit(X, Y)
+    assert abs(clf.intercept_[1]) < 2.0

@@ -22,7 +22,7 @@ MAX_GRADIENT_ROUNDING = 1e-6
 # curvature. With outliers of 10 ranges in 4,000 x 100 the fold without them takes 15 iterations
 # instead of 9, of 30 ranges 27.
 MAX_RANGE_RATIO = 10.0
-# A choice: of more folds so many are compared, those of a few splits, which leave out each row.
+# A choice: how many folds are compared. Those of a few splits leave out each row once.
 MAX_COMPARED_FOLDS = 20
 
 

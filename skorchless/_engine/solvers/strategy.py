@@ -74,7 +74,7 @@ def newton_seconds(objective: PenalizedNLL) -> float:
 
 
 def is_newton_cheap(objective: PenalizedNLL) -> bool:
-    """Return whether a Hessian costs no more than the rest of an iteration of its model.
+    """Return whether a Hessian costs at most 0.7 of the rest of an iteration of its model.
 
     Never where models are many: they go one after the other, others share their passes.
     """

@@ -205,7 +205,9 @@ class MultilabelSamples(Samples):
                 else np.einsum("nl,n->l", self.labels, weights)
             )
             totals.append(np.stack([weights.sum() - ones, ones], axis=1))
-        return np.array(totals)
+        weight, sizes = totals
+        # Of a value that no sample has, rounding may leave a weight that is not 0.
+        return np.stack([np.where(sizes > 0, np.maximum(weight, 0.0), 0.0), sizes])
 
     def row_weights(self, class_weights: Array) -> Array:
         """Return the weights (N, L) of samples times those of their values, (L, 2).

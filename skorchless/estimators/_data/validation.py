@@ -15,6 +15,7 @@ import torch
 from scipy.sparse import csc_array, issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
@@ -195,7 +196,21 @@ def is_multilabel(y: Any) -> bool:
             return False
         type_of_target(y, input_name="y")  # raises for lists of different lengths
         return len(y[0]) > 1
-    return getattr(y, "ndim", 1) == 2 and y.shape[1] > 1
+    # Frames of polars and Arrow tables have no ndim.
+    shape: Any = getattr(y, "shape", ())
+    return len(shape) == 2 and shape[1] > 1
+
+
+def labels_to_score(estimator: Any, y: Any) -> Any:
+    """Return labels as a metric takes them, of a fit to several labels as many of 0 and 1."""
+    y = to_numpy(y)
+    if is_multilabel(y):
+        y = check_labels(check_array(y, accept_sparse=True, dtype=None, input_name="y"))
+    n_labels = y.shape[1] if is_multilabel(y) else 1
+    if n_labels != (len(estimator.classes_) if estimator.multilabel_ else 1):
+        fitted = f"{len(estimator.classes_)} columns" if estimator.multilabel_ else "one column"
+        raise ValueError(f"y has {n_labels} column(s) of labels, but the fit has {fitted}.")
+    return y
 
 
 def check_labels(Y: Any) -> Any:

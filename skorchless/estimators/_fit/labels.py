@@ -1,7 +1,7 @@
 """Labels in groups that fit the memory, and the fits of their models as those of estimators.
 
-The engine has a model for each label of each candidate. Who watches a fit, and who keeps it, has
-one estimator for each candidate, whose rows of weights are those of its labels.
+The engine has a model for each label of each candidate. Callbacks and fitted attributes see one
+estimator for each candidate, with a row of weights for each label.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from skorchless._engine.products import n_bytes
 from skorchless._engine.solvers.base import Progress, Status
 from skorchless.estimators._fit.grid import Grid
 from skorchless.estimators._fit.loop import FitResult
+from skorchless.estimators._weights import CONSTANT_LOGIT
 
 if TYPE_CHECKING:
     from skorchless.estimators._data.dask import DaskSamples
@@ -33,8 +34,6 @@ NUMBERS_PER_WEIGHT = 40
 NUMBERS_PER_L1_WEIGHT = 100
 # A choice: labels that take no more than this are fitted together, however small X is.
 MIN_GROUP_BYTES = 2**28
-# The logit of a constant label: beyond 37 its probability is 1 in float64.
-CONSTANT_LOGIT = 40.0
 
 
 def label_groups(samples: Samples | DaskSamples, grid: Grid, *, has_weights: bool) -> list[Array]:
@@ -144,4 +143,7 @@ def constants_warning(constants: Array) -> Iterator[str]:
     if len(labels := np.flatnonzero(constants >= 0)):
         shown = ", ".join(f"{label} (all {constants[label]})" for label in labels[:10])
         more = f" and {len(labels) - 10} others" if len(labels) > 10 else ""
-        yield f"Labels with one value alone are predicted as that value: {shown}{more}."
+        yield (
+            "Labels that have one value alone in the training samples with a weight are predicted "
+            f"as that value: {shown}{more}."
+        )
