@@ -43,21 +43,28 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-c", "constraints.txt", ".", *needed)
 
 
-def run_tests(session: nox.Session, *options: str) -> None:
+# Several processes, each with one thread of the libraries below: threads of two processes that
+# wait for each other's cores would take many times as long.
+SHARED_AMONG_PROCESSES = ("-n", "logical")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def run_tests(session: nox.Session, *options: str, env: dict[str, str] | None = None) -> None:
     """Run tests and doctests of the installed package; `-m` after `--` chooses others."""
     # Installed, not in place: what is tested is what a user gets.
     what = ("tests", "--doctest-modules", "--pyargs", "skorchless")
     chosen = [option for option in session.posargs if option != "--quick"]
     if len(chosen) < len(session.posargs):
         what = QUICK_TESTS
-    session.run("pytest", *what, "--durations=10", *options, *chosen)
+    session.run("pytest", *what, "--durations=10", *options, *chosen, env=env)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests but the slow ones, and the doctests, with branch coverage."""
     install(session, "test")
-    run_tests(session, "-m", "not slow", "--cov", "--cov-report=term-missing")
+    options = ("-m", "not slow", "--cov", "--cov-report=term-missing", *SHARED_AMONG_PROCESSES)
+    run_tests(session, *options, env=ONE_THREAD)
 
 
 @nox.session
@@ -70,7 +77,7 @@ def slow(session: nox.Session) -> None:
 def tests_of_python(session: nox.Session) -> None:
     """Run all tests but the slow ones by this Python; `-- --quick` some of them."""
     install(session, "test")
-    run_tests(session, "-m", "not slow")
+    run_tests(session, "-m", "not slow", *SHARED_AMONG_PROCESSES, env=ONE_THREAD)
 
 
 for version in PYTHONS:
@@ -101,7 +108,8 @@ def lowest(session: nox.Session) -> None:
     needed = nox.project.dependency_groups(PYPROJECT, "test")
     session.install("-c", str(constraints), ".", *needed)
     # Old packages call what newer ones below them have deprecated.
-    run_tests(session, "-m", "not slow", "-W", "ignore::DeprecationWarning")
+    options = ("-m", "not slow", "-W", "ignore::DeprecationWarning", *SHARED_AMONG_PROCESSES)
+    run_tests(session, *options, env=ONE_THREAD)
 
 
 @nox.session
@@ -213,8 +221,10 @@ def kernels(session: nox.Session) -> None:
             session.log("skylakex is left out: this processor has no AVX-512")
             continue
         session.log(f"by the instructions of {name}:")
+        is_single = kernel["OMP_NUM_THREADS"] == "1"
         session.run(
             *("pytest", *(session.posargs or SOLVER_TESTS), "-m", "not slow", "-q"),
+            *(SHARED_AMONG_PROCESSES if is_single else ()),
             env=kernel,
         )
 
