@@ -33,17 +33,10 @@ def build_objective(
     neither overflow nor vanish.
     """
     class_weights = weigh_classes(estimator.class_weight, samples)  # (L', n_classes)
-    if grid.folds is None:
-        totals, sizes = (each[: len(class_weights)] for each in samples.class_totals)
-        # Samples of weight 0 do not count: as if they were missing.
-        n_samples, counts = (sizes * (class_weights > 0)).sum(1), None
-        means = (totals * class_weights).sum(1)[None] / n_samples  # (F, L')
-        if mean_weight is not None:
-            means = np.full_like(means, mean_weight)
-    else:
-        counts = fold_counts(grid.folds, samples.n_samples)
-        means = fold_means(counts, samples.row_weights(class_weights))
-        n_samples = np.full(means.shape[1], samples.n_samples)
+    counts = None if grid.folds is None else fold_counts(grid.folds, samples.n_samples)
+    n_samples, means = _sizes_and_means(samples, class_weights, counts)
+    if mean_weight is not None:
+        means = np.full_like(means, mean_weight)
     n_labels, n_with_weights = samples.n_labels, means.shape[1]
     folds, l1_ratios, Cs = (np.repeat(each, n_labels) for each in grid.candidates)
     labels = np.tile(np.arange(n_labels), len(folds) // n_labels)
@@ -70,6 +63,19 @@ def build_objective(
         # A fold's are counted by a pass.
         shares=None if grid.folds else to_engine(shares[labels]),
     )
+
+
+def _sizes_and_means(
+    samples: Samples | DaskSamples, class_weights: Array, counts: Array | None
+) -> tuple[Array, Array]:
+    """Return the number of samples (L',) and the mean weight in each fold (F, L')."""
+    if counts is not None:
+        means = fold_means(counts, samples.row_weights(class_weights))
+        return np.full(means.shape[1], samples.n_samples), means
+    totals, sizes = (each[: len(class_weights)] for each in samples.class_totals)
+    # Samples of weight 0 do not count: as if they were missing.
+    n_samples = (sizes * (class_weights > 0)).sum(1)
+    return n_samples, (totals * class_weights).sum(1)[None] / n_samples
 
 
 def objectives_of(
