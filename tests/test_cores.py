@@ -298,7 +298,10 @@ def test_what_a_block_raises_in_a_worker_reaches_the_caller(error, monkeypatch):
         patch.setattr(rows.TensorRows, "__getitem__", fail)
         with pytest.raises(error, match="^of a worker$"):
             fit_until_a_worker_has_a_block(model)
-    assert vars(model) == state
+    # As after a fit in which no worker had a block: the same numbers.
+    assert vars(model).keys() == state.keys()
+    for name, value in state.items():
+        np.testing.assert_array_equal(getattr(model, name), value)
     np.testing.assert_array_equal(clone(model).fit(X, Y).coef_, model.coef_)
 
 
