@@ -83,7 +83,11 @@ from skorchless.estimators._weights import (
 )
 
 # What the labels are of a model of one label of several.
-ONE_LABEL = {"classes_": np.arange(2), "multilabel_": False, "sparse_labels_": False}
+ONE_LABEL: dict[str, Any] = {
+    "classes_": np.arange(2),
+    "multilabel_": False,
+    "sparse_labels_": False,
+}
 
 
 @documented
@@ -365,12 +369,12 @@ class TorchLogisticClassifierCV(
         else:
             score_params = weights_for(scorer, sample_weight)
         score_params = {name: to_numpy(value) for name, value in score_params.items()}
-        y, classes = labels_to_score(self, y), np.arange(2) if self.multilabel_ else self.classes_
-        if self.multilabel_ and not self.per_label:
-            return call_scorer(scorer, model, X, y, score_params)
-        scorer = with_all_classes(scorer, classes)
+        y = labels_to_score(self, y)
         if not self.multilabel_:
+            scorer = with_all_classes(scorer, self.classes_)
+        if not (self.multilabel_ and self.per_label):
             return call_scorer(scorer, model, X, y, score_params)
+        scorer = with_all_classes(scorer, ONE_LABEL["classes_"])
         logits, W = model._logits(X), weights_of_predictions(self)[None]
         scores = [
             call_scorer(scorer, of_label, X, column_of(y, label), score_params)
@@ -446,9 +450,7 @@ class TorchLogisticClassifierCV(
     ) -> Array:
         """Return the scores of candidates ``W`` (M, K, D) on ``samples`` as they were given."""
         per_label = self.per_label and samples.is_multilabel
-        of_labels = encoded.label_attributes
-        if per_label:
-            of_labels = ONE_LABEL
+        of_labels = ONE_LABEL if per_label else encoded.label_attributes
         make_model = partial(self._model_of, of_labels)
         classes, options = of_labels["classes_"], {"per_label": per_label}
         return score_folds(grid, W, samples, classes, scorer, score_params, make_model, **options)

@@ -49,8 +49,10 @@ def build_objective(
     def to_engine(values: Array, dtype: torch.dtype = placement.sum_dtype) -> torch.Tensor:
         return torch.from_numpy(values).to(placement.device, dtype)
 
-    shares = samples.class_totals[0] * class_weights  # (L, n_classes)
-    shares /= shares.sum(1, keepdims=True)
+    shares = None  # a fold's are counted by a pass
+    if grid.folds is None:
+        totals = samples.class_totals[0] * class_weights  # (L, n_classes)
+        shares = to_engine((totals / totals.sum(1, keepdims=True))[labels])
     return PenalizedNLL(
         rows=samples.rows(placement, class_weights, means, counts),
         n_classes=samples.n_classes,
@@ -60,8 +62,7 @@ def build_objective(
         total_weight=to_engine(n_samples[with_weights]),
         fold=to_engine(columns, torch.int64),
         label=to_engine(labels, torch.int64),
-        # A fold's are counted by a pass.
-        shares=None if grid.folds else to_engine(shares[labels]),
+        shares=shares,
     )
 
 
