@@ -68,7 +68,7 @@ def test_fitted_state_holds_no_torch_object(solver):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_shapes_and_lengths_of_the_fitted_attributes(solver):
-    clf = fit(solver=solver, max_iter=50 if solver == "lbfgs" else 2)
+    clf = fit(solver=solver, max_iter=50 if solver == "lbfgs" else 2, device="cpu")
     assert clf.coef_.shape == (3, 4)
     assert clf.intercept_.shape == (3,)
     assert clf.classes_.tolist() == [0, 1, 2]

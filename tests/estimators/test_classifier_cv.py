@@ -368,10 +368,10 @@ def test_a_frame_gives_feature_names():
 
 @pytest.mark.parametrize("dispatch", [False, True])
 def test_tensors_give_what_arrays_give(dispatch):
-    expected = TorchLogisticClassifierCV(**FEW, scoring="neg_log_loss").fit(X, Y)
+    search = TorchLogisticClassifierCV(**FEW, scoring="neg_log_loss", device="cpu")
+    expected = clone(search).fit(X, Y)
     with config_context(array_api_dispatch=dispatch):
-        clf = TorchLogisticClassifierCV(**FEW, scoring="neg_log_loss")
-        clf.fit(torch.tensor(X), torch.tensor(Y))
+        clf = search.fit(torch.tensor(X), torch.tensor(Y))
         assert isinstance(clf.predict_proba(torch.tensor(X)), torch.Tensor) is dispatch
         score = clf.score(torch.tensor(X), torch.tensor(Y))
     np.testing.assert_array_equal(clf.scores_, expected.scores_)

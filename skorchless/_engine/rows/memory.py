@@ -281,6 +281,7 @@ class TensorRows(LocalRows):
         X = self._X.new_empty(len(index), self.n_features + int(append_one), dtype=dtype)
         features = X[:, : self.n_features]
         X[:, self.n_features :] = 1.0
+        index = index.to(self._X.device)
         of_X = index if self._index is None else self._index[index]
         if self._X.dtype is dtype:
             torch.index_select(self._X, 0, of_X, out=features)

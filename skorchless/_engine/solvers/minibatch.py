@@ -147,7 +147,6 @@ class Sampling:
 
         def gather(group: tuple[Tensor, int]) -> Group:
             index, size = group
-            index = index.to(rows.placement.device)
             X, codes, weights = rows.gather(index, append_one=objective.fit_intercept)
             X, codes, shares = (
                 part.view(-1, size, part.shape[1]) for part in (X, codes, weights / size)
