@@ -28,27 +28,15 @@ def log_proba(logits: Tensor) -> Tensor:
     return torch.log_softmax(logits, dim=-2)
 
 
-def _binary_nll_and_residual(
-    logits: Tensor, codes: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the weighted NLL (..., 1, B) and its derivative by the logits (..., 1, B)."""
-    targets = codes.to(logits.dtype)
-    # reduction=0: none. The function of torch.nn takes twice as long on a few numbers.
-    nll = torch.binary_cross_entropy_with_logits(logits, targets, weights, None, 0)
-    return nll, torch.sigmoid(logits).sub_(targets).mul_(weights)
+def _multinomial_nll(log_p: Tensor, codes: Tensor, weights: Tensor) -> Tensor:
+    return log_p.gather(-2, codes).mul_(-weights)
 
 
-def _multinomial_nll_and_residual(
-    logits: Tensor, codes: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the weighted NLL (..., 1, B) and its derivative by the logits (..., K, B)."""
-    log_p = torch.log_softmax(logits, dim=-2)
-    minus_weights = -weights
-    nll = log_p.gather(-2, codes).mul_(minus_weights)
-    # Weights times (softmax minus one-hot), with no one-hot matrix.
-    # Models of one fold share their weights, (1, ..., B): `scatter_add_` does not broadcast.
-    minus_weights = minus_weights.expand_as(codes)
-    return nll, log_p.exp_().mul_(weights).scatter_add_(-2, codes, minus_weights)
+def _multinomial_residual(p: Tensor, codes: Tensor, weights: Tensor) -> Tensor:
+    """Return weights times (softmax minus one-hot) in place of the probabilities ``p``."""
+    # No one-hot matrix. Models of one fold share their weights, (1, ..., B), and `scatter_add_`
+    # does not broadcast.
+    return p.mul_(weights).scatter_add_(-2, codes, (-weights).expand_as(codes))
 
 
 def _row_weights(weighted_proba: Tensor) -> Tensor:
@@ -108,18 +96,6 @@ class NLL:
     def _proba(self, logits: Tensor) -> Tensor:
         return torch.sigmoid(logits) if self.n_classes == 2 else torch.softmax(logits, dim=1)
 
-    def minibatch_nll_and_grad(
-        self, W: Tensor, X: Tensor, codes: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL (1, B) of each row and the gradient of the sum (K, D).
-
-        Of one model ``W`` (K, D) and rows ``X`` (B, D) that have a one for the intercept;
-        ``codes`` and ``weights`` are (1, B). It takes half the operations of `sum_and_grad`: on a
-        minibatch each of them costs as much as a product.
-        """
-        nll, residual = self.each_and_residual(W @ X.T, codes, weights)
-        return nll, residual @ X
-
     def _of_models(self, weights: Tensor) -> Tensor:
         """Return the weights (M, B) of each model's rows from those of folds (B, F)."""
         of_folds = weights.T
@@ -132,16 +108,36 @@ class NLL:
             return of_labels.expand(len(self.label), 1, -1)
         return of_labels.index_select(0, self.label)
 
+    def targets(self, codes: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return codes as `each` and `residual` take them: numbers of ``dtype`` where K = 1."""
+        return codes.to(dtype) if self.n_classes == 2 else codes
+
+    def each(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Return the weighted NLL (..., 1, B) of ``logits`` (..., K, B).
+
+        ``targets`` and ``weights`` are (..., 1, B).
+        """
+        if self.n_classes == 2:
+            # reduction=0: none. The function of torch.nn takes twice as long on a few numbers.
+            return torch.binary_cross_entropy_with_logits(logits, targets, weights, None, 0)
+        return _multinomial_nll(torch.log_softmax(logits, dim=-2), targets, weights)
+
+    def residual(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Return the derivative (..., K, B) of `each` by ``logits`` (..., K, B)."""
+        if self.n_classes == 2:
+            return torch.sigmoid(logits).sub_(targets).mul_(weights)
+        return _multinomial_residual(torch.softmax(logits, dim=-2), targets, weights)
+
     def each_and_residual(
         self, logits: Tensor, codes: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the weighted NLL (..., 1, B) and its derivative by ``logits`` (..., K, B).
-
-        ``codes`` and ``weights`` are (..., 1, B).
-        """
+        """Return `each` and `residual`, of ``codes`` (..., 1, B)."""
+        targets = self.targets(codes, logits.dtype)
         if self.n_classes == 2:
-            return _binary_nll_and_residual(logits, codes, weights)
-        return _multinomial_nll_and_residual(logits, codes, weights)
+            return self.each(logits, targets, weights), self.residual(logits, targets, weights)
+        log_p = torch.log_softmax(logits, dim=-2)
+        nll = _multinomial_nll(log_p, targets, weights)
+        return nll, _multinomial_residual(log_p.exp_(), targets, weights)
 
     def hessian(
         self, proba: Tensor, X: Block, weights: Tensor, mean: Tensor | None = None

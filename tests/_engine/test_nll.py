@@ -20,6 +20,16 @@ def test_row_curvature_is_the_diagonal_of_the_hessian_of_a_single_row(n_classes)
     torch.testing.assert_close(curvature.flatten(), 2.0 * expected.diagonal())
 
 
+def minibatch_nll_and_grad(objective, W):
+    """Return the NLL (M, B) of each row and the gradient (M * K, D), as a step takes them."""
+    X, codes, shares = objective.rows.gather(
+        torch.arange(40), append_one=objective.fit_intercept
+    )
+    nll, logits = objective.nll, W @ X.T
+    targets = nll.targets(codes.T, X.dtype)
+    return nll.each(logits, targets, shares.T), nll.residual(logits, targets, shares.T) @ X
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fit_intercept):
@@ -28,8 +38,7 @@ def test_the_nll_and_gradient_of_a_minibatch_are_those_of_autograd(n_classes, fi
         n_classes, weights=weights, alphas=(0.0,), fit_intercept=fit_intercept
     )
     W = random_weights(objective)[0]
-    X, codes, shares = objective.rows.gather(torch.arange(40), append_one=fit_intercept)
-    nlls, grad = objective.nll.minibatch_nll_and_grad(W, X, codes.T, shares.T)
+    nlls, grad = minibatch_nll_and_grad(objective, W)
     value, expected = oracles.value_and_grad(
         W, *data, 0.0, n_classes=n_classes, fit_intercept=fit_intercept
     )
@@ -44,8 +53,7 @@ def test_a_minibatch_of_several_labels_has_the_nll_and_gradient_of_each(weights_
     weights = torch.rand(shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     objective, *_ = make_labels(weights=weights, alphas=(0.0,), fit_intercept=fit_intercept)
     W = random_weights(objective)
-    X, codes, shares = objective.rows.gather(torch.arange(40), append_one=fit_intercept)
-    nlls, grad = objective.nll.minibatch_nll_and_grad(W.flatten(0, 1), X, codes.T, shares.T)
+    nlls, grad = minibatch_nll_and_grad(objective, W.flatten(0, 1))
     for m in range(3):
         value, expected = oracles.value_and_grad(
             W[m], *data_of(objective, m), n_classes=2, fit_intercept=fit_intercept

@@ -34,7 +34,7 @@ class Optimizer(Protocol):
     def step(
         self, W: Tensor, grad: Tensor, buffers: Buffers, n_steps: int, threshold: Tensor | None
     ) -> None:
-        """Move ``W`` in place, for the ``n_steps``-th time."""
+        """Move ``W`` in place, for the ``n_steps``-th time; ``grad`` may be overwritten."""
 
     def idle_matrix(self, shrinkage: Tensor) -> Tensor | None:
         """Return the matrices (M, 2, 2) by which a step without a gradient moves its model."""
