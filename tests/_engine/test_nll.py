@@ -22,9 +22,7 @@ def test_row_curvature_is_the_diagonal_of_the_hessian_of_a_single_row(n_classes)
 
 def minibatch_nll_and_grad(objective, W):
     """Return the NLL (M, B) of each row and the gradient (M * K, D), as a step takes them."""
-    X, codes, shares = objective.rows.gather(
-        torch.arange(40), append_one=objective.fit_intercept
-    )
+    X, codes, shares = objective.rows.gather(torch.arange(40), append_one=objective.fit_intercept)
     nll, logits = objective.nll, W @ X.T
     targets = nll.targets(codes.T, X.dtype)
     return nll.each(logits, targets, shares.T), nll.residual(logits, targets, shares.T) @ X
