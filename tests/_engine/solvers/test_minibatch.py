@@ -8,6 +8,7 @@ import pytest
 import torch
 from problems import alone, make_labels, make_objective, random_weights
 
+from skorchless._engine.solvers import minibatch
 from skorchless._engine.solvers.base import Patience, Status
 from skorchless._engine.solvers.minibatch import (
     GROUP_SIZE,
@@ -215,6 +216,16 @@ def test_buffers_continue_the_optimiser_of_all_labels(optimizer):
     half = solve(objective, optimizer, 2, shuffle=False)[-1]
     rest = solve(objective, optimizer, 2, shuffle=False, W=half.W, buffers=half.buffers)[-1]
     assert torch.equal(rest.W, whole.W)
+
+
+@pytest.mark.parametrize(("n_labels", "n_minibatches"), [(3, 2), (6, 2), (12, 1), (50, 1)])
+def test_the_more_labels_have_logits_the_fewer_minibatches_are_held(
+    monkeypatch, n_labels, n_minibatches
+):
+    monkeypatch.setattr(minibatch, "MAX_GROUP_ENTRIES", 2 * 4 * 6)  # 2 x 4 rows of 6 columns
+    objective, *_ = make_labels(n_labels)
+    held = [len(X) for X, *_ in Sampling(4, False, torch.Generator()).groups(objective)]
+    assert held == [n_minibatches] * (10 // n_minibatches)
 
 
 def test_labels_end_together_when_patience_with_their_mean_loss_runs_out():
