@@ -17,11 +17,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.linalg.lapack import dposv
+from scipy.linalg.blas import daxpy, ddot
+from scipy.linalg.lapack import dposv, dpotrs
 from torch import Tensor
 
 from skorchless._engine.curvature.feature_moments import FeatureMoments
@@ -35,13 +37,21 @@ from skorchless._engine.solvers.strategy import hessian_pace, is_hessian_cheap
 Vector = np.ndarray[Any, Any]  # float64: of weights (K * D,), or of rows as `State` says
 MAX_BACKTRACKS = 40  # to 1e-12 of the step at least
 EPS = float(np.finfo(np.float64).eps)
+# A step is corrected where the minimum along it is further away than by this share, a choice, and
+# not beyond this ratio. A fit then takes a tenth to a quarter fewer iterations: the margins are
+# there, and another value takes a fifth of the time of the two products of an iteration or less.
+MIN_CORRECTION = 0.1
+MAX_RATIO = 4.0
 # Rows for each column beyond which X is copied by column: products take 0.4 to 0.8 times as long.
 TALL = 20
-# Entries up to which NumPy's inner product stays on one core.
-MAX_DOT = 10_000
+# Entries up to which operations of BLAS on vectors stay on one core.
+MAX_BLAS_ENTRIES = 10_000
 # A choice: added to a Hessian that is inverted, whose diagonal is about 1. It is above rounding,
 # and below any curvature that matters.
 RIDGE = 1e-6
+# The decrease, in units of that which ends a fit, below which the last Hessian tells as well as a
+# new one that the fit has ended: the point is so near that it has hardly changed.
+LAST_DECREASE = 0.1
 # Beyond, softplus(x) is x in float64.
 SOFTPLUS_LIMIT = 40.0
 
@@ -169,6 +179,11 @@ class OneModel:
             of_rows += largest
         return _dot(of_rows, self.weights) + 0.5 * self.doubled_penalty(u), proba
 
+    def slope(self, u: Vector, d: Vector, change: Vector, proba: Vector) -> float:
+        """Return the slope of the objective along ``d`` at ``u``, with the change of margins."""
+        of_rows = proba * change if self.is_binary else (proba * change).sum(0)
+        return _dot(of_rows, self.weights) + _dot(self.penalty_weight * u, d)
+
     def doubled_penalty(self, u: Vector) -> float:
         """Return twice the L2 penalty."""
         return _dot(self.penalty_weight * u, u)
@@ -248,7 +263,8 @@ def minimize_one_model(
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
         state = model.state_at(model.of_weights(to_host(W[0])))
-        directions: NewtonStep | LBFGSStep = NewtonStep(model) if by_newton else LBFGSStep()
+        directions: NewtonStep | LBFGSStep
+        directions = NewtonStep(model, tol) if by_newton else LBFGSStep()
         pace = hessian_pace(objective)
         if isinstance(directions, LBFGSStep) and is_hessian_cheap(objective):
             directions.start_from(model.inverse_hessian(state.proba))
@@ -288,22 +304,41 @@ def _progress(model: OneModel, state: State, status: Status, method: str) -> Pro
 
 def _dot(a: Vector, b: Vector) -> float:
     """Return an inner product, on one core."""
-    # Of more entries NumPy would take all cores; of fewer it takes a third of the time.
-    return float(a.dot(b) if len(a) <= MAX_DOT else np.einsum("i,i", a, b))
+    # SciPy's takes half of the time of NumPy's.
+    if len(a) <= MAX_BLAS_ENTRIES:
+        product: float = ddot(a, b)
+        return product
+    return float(torch.dot(torch.from_numpy(a), torch.from_numpy(b)))
+
+
+def _add(total: Vector, a: Vector, share: float) -> None:
+    """Add ``share * a`` to ``total``, on one core."""
+    if len(a) <= MAX_BLAS_ENTRIES:
+        daxpy(a, total, a=share)
+    else:
+        torch.from_numpy(total).add_(torch.from_numpy(a), alpha=share)
 
 
 def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> State | None:
     """Return a lower state along ``d``, None where there is none.
 
-    The first step is 1, or where no curvature is known yet the one that is exact along ``d``.
+    The first step is 1, or where no curvature is known yet the one that is exact along ``d``. One
+    that will do is corrected to the minimum of the parabola of its slopes at both ends.
     """
     change, slope = model.margins(d), min(_dot(state.grad, d), 0.0)
     step = _exact_step(model, state, d, change, slope) if is_plain else 1.0
-    for _ in range(MAX_BACKTRACKS):
+
+    def trial(step: float) -> tuple[Vector, Vector, float, Vector]:
         u, margins = state.u + step * d, state.margins + step * change
-        value, proba = model.value_and_proba(u, margins)
+        return u, margins, *model.value_and_proba(u, margins)
+
+    for _ in range(MAX_BACKTRACKS):
+        u, margins, value, proba = found = trial(step)
         if value <= state.value + SUFFICIENT_DECREASE * step * slope:
-            return model.state(u, margins, value, proba)
+            fall = slope - model.slope(u, d, change, proba)
+            ratio = max(slope / fall, 1 / MAX_RATIO) if fall < slope / MAX_RATIO else MAX_RATIO
+            other = trial(ratio * step) if abs(ratio - 1.0) > MIN_CORRECTION else found
+            return model.state(*min(found, other, key=itemgetter(2)))
         if value <= state.value + LEVEL_ROUNDINGS * model.eps * abs(state.value):
             new = model.state(u, margins, value, proba)
             if _dot(new.grad, d) <= (2 * SUFFICIENT_DECREASE - 1) * slope:
@@ -359,13 +394,13 @@ class LBFGSStep:
         r, shares = -state.grad, []
         for s, y, s_y in reversed(self._pairs):
             shares.append(_dot(s, r) / s_y)
-            r -= shares[-1] * y
+            _add(r, y, -shares[-1])
         if self._inverse is None:
             r *= self._scale
         else:
             r = torch.mv(self._inverse, torch.from_numpy(r)).numpy()
         for s, y, s_y in self._pairs:
-            r += (shares.pop() - _dot(y, r) / s_y) * s
+            _add(r, s, shares.pop() - _dot(y, r) / s_y)
         return r
 
     def _learn(self, s: Vector, y: Vector) -> None:
@@ -386,8 +421,10 @@ class NewtonStep:
     method = "newton"
     is_plain = False
 
-    def __init__(self, model: OneModel) -> None:
+    def __init__(self, model: OneModel, tol: float = 0.0) -> None:
         self._model = model
+        self._tol = tol
+        self._factor: Vector | None = None  # of the last Hessian
         # A feature that does not vary has no gradient: any curvature above 0 will do.
         n_classes = model.shape[0]
         added = np.diag(model.penalty_weight + np.concatenate([model.is_constant] * n_classes))
@@ -399,12 +436,18 @@ class NewtonStep:
 
     def at(self, state: State) -> Vector:
         """Return the direction from ``state``."""
+        if self._factor is not None and state.violation <= self._tol:
+            step, _ = dpotrs(self._factor, state.grad)
+            if _dot(step, state.grad) < LAST_DECREASE * self._tol * state.value:
+                return np.negative(step)
         hessian = self._model.hessian(state.proba).numpy()
         hessian += self._added
         # Factorisation and solution by torch take six times as long.
         factor, step, info = dposv(hessian, state.grad)
         if info == 0 and (factor.diagonal() ** 2 > 10.0 * EPS * hessian.diagonal()).all():
+            self._factor = factor
             return np.negative(step)
+        self._factor = None
         return -self._step_where_curved(hessian, state.grad)
 
     def _step_where_curved(self, hessian: Vector, grad: Vector) -> Vector:
@@ -418,4 +461,5 @@ class NewtonStep:
         return step
 
     def forget(self) -> None:
-        """Drop nothing: each direction stands alone."""
+        """Drop the last Hessian."""
+        self._factor = None

@@ -154,6 +154,8 @@ class ModelWatcher:
     @property
     def losses(self) -> list[float]:
         """The objective after each iteration, the mean over labels; groups keep their last."""
+        if len(self._losses) == 1:
+            return self._losses[0]
         longest = max(map(len, self._losses))
         curves = [np.pad(losses, (0, longest - len(losses)), "edge") for losses in self._losses]
         means: list[float] = np.average(curves, axis=0, weights=self._n_rows).tolist()

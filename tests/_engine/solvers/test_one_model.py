@@ -18,6 +18,7 @@ from problems import (
     random_weights,
 )
 from scipy import sparse
+from scipy.optimize import minimize_scalar
 
 from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
@@ -29,6 +30,7 @@ from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.one_model import (
     LBFGSStep,
     NewtonStep,
+    OneModel,
     State,
     line_search,
     minimize_one_model,
@@ -231,6 +233,33 @@ def test_the_first_length_is_exact_along_the_direction(n_classes, fit_intercept)
     along = raw(model, d).flatten()
     step = -(grad.flatten() @ along) / (along @ hessian @ along)
     torch.testing.assert_close(raw(model, reached.u).flatten(), W[0].flatten() + step * along)
+
+
+@pytest.mark.parametrize("length", [0.3, 1.0, 1.7])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_step_that_is_too_short_or_too_long_ends_near_the_minimum_along_it(n_classes, length):
+    objective, *data = make_objective(n_classes, weights=weights_with_zeros())
+    W = objective.center_over_classes(random_weights(objective))
+    model, state = model_and_state(objective, W)
+    d = length * NewtonStep(model).at(state)
+
+    def value(u):
+        options = {"n_classes": n_classes, "fit_intercept": True}
+        return float(oracles.value_and_grad(raw(model, u), *data, 0.1, **options)[0])
+
+    least = minimize_scalar(lambda step: value(state.u + step * d), bounds=(0, 10)).fun
+    reached = value(line_search(model, state, d, is_plain=False).u)
+    assert reached - least < 0.1 * (value(state.u) - least)
+
+
+def test_newton_ends_without_a_hessian_at_the_last_point(monkeypatch):
+    points = []
+    hessian = OneModel.hessian
+    monkeypatch.setattr(OneModel, "hessian", lambda *args: (points.append(1), hessian(*args))[1])
+    objective, *_ = make_objective(alphas=(1e-3,))
+    steps = history(by_one_model, objective, tol=1e-4, by_newton=True)
+    assert steps[-1].status.tolist() == [Status.CONVERGED]
+    assert len(points) == len(steps)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
