@@ -85,8 +85,10 @@ class Costs:
     # takes 4 to 7 iterations in place of 7 to 11. Of more features a plain table takes as many
     # iterations as without, and others get their Hessian by their pace.
     cheap_hessian_passes: float = 2.0
-    # Iterations that a fit takes once it has its Hessian.
+    # Iterations that a fit takes once it has its Hessian, and how many times as many as were made
+    # may be foreseen: a violation that stands still for a few iterations often falls again.
     dear_iterations: float = 4
+    max_foresight: float = 4
 
     # Entries of a float64 X, times the models that share it, from which on a float32 copy pays:
     # permutation tests of 300 to 5,000 rows and 20 to 500 models take 0.6 to 1.0 times as long,
@@ -101,6 +103,10 @@ class Costs:
     # Iterations between two Hessians in the row space: of 1, 2, 3 and 5, 3 takes the least time
     # for 500 x 2,000 of mixed scales (17 iterations after it is entered; 13 with 1, 20 with 5).
     row_space_interval: int = 3
+    # Hessians that a fit of two classes takes there by Newton's method, and sets of class Hessians
+    # that others count with: 4 and more are made, in iterations that would have been made as well.
+    row_space_hessians: int = 4
+    row_space_class_hessians: int = 2
 
     # Entries of X, weights and models that `one_model` takes: it goes through the former in about
     # a millisecond on one core, and several models share their passes elsewhere.

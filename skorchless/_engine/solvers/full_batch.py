@@ -31,6 +31,7 @@ from skorchless._engine.solvers.strategy import (
     float32_rounding,
     is_float32_near_enough,
     is_newton_cheap,
+    is_newton_for_rows,
     is_small_table,
     row_space_pace,
     row_space_schedule,
@@ -158,8 +159,8 @@ def _minimize_by_rows(
         return
     square, moments = space.objective, feature_moments(space.objective)
     V, tol = space.from_features(W), tol / space.grad_ratio
-    if is_newton_cheap(square):
-        steps = _minimize_small(square, moments, V, tol, math.inf)
+    if is_newton_for_rows(square):
+        steps = _minimize_small(square, moments, V, tol, by_newton=True)
     else:
         steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)
     for progress in steps:
@@ -175,12 +176,14 @@ def _minimize_by_features(
     objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, by the weights of features."""
-    if is_newton_cheap(objective) or _is_for_one_model(objective):
-        yield from _minimize_small(objective, moments, W, tol, max_iter=math.inf)
+    by_newton = is_newton_cheap(objective)
+    if by_newton or _is_for_one_model(objective):
+        yield from _minimize_small(objective, moments, W, tol, by_newton=by_newton)
         return
     schedule = ClassHessianSchedule.of(objective)
     if is_small_table(objective):
-        for progress in _minimize_small(objective, moments, W, tol, schedule.first):
+        small = partial(_minimize_small, objective, moments, W, tol, by_newton=False)
+        for progress in small(max_iter=schedule.first):
             yield progress
         if Status.RUNNING not in progress.status.tolist():
             return
@@ -207,10 +210,15 @@ def _lbfgs(moments: FeatureMoments, schedule: ClassHessianSchedule) -> Callable[
 
 
 def _minimize_small(
-    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float, max_iter: float
+    objective: PenalizedNLL,
+    moments: FeatureMoments,
+    W: Tensor,
+    tol: float,
+    *,
+    by_newton: bool,
+    max_iter: float = math.inf,
 ) -> Iterator[Progress]:
     """Yield the progress of fits to a small table, model by model."""
-    by_newton = is_newton_cheap(objective)
     minimize = partial(minimize_one_model, tol=tol, by_newton=by_newton, max_iter=max_iter)
     if W.shape[0] == 1 and W.is_cpu:
         yield from minimize(objective, moments, W)

@@ -6,7 +6,7 @@ The solvers ask here. The numbers are in `costs.Costs`, and come with the placem
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -84,6 +84,13 @@ def is_newton_cheap(objective: PenalizedNLL) -> bool:
     return newton_seconds(objective) <= objective.costs.max_newton_ratio * seconds
 
 
+def is_newton_for_rows(objective: PenalizedNLL) -> bool:
+    """Return whether exact Hessians suit the row space: of two classes they are no dearer."""
+    is_binary = objective.n_classes == 2
+    are_few = objective.weights_shape[0] <= objective.costs.max_newton_models
+    return (is_binary and are_few) or is_newton_cheap(objective)
+
+
 def is_proximal_newton_cheap(objective: PenalizedNLL, max_ratio: float) -> bool:
     """Return whether Hessians cost at most ``max_ratio`` times the rest of a proximal step."""
     seconds = objective.weights_shape[0] * newton_seconds(objective)
@@ -134,11 +141,16 @@ def row_space_seconds(objective: PenalizedNLL) -> float:
     is_wide = rows.n_rows < rows.n_features and rows.n_rows**2 <= n_entries
     if not is_wide or not rows.are_in_memory or not bool((objective.ridge > 0).all()):
         return math.inf
-    n_products = rows.n_rows * n_entries + rows.n_rows**3 * (1 / 3 + objective.weights_shape[1])
+    if objective.n_classes == 2:
+        n_hessians, of_each = costs.row_space_hessians, 0.0
+    else:
+        n_hessians = costs.row_space_class_hessians * objective.weights_shape[1]
+        of_each = costs.class_seconds
+    n_products = rows.n_rows * n_entries + rows.n_rows**3 * (1 / 3 + n_hessians)
     of_byte = (
         costs.seconds_per_matrix_product * n_products + 2 * costs.seconds_per_copy * n_entries
     )
-    return torch.float64.itemsize * of_byte
+    return torch.float64.itemsize * of_byte + n_hessians * of_each
 
 
 @dataclass
@@ -152,24 +164,27 @@ class Pace:
     n_passes: float
     max_iter: float = math.inf
     costs: Costs = Costs()
-    violation: float | None = None
-    n_iter: int = 0
+    # The lowest violation until each iteration. The pace is that of the latter half of them: it
+    # falls fast at first where features are of mixed scales, and then hardly at all.
+    lowest: list[float] = field(default_factory=list)
 
     def is_due(self, violation: float, tol: float) -> bool:
         """Count an iteration; return whether those that are left to ``tol`` would cost more."""
-        self.n_iter += 1
-        self.violation = self.violation or violation
+        self.lowest.append(min([violation, *self.lowest[-1:]]))
         if math.isinf(self.n_passes):
             return False
-        if self.n_iter < self.max_iter:
-            if self.n_iter < self.costs.min_iterations or not violation > tol:
+        n_iter = len(self.lowest)
+        if n_iter < self.max_iter:
+            if n_iter < self.costs.min_iterations or not violation > tol:
                 return False
-            fallen = math.log(max(self.violation / violation, 1.0))
-            can_end = fallen > 0.0 and tol > 0.0
-            n_left = self.n_iter * math.log(violation / tol) / fallen if can_end else math.inf
+            n_recent, last = n_iter // 2, self.lowest[-1]
+            fallen = math.log(self.lowest[-1 - n_recent] / last)
+            n_left = self.costs.max_foresight * n_iter
+            if fallen > 0.0 and tol > 0.0:
+                n_left = min(n_left, n_recent * math.log(last / tol) / fallen)
             if n_left < self.n_passes + self.costs.dear_iterations:
                 return False
-        self.violation, self.n_iter = violation, 0
+        self.lowest.clear()
         return True
 
 
@@ -183,8 +198,11 @@ def is_hessian_cheap(objective: PenalizedNLL) -> bool:
 def hessian_pace(objective: PenalizedNLL) -> Pace:
     """Return when the Hessian of a small table of two classes is due."""
     is_binary = objective.weights_shape[1] == 1
-    n_passes = newton_seconds(objective) / pass_seconds(objective) if is_binary else math.inf
-    return Pace(n_passes, costs=objective.costs)
+    costs, n_weights = objective.costs, math.prod(objective.weights_shape[1:])
+    of_inverse = torch.float64.itemsize * costs.seconds_per_matrix_product * n_weights**3 * 2 / 3
+    seconds = newton_seconds(objective) + of_inverse
+    n_passes = seconds / pass_seconds(objective) if is_binary else math.inf
+    return Pace(n_passes, costs=costs)
 
 
 def row_space_pace(objective: PenalizedNLL) -> Pace:

@@ -162,6 +162,23 @@ def test_a_slow_fit_makes_it_due_and_again_when_it_stays_slow():
     assert due_by_pace(Pace(n_passes=20.0), [1.0] * MIN_ITERATIONS) == [MIN_ITERATIONS]
 
 
+def test_the_pace_is_that_of_late_iterations():
+    fast_at_first = [0.1**i for i in range(3)] + [0.01 * 0.99**i for i in range(13)]
+    assert due_by_pace(Pace(n_passes=40.0), fast_at_first) == [11]
+
+
+def test_no_more_is_foreseen_than_a_few_times_what_was_seen():
+    stalled = [1.0] * 20
+    assert due_by_pace(Pace(n_passes=60.0), stalled) == [16]  # a fourth of 60 and 4
+
+
+def test_in_the_row_space_two_classes_take_newtons_steps():
+    steps = fit(of_teacher(40, 300, 2, "scaled"), tol=1e-9)
+    violation = [float(step.max_violation) for step in steps if step.method == "row-space"]
+    assert len(violation) <= 10
+    assert violation[-1] < 1e-3 * violation[-2]
+
+
 def test_after_the_most_iterations_it_is_due_whatever_the_pace():
     assert due_by_pace(Pace(n_passes=1e6, max_iter=5), [1e-9] * 9) == [5]
     assert due_by_pace(Pace(n_passes=math.inf, max_iter=5), [1.0] * 9) == []
