@@ -200,7 +200,9 @@ def hessian_pace(objective: PenalizedNLL) -> Pace:
     is_binary = objective.weights_shape[1] == 1
     costs, n_weights = objective.costs, math.prod(objective.weights_shape[1:])
     of_inverse = torch.float64.itemsize * costs.seconds_per_matrix_product * n_weights**3 * 2 / 3
-    seconds = newton_seconds(objective) + of_inverse
+    relative_size = objective.rows.placement.dtype.itemsize / torch.float64.itemsize
+    in_blocks = costs.block_hessian_ratio * relative_size
+    seconds = in_blocks * (newton_seconds(objective) + of_inverse)
     n_passes = seconds / pass_seconds(objective) if is_binary else math.inf
     return Pace(n_passes, costs=costs)
 
