@@ -173,11 +173,11 @@ class Pace:
         self.lowest.append(min([violation, *self.lowest[-1:]]))
         if math.isinf(self.n_passes):
             return False
-        n_iter = len(self.lowest)
+        n_iter, last = len(self.lowest), self.lowest[-1]
         if n_iter < self.max_iter:
-            if n_iter < self.costs.min_iterations or not violation > tol:
+            if n_iter < self.costs.min_iterations or not last > tol:
                 return False
-            n_recent, last = n_iter // 2, self.lowest[-1]
+            n_recent = n_iter // 2
             fallen = math.log(self.lowest[-1 - n_recent] / last)
             n_left = self.costs.max_foresight * n_iter
             if fallen > 0.0 and tol > 0.0:
