@@ -183,6 +183,7 @@ class Downhill:
     """Directions of steepest descent, in units of ``length`` (M,) of a gradient."""
 
     method = "downhill"
+    is_exact = False
 
     def __init__(self, length=1.0):
         self.length = torch.as_tensor(length).double().view(-1, 1, 1)

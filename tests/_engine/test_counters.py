@@ -233,21 +233,21 @@ def test_a_line_search_goes_on_for_those_alone_that_need_it(models_in_passes):
     start = point_at(objective, torch.zeros(objective.weights_shape).double())
     models_in_passes.clear()
     progress = next(descend(objective, start, Downhill([1.0, 1e4, 1.0]), tol=0.0))
-    # All at the full step; the second along its line, and where it ends.
-    assert models_in_passes == [3, 1, 1]
+    # All at the full step; the second at a parabola's, along its line, and where it ends.
+    assert models_in_passes == [3, 1, 1, 1]
     assert (progress.value < start.value).all()
     torch.testing.assert_close(progress.W[[0, 2]], -start.grad[[0, 2]])
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
-@pytest.mark.parametrize("length", [30.0, 300.0, 3e4])
-def test_all_shorter_steps_are_tried_in_one_pass(length, l1_ratio, models_in_passes):
+@pytest.mark.parametrize("length", [10.0, 300.0, 3e4])
+def test_a_shorter_step_takes_one_pass_more_and_all_others_two(length, l1_ratio, models_in_passes):
     objective, *data = make_objective(alphas=(1e-3,), l1_ratio=l1_ratio)
     line = line_along(objective, -length)
     models_in_passes.clear()
     reached, lost = line_search(line)
-    # The full step, the shorter ones, and where the search ends.
-    assert len(models_in_passes) == 3
+    # The full step, a parabola's, the shorter ones, and where the search ends.
+    assert len(models_in_passes) == (2 if length == 10.0 else 4)
     assert not len(lost)
     value, grad = oracles.value_and_grad(
         *(reached.W[0], *data, 1e-3),
@@ -265,11 +265,11 @@ def test_all_shorter_steps_are_tried_in_one_pass(length, l1_ratio, models_in_pas
 def test_the_last_pass_of_trials_counts(n_left_out, monkeypatch, models_in_passes):
     monkeypatch.setattr(descent, "N_TRIALS", 1)
     objective, *_ = make_objective(alphas=(0.1,))
-    line = line_along(objective, -1000.0)
+    line = line_along(objective, -1e4)
     monkeypatch.setattr(descent, "MAX_TRIAL_PASSES", 50)
     models_in_passes.clear()
     line_search(line)
-    needed = len(models_in_passes) - 2
+    needed = len(models_in_passes) - 3
     assert needed > n_left_out
     for max_passes in (needed - n_left_out, needed - 1, needed):
         monkeypatch.setattr(descent, "MAX_TRIAL_PASSES", max_passes)

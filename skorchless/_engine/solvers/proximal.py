@@ -52,6 +52,8 @@ class ProximalDirections:
     of an iteration. ``moments`` are those of the features, None if `are_products_cheap`.
     """
 
+    is_exact = False  # a step is solved roughly
+
     def __init__(
         self,
         objective: PenalizedNLL,

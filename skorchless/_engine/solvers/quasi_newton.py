@@ -196,6 +196,7 @@ class LBFGSDirections(_QuasiNewton):
     """
 
     by_inverse = True
+    is_exact = False
 
     @property
     def method(self) -> str:
