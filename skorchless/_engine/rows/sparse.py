@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -97,6 +98,16 @@ class SparseRows(LocalRows):
             return self
         X = self._X.astype(self._dtype, copy=False)
         return SparseRows(X, self.columns, self.placement, in_format(X, "csc"))
+
+    def rounded(self, dtype: torch.dtype, *, is_copied: bool) -> SparseRows:  # noqa: ARG002
+        """Return these rows with a copy of X in ``dtype``."""
+        X = self._by_row
+        values = X.data.astype(str(dtype).removeprefix("torch."))
+        X = csr_array((values, X.indices, X.indptr), shape=X.shape)
+        columns = tuple(
+            column.to(dtype) if column.is_floating_point() else column for column in self.columns
+        )
+        return SparseRows(X, columns, replace(self.placement, dtype=dtype))
 
     def select_features(self, features: Tensor) -> Rows:
         block = self.ready_to_select()._all

@@ -204,3 +204,30 @@ def test_columns_of_a_csc_array_are_selected_and_weighed_without_a_copy_by_row(m
     expected = DENSE[:, [1, 3]].sum(1) @ DENSE
     torch.testing.assert_close(total[0], torch.from_numpy(expected))
     assert set(copied) == {2}
+
+
+@pytest.mark.parametrize("n_columns", [1, 11, 12, 20])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("in_format", [sparse.csr_array, sparse.csc_array])
+def test_products_with_any_number_of_columns_are_scipys(n_columns, dtype, in_format):
+    X = sparse.random(40, 9, 0.3, random_state=0, format="csr").tolil()
+    X[[0, 17, 39]] = 0.0  # rows without entries
+    X = sparse.csr_array(X)
+    rows = SparseRows(in_format(X), (), placed(10**6, torch.float64))
+    block = rows.rounded(dtype, is_copied=True).ready_to_select()[slice(0, 40)]
+    W = torch.randn(n_columns, 9, generator=torch.Generator().manual_seed(0)).to(dtype)
+    weights = torch.randn(n_columns, 40, generator=torch.Generator().manual_seed(1)).to(dtype)
+    tol = {"rtol": 1e-5, "atol": 1e-5} if dtype is torch.float32 else {}
+    expected = torch.from_numpy(X @ W.double().numpy().T).T
+    torch.testing.assert_close(blocks.logits(block, W), expected.to(dtype), **tol)
+    expected = torch.from_numpy(X.T @ weights.double().numpy().T).T
+    torch.testing.assert_close(blocks.weighted_sum(block, weights), expected.to(dtype), **tol)
+
+
+def test_rounded_rows_are_read_in_float32_and_x_stays_as_it_is(both):
+    rows, _ = both()
+    rounded = rows.rounded(torch.float32, is_copied=True)
+    dense = rounded.map_rows(lambda X, _column: blocks.to_dense(X), values_per_row=1)
+    torch.testing.assert_close(dense, torch.from_numpy(DENSE).float())
+    assert rounded.columns[0].dtype == torch.float32
+    assert rows._X.dtype == np.float64
