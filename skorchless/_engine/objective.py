@@ -100,10 +100,8 @@ class PenalizedNLL:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
         sums = NLLAndGrad(self.nll, self.of_block(W))
         loss, total = self.rows.map_sum(sums, values_per_row=W.shape[0] * W.shape[1])
-        grad = total / self.total_weight[:, None, None]
-        if self.mean is not None:
-            grad = torch.addcmul(grad, grad[..., -1:], self._minus_mean)
-        return loss / self.total_weight + self.penalty(W), grad.addcmul_(self.shrinkage, W)
+        grad = self.grad_of_block(total.div_(self.total_weight[:, None, None]))
+        return loss / self.total_weight + self.penalty(W), self.add_shrinkage(grad, W)
 
     def along(self, W: Tensor, direction: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return values (M, T) along a direction, and slopes and curvatures of the smooth part.
@@ -130,10 +128,18 @@ class PenalizedNLL:
 
     def of_block(self, W: Tensor) -> Tensor:
         """Return the weights (..., D) of features as the rows give them, in their dtype."""
-        if self.mean is not None:
-            intercept, W = W @ self._minus_mean, W.clone()
-            W[..., -1] += intercept
-        return W.to(self.rows.placement.dtype)
+        dtype = self.rows.placement.dtype
+        if self.mean is None:
+            return W.to(dtype)
+        of_block = W.to(dtype, copy=True)
+        of_block[..., -1] = W[..., -1] + W @ self._minus_mean.to(W.dtype)
+        return of_block
+
+    def grad_of_block(self, grad: Tensor) -> Tensor:
+        """Return the gradient (..., D) by weights from that by those of `of_block`, in place."""
+        if self.mean is None:
+            return grad
+        return grad.addcmul_(grad[..., -1:].clone(), self._minus_mean.to(grad.dtype))
 
     @cached_property
     def _minus_mean(self) -> Tensor:
@@ -187,6 +193,12 @@ class PenalizedNLL:
         """The L2 penalty's weight on each column (M, 1, D), 0 for the intercept."""
         return self.ridge[:, None, None] * self.is_penalized
 
+    def add_shrinkage(self, grad: Tensor, W: Tensor) -> Tensor:
+        """Return ``grad`` (M, K, D) with that of the L2 penalty at ``W`` added, in place."""
+        features, ridge = slice(self.rows.n_features), self.ridge.to(W.dtype)
+        grad[..., features].addcmul_(ridge[:, None, None], W[..., features])
+        return grad
+
     @cached_property
     def threshold(self) -> Tensor:
         """The L1 penalty's weight on each column (M, 1, D), 0 for the intercept."""
@@ -211,7 +223,8 @@ class PenalizedNLL:
 
     def penalty(self, W: Tensor) -> Tensor:
         """Return the penalty (M,)."""
-        l2_penalty = 0.5 * (self.shrinkage * W * W).sum((1, 2))
+        features = W[..., : self.rows.n_features]
+        l2_penalty = 0.5 * self.ridge * torch.linalg.vecdot(features, features).sum(1)
         return l2_penalty + self.l1_penalty(W) if self.has_l1 else l2_penalty
 
     def l1_penalty(self, W: Tensor) -> Tensor:

@@ -196,6 +196,7 @@ class TorchLogisticClassifier(
         - 'lbfgs', which starts from the variances of the features;
         - 'lbfgs-hessian', which starts from the Hessian of each class, of a sample of rows;
         - 'row-space', by as many unknowns a class as rows, where there are more features;
+        - 'newton-cg', by products of the Hessian, for several models of a wide sparse `X`;
         - 'proximal-newton' and 'proximal-lbfgs', with an L1 penalty;
         - 'working-sets', the same on the features that matter, beyond 1,500 features.
     loss_curve_ : ndarray of shape (`n_iter_`,)

@@ -75,7 +75,7 @@ def _batched(items: Iterable[Item], n_at_once: int) -> Iterator[list[Item]]:
 
 def _bytes_per_model(classifier: TorchLogisticClassifier, X: Any, n_classes: int) -> int:
     n_weights = n_weight_rows(n_classes) * (X.shape[1] + 1)
-    return bytes_of_weights(n_weights, has_l1=classifier.l1_ratio > 0)
+    return bytes_of_weights(X, n_weights, has_l1=classifier.l1_ratio > 0)
 
 
 def _score_batch(

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -19,9 +18,11 @@ from skorchless._engine.curvature.feature_moments import (
 )
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
 from skorchless._engine.rows.memory import TensorRows
-from skorchless._engine.rows.workers import in_turns
+from skorchless._engine.rows.sparse import SparseRows
+from skorchless._engine.rows.workers import in_turns, share
 from skorchless._engine.solvers.base import Progress, Status
 from skorchless._engine.solvers.descent import Directions, descend, point_at
+from skorchless._engine.solvers.newton_cg import NewtonCGDirections
 from skorchless._engine.solvers.one_model import minimize_one_model
 from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
@@ -30,9 +31,11 @@ from skorchless._engine.solvers.strategy import (
     ClassHessianSchedule,
     float32_rounding,
     is_float32_near_enough,
+    is_newton_cg_cheap,
     is_newton_cheap,
     is_newton_for_rows,
     is_small_table,
+    multiplies_many_columns,
     row_space_pace,
     row_space_schedule,
 )
@@ -116,7 +119,7 @@ def _minimize_smooth(
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, by float32 where that is near enough."""
     if is_float32_near_enough(objective, moments, tol):
-        assert isinstance(objective.rows, TensorRows)  # noqa: S101
+        assert isinstance(objective.rows, TensorRows | SparseRows)  # noqa: S101
         is_copied = not _is_for_one_model(objective)  # which makes a copy itself
         rows = objective.rows.rounded(torch.float32, is_copied=is_copied)
         rounded = replace(objective, rows=rows)
@@ -134,6 +137,8 @@ def _minimize_in_dtype(
     objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, in the row space when that is due."""
+    if multiplies_many_columns(objective):
+        objective = replace(objective, rows=objective.rows.ready_to_select())
     pace = row_space_pace(objective)
     if math.isinf(pace.n_passes):
         # The pace needs a number after each iteration, for which a GPU would have to wait.
@@ -180,6 +185,11 @@ def _minimize_by_features(
     if by_newton or _is_for_one_model(objective):
         yield from _minimize_small(objective, moments, W, tol, by_newton=by_newton)
         return
+    if is_newton_cg_cheap(objective):
+        directions_of = partial(NewtonCGDirections, moments=moments, tol=tol)
+        minimize = partial(_descend_in_parts, directions_of)
+        yield from _uncentred(minimize, objective, W, tol)
+        return
     schedule = ClassHessianSchedule.of(objective)
     if is_small_table(objective):
         small = partial(_minimize_small, objective, moments, W, tol, by_newton=False)
@@ -203,6 +213,22 @@ def _descend(
     """Yield the progress of a descent from ``W``, weights of centred features."""
     start = point_at(objective, W)
     yield from descend(objective, start, directions_of(objective, start), tol=tol)
+
+
+def _descend_in_parts(
+    directions_of: Callable[..., Directions], objective: PenalizedNLL, W: Tensor, *, tol: float
+) -> Iterator[Progress]:
+    """Yield the progress of descents from ``W``, of some models on each worker."""
+    n_at_once = max(1, objective.costs.max_part_weights // W[0].numel())
+    parts = torch.arange(len(W), device=W.device).tensor_split(-(-len(W) // n_at_once))
+    solvers = [
+        _descend(directions_of, objective.take(models), W[models], tol=tol) for models in parts
+    ]
+    if len(parts) == 1:
+        yield from solvers[0]
+        return
+    by_workers = partial(share, max_ahead=len(parts))
+    yield from _in_turns(objective, W, zip(parts, solvers, strict=True), by_workers)
 
 
 def _lbfgs(moments: FeatureMoments, schedule: ClassHessianSchedule) -> Callable[..., Directions]:
@@ -229,13 +255,16 @@ def _minimize_small(
 
 
 def _in_turns(
-    objective: PenalizedNLL, W: Tensor, parts: Iterable[tuple[Tensor, Iterator[Progress]]]
+    objective: PenalizedNLL,
+    W: Tensor,
+    parts: Iterable[tuple[Tensor, Iterator[Progress]]],
+    call: Callable[..., Iterator[Progress | None]] = map,
 ) -> Iterator[Progress]:
     """Yield the joint progress of the solvers of parts of the models, iteration by iteration."""
     none = torch.zeros_like(objective.alpha)
     record = Progress(W, none, none.long(), none)  # until the first turn
     models, solvers = zip(*parts, strict=True)
-    for turn in zip_longest(*solvers):
+    while any(turn := list(call(lambda solver: next(solver, None), solvers))):
         for index, latest in zip(models, turn, strict=True):
             if latest is not None:
                 record = record.put(index, latest.on(W.device))

@@ -15,6 +15,7 @@ from skorchless._engine.curvature.feature_moments import FeatureMoments, are_far
 from skorchless._engine.curvature.hessian_approximation import groups, n_affordable, n_drawn_rows
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows.memory import TensorRows
+from skorchless._engine.rows.sparse import SparseRows
 
 # A choice: the error of a mean of float32 products, in units of float32's precision times the
 # feature's standard deviation.
@@ -35,11 +36,12 @@ def float32_rounding(moments: FeatureMoments) -> float:
 def is_float32_near_enough(objective: PenalizedNLL, moments: FeatureMoments, tol: float) -> bool:
     """Return whether a float32 copy of a float64 X saves time, and leads as near as ``tol``."""
     rows, costs = objective.rows, objective.costs
-    n_entries = rows.n_rows * rows.n_features
+    n_entries = rows.n_rows * rows.n_features if rows.n_stored is None else rows.n_stored
     if (
-        not isinstance(rows, TensorRows)
+        not isinstance(rows, TensorRows | SparseRows)
         or rows.placement.dtype != torch.float64
         or rows.center is not None
+        or not (rows.n_stored is None or multiplies_many_columns(objective))
         or n_entries * objective.weights_shape[0] < costs.min_rounded_entries
         or n_entries > costs.max_rounded_entries
         or is_newton_cheap(objective)
@@ -119,6 +121,27 @@ def are_products_cheap(objective: PenalizedNLL, max_ratio: float) -> bool:
     by_matrix = n_models * (n_weight_rows * n_columns) ** 2 * objective.rows.n_rows
     most = costs.max_product_ratio * max_ratio * costs.max_products
     return by_products <= min(by_matrix, most)
+
+
+def is_newton_cg_cheap(objective: PenalizedNLL) -> bool:
+    """Return whether products of the Hessian take less time than the state of L-BFGS.
+
+    Not for one vector of weights, whose state stays in a core's cache. Without a penalty the
+    Hessian may be singular: 8 labels of 20,000 x 50,000 take seven times as long.
+    """
+    n_models, n_weight_rows, _ = objective.weights_shape
+    rows, costs = objective.rows, objective.costs
+    if rows.n_stored is None or n_models * n_weight_rows == 1:
+        return False
+    is_penalized = bool((objective.ridge > 0).all())
+    return is_penalized and costs.are_few_entries(rows.n_stored, rows.n_features)
+
+
+def multiplies_many_columns(objective: PenalizedNLL) -> bool:
+    """Return whether a sparse X multiplies so many columns that copies of it pay."""
+    n_models, n_weight_rows, _ = objective.weights_shape
+    n_columns = n_models * n_weight_rows
+    return objective.rows.n_stored is not None and n_columns >= objective.costs.min_sparse_columns
 
 
 def class_hessian_seconds(objective: PenalizedNLL) -> float:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn import get_config
 from torch import Tensor
 
 from skorchless._arrays import Array
+from skorchless._engine.costs import Costs
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.products import n_bytes
 from skorchless._engine.solvers.base import Progress, Status
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
     from skorchless.estimators._data.samples import Samples
 
 # Numbers of 8 bytes that a solver keeps for each weight: ten pairs of changes and what is made of
-# them, and with an L1 penalty those of its quadratic.
+# them, with an L1 penalty those of its quadratic, and by Newton-CG vectors alone.
 NUMBERS_PER_WEIGHT = 40
 NUMBERS_PER_L1_WEIGHT = 100
+NUMBERS_PER_NEWTON_CG_WEIGHT = 25
 # A choice: labels that take no more than this are fitted together, however small X is.
 MIN_GROUP_BYTES = 2**28
 
@@ -46,15 +49,18 @@ def label_groups(samples: Samples | DaskSamples, grid: Grid, *, has_weights: boo
     if len(labels) == 1:
         return [labels]
     n_weights = math.prod(grid.shape) * (samples.X.shape[1] + 1)
-    of_weights = bytes_of_weights(n_weights, has_l1=bool(grid.l1_ratios.any()))
+    of_weights = bytes_of_weights(samples.X, n_weights, has_l1=bool(grid.l1_ratios.any()))
     of_rows = samples.n_samples * (1 + (8 * grid.shape[0] if has_weights else 0))
     n_at_once = max(1, bytes_at_once(samples.X) // (of_weights + of_rows))
     return np.array_split(labels, -(-len(labels) // n_at_once))
 
 
-def bytes_of_weights(n_weights: int, *, has_l1: bool) -> int:
-    """Return the bytes that a solver keeps for so many weights."""
-    return 8 * n_weights * (NUMBERS_PER_L1_WEIGHT if has_l1 else NUMBERS_PER_WEIGHT)
+def bytes_of_weights(X: Any, n_weights: int, *, has_l1: bool) -> int:
+    """Return the bytes that a solver keeps for so many weights of the features of ``X``."""
+    if has_l1:
+        return 8 * n_weights * NUMBERS_PER_L1_WEIGHT
+    by_newton_cg = issparse(X) and Costs().are_few_entries(X.nnz, X.shape[1])
+    return 8 * n_weights * (NUMBERS_PER_NEWTON_CG_WEIGHT if by_newton_cg else NUMBERS_PER_WEIGHT)
 
 
 def bytes_at_once(X: Any) -> int:

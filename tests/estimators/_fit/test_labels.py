@@ -115,6 +115,19 @@ def test_groups_are_smaller_where_each_model_takes_more():
     assert plain < wide
 
 
+def test_groups_are_larger_where_x_is_sparse_and_no_pairs_are_kept():
+    dense = samples(10_000)
+    few = sparse.csr_array(dense.X)
+    many = sparse.vstack([few] * 11, format="csr")  # 110 entries a feature
+    grid, alike = grid_of_one(1.0, 0.0), {"has_weights": False}
+    with config_context(working_memory=1):
+        groups = [
+            len(label_groups(MultilabelSamples(X, dense.labels, dense.weights), grid, **alike))
+            for X in (dense.X, many, few)
+        ]
+    assert groups[0] == groups[1] > groups[2]
+
+
 def test_labels_of_one_value_are_found_among_samples_with_weight():
     labels = np.array([[0, 1, 1], [0, 1, 0], [1, 1, 0]], dtype=np.uint8)
     weights = np.array([1.0, 1.0, 0.0])
