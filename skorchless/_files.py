@@ -18,34 +18,31 @@ REPORT_ENDINGS = (".html", ".htm")
 
 def check_save_path(path: Path, endings: tuple[str, ...]) -> None:
     """Raise unless ``path`` can be saved to: to be called before the work is done."""
+    cannot, folder = f"cannot save to {str(path)!r}", str(path.parent)
     if path.suffix.lower() not in endings:
-        raise ValueError(f"cannot save to {str(path)!r}: the ending must be {listed(endings)}.")
+        raise ValueError(f"{cannot}: the ending must be {listed(endings)}.")
     if path.suffix.lower() in {".parquet", ".feather"}:
-        check_pyarrow(f"cannot save to {str(path)!r}")
+        check_pyarrow(f"{cannot}: ")
     if path.is_dir():
-        raise IsADirectoryError(f"cannot save to {str(path)!r}: it is a folder.")
+        raise IsADirectoryError(f"{cannot}: it is a folder.")
     if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"cannot save to {str(path)!r}: there is no folder {str(path.parent)!r}."
-        )
+        raise FileNotFoundError(f"{cannot}: there is no folder {folder!r}.")
     if not os.access(path.parent, os.W_OK):
-        raise PermissionError(
-            f"cannot save to {str(path)!r}: the folder {str(path.parent)!r} is not writable."
-        )
+        raise PermissionError(f"{cannot}: the folder {folder!r} is not writable.")
 
 
-def check_pyarrow(wish: str) -> None:
-    """Raise unless pyarrow, an optional dependency, is installed; ``wish`` says what fails."""
-    check_package("pyarrow", f"{wish}: .parquet, .feather and .zst files", "arrow")
+def check_pyarrow(cannot: str = "") -> None:
+    """Raise unless pyarrow, an optional dependency, is installed."""
+    check_package("pyarrow", f"{cannot}.parquet, .feather and .zst files", "arrow")
 
 
-def check_package(name: str, wish: str, extra: str) -> None:
-    """Raise unless an optional dependency is installed; ``wish`` says what needs it."""
+def check_package(name: str, users: str, extra: str) -> None:
+    """Raise unless an optional dependency is installed, which ``users`` need."""
     try:
         importlib.import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"{wish} need {name}; get it by `python -m pip install {name}`, or with the extra "
+            f"{users} need {name}; get it by `python -m pip install {name}`, or with the extra "
             f"skorchless[{extra}]."
         ) from error
 

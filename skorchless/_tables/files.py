@@ -60,14 +60,15 @@ def load_table(
     cannot = f"cannot read {str(name)!r}"
     untyped = (target,) if isinstance(target, str) else target
     try:
-        frame, language, notes = _read(path, cannot, sep, encoding, header, na, untyped)
+        frame, language, notes = _read(path, sep, encoding, header, na, untyped)
         if not frame.shape[1]:
             raise ValueError("it is empty.")
     except OSError as error:
         raise OSError(f"{cannot}: {_reason(error)}") from error
+    except ImportError as error:
+        raise ImportError(f"{cannot}: {error}") from error
     except READER_ERRORS as error:
-        text = _reason(error)
-        raise ValueError(text if text.startswith(cannot) else f"{cannot}: {text}") from error
+        raise ValueError(f"{cannot}: {_reason(error)}") from error
     frame, found = with_names(frame, drop)
     notes += found
     frame, found = type_columns(frame, language=language, missing=na, untyped=untyped)
@@ -81,7 +82,6 @@ READER_ERRORS += (Warning, csv.Error, zlib.error, lzma.LZMAError, zipfile.BadZip
 
 def _read(
     path: Any,
-    cannot: str,
     sep: str | None,
     encoding: str | None,
     header: bool | None,
@@ -90,15 +90,15 @@ def _read(
 ) -> tuple[pd.DataFrame, Language, list[Note]]:
     """Return a table without types, by the reader of its format."""
     if isinstance(path, (str, Path)):
-        open_bytes, ending = _by_name(Path(path), cannot)
+        open_bytes, ending = _by_name(Path(path))
     else:
-        open_bytes, ending = _by_first_bytes(path.read(), cannot)
+        open_bytes, ending = _by_first_bytes(path.read())
     if ending not in TEXTS and (sep is not None or encoding is not None):
         raise ValueError("sep and encoding are for text, and this is none.")
     if ending in {".parquet", ".feather", *JSON} and header is not None:
         raise ValueError("header is for text and sheets; this format has names of its own.")
     if ending in {".parquet", ".feather"}:
-        check_pyarrow(cannot)
+        check_pyarrow()
         with open_bytes() as file:
             frame = pd.read_parquet(file) if ending == ".parquet" else pd.read_feather(file)
         notes = []
@@ -108,7 +108,7 @@ def _read(
             notes = [Note(None, "the index, which has no name, is left out")]
         return _without(frame.reset_index(drop=True), na), Language(), notes
     if ending in SHEETS:
-        return _read_sheet(open_bytes, cannot, header, na)
+        return _read_sheet(open_bytes, header, na)
     if ending in JSON:
         with io.TextIOWrapper(open_bytes(), "utf-8-sig") as lines:
             records = _records(lines)
@@ -161,22 +161,22 @@ def _records(lines: TextIO) -> list[Any]:
     return records
 
 
-def _by_name(path: Path, cannot: str) -> tuple[Opener, str]:
+def _by_name(path: Path) -> tuple[Opener, str]:
     """Return what opens a file, decompressed, and the ending that says what it is."""
     endings = [ending.lower() for ending in path.suffixes[-2:]]
     packed = endings.pop() if endings and endings[-1] in COMPRESSIONS else None
     ending = endings[-1] if endings else ".csv"
     if packed != ".zip" and ending not in DATA_ENDINGS:
         raise ValueError(
-            f"{cannot}: the ending must be {listed(DATA_ENDINGS)}, or one of these and "
+            f"the ending must be {listed(DATA_ENDINGS)}, or one of these and "
             f"{listed(COMPRESSIONS)}; save other tables as one of these."
         )
     if packed is None:
         return lambda: path.open("rb"), ending
-    return _unpacked(lambda: path, packed, ending, cannot)
+    return _unpacked(lambda: path, packed, ending)
 
 
-def _by_first_bytes(data: bytes | str, cannot: str) -> tuple[Opener, str]:
+def _by_first_bytes(data: bytes | str) -> tuple[Opener, str]:
     """Return what opens the bytes of a stream, decompressed, and the ending of their format."""
     if isinstance(data, str):
         data = data.encode()
@@ -186,14 +186,12 @@ def _by_first_bytes(data: bytes | str, cannot: str) -> tuple[Opener, str]:
         ending = ".xlsx"
     if ending not in COMPRESSIONS:
         return lambda: io.BytesIO(data), ending
-    open_bytes, _ = _unpacked(lambda: io.BytesIO(data), ending, "", cannot)
+    open_bytes, _ = _unpacked(lambda: io.BytesIO(data), ending, "")
     with open_bytes() as file:
-        return _by_first_bytes(file.read(), cannot)
+        return _by_first_bytes(file.read())
 
 
-def _unpacked(
-    source: Callable[[], Any], packing: str, ending: str, cannot: str
-) -> tuple[Opener, str]:
+def _unpacked(source: Callable[[], Any], packing: str, ending: str) -> tuple[Opener, str]:
     """Return what opens a compressed path or stream, and the ending of what is in it."""
     if packing == ".gz":
         return lambda: cast(BinaryIO, gzip.open(source())), ending
@@ -202,7 +200,7 @@ def _unpacked(
     if packing == ".xz":
         return lambda: cast(BinaryIO, lzma.open(source())), ending
     if packing == ".zst":
-        check_pyarrow(cannot)
+        check_pyarrow()
         with importlib.import_module("pyarrow").input_stream(source(), "zstd") as stream:
             data = stream.read()
         return lambda: io.BytesIO(data), ending
@@ -224,14 +222,14 @@ def _unpacked(
 
 
 def _read_sheet(
-    open_bytes: Opener, cannot: str, header: bool | None, na: Collection[str]
+    open_bytes: Opener, header: bool | None, na: Collection[str]
 ) -> tuple[pd.DataFrame, Language, list[Note]]:
     """Return the first sheet of a workbook, and a note where it has others."""
-    check_package("openpyxl", f"{cannot}: .xlsx files", "excel")
+    check_package("openpyxl", ".xlsx files", "excel")
     with open_bytes() as file, pd.ExcelFile(file, engine="openpyxl") as book:
         names = book.sheet_names
         if not names:
-            raise ValueError(f"{cannot}: the workbook has charts and no sheet.")
+            raise ValueError("the workbook has charts and no sheet.")
         for name in names:
             sheet = pd.read_excel(
                 book,
