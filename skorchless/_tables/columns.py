@@ -42,12 +42,10 @@ def type_columns(
     origins: dict[str, list[str]] = {}
     for origin in open_names:
         parts = dict(_unnested(origin, frame[origin]))
-        if twice := [
-            name for name in parts if name in columns or (name in frame and name != origin)
-        ]:
-            raise ValueError(
-                f"two columns are called {twice[0]!r}, one of them within {origin!r}."
-            )
+        for name in parts:
+            if name in columns or (name in frame and name != origin):
+                said = f"two columns are called {name!r}, one of them within {origin!r}."
+                raise ValueError(said)
         columns |= parts
         origins[origin] = list(parts)
     typed = {name: _typed(column, name, language, missing) for name, column in columns.items()}

@@ -193,7 +193,6 @@ def _look(
     """
     texts = set(untyped)
     decimals: dict[int, str] = {}
-    ambiguous = {}
     for j in range(dialect.width):
         fields = [row[j].strip() for row in rows if j < len(row) and row[j].strip()]
         if j in untyped or not any(map(MISREAD.match, fields)):
@@ -201,13 +200,12 @@ def _look(
         if any(map(CODE.fullmatch, fields)):
             texts.add(j)
             continue
-        mark, example = _decimal_of(fields)
+        mark, is_open = _decimal_of(fields)
         if mark is not None:
             decimals[j] = mark
-        elif example:
-            ambiguous[j] = example
+        elif is_open:
+            texts.add(j)  # decided by `columns`, and said
     decimal = "," if "," in decimals.values() else "." if decimals else None
-    texts |= {*ambiguous}  # decided by `columns`, and said
     with_commas = [j for j, mark in decimals.items() if mark == ","]
     return Language(dialect.separator, decimal), texts, with_commas
 
@@ -236,20 +234,17 @@ def _some_rows(
     return rows
 
 
-def _decimal_of(fields: list[str]) -> tuple[str | None, str]:
-    """Return the decimal mark of a column's numbers, or a number that leaves it open."""
+def _decimal_of(fields: list[str]) -> tuple[str | None, bool]:
+    """Return the decimal mark of a column's numbers, and whether they leave open which it is."""
     for mark, pattern in PLAIN.items():
         if all(map(pattern.fullmatch, fields)):
             with_mark = [field for field in fields if mark in field]
-            if not with_mark:
-                return None, ""
-            is_open = all(map(OPEN.fullmatch, with_mark))
-            return (None, with_mark[0]) if is_open else (mark, "")
+            is_open = bool(with_mark) and all(map(OPEN.fullmatch, with_mark))
+            return mark if with_mark and not is_open else None, is_open
     column = plain_signs(pd.Series(fields, dtype="str"))
     style = number_style(number_parts(column), np.ones(len(column)), None, "")
-    if style.example or not column.str.contains("[.,]", regex=True).any():
-        return None, style.example
-    return style.decimal, ""
+    has_mark = not style.example and column.str.contains("[.,]", regex=True).any()
+    return style.decimal if has_mark else None, bool(style.example)
 
 
 def _rows(open_text: Callable[[], TextIO], dialect: Dialect) -> TextIO:
@@ -355,7 +350,7 @@ def _are_comments(frame: pd.DataFrame) -> Array:
     """Tell rows (N,) whose first field alone is filled, by a comment or the number of rows."""
     first = frame.iloc[:, 0]
     begins = first.str.startswith(COMMENTS) | first.str.fullmatch(rf"\0+|{ROW_COUNT}")
-    found: Array = begins.fillna(value=False).to_numpy(dtype=bool, copy=True)
+    found: Array = begins.to_numpy(dtype=bool, copy=True)
     if found.any():
         found[found] = frame[found].iloc[:, 1:].isna().all(axis=1)
     return found

@@ -85,9 +85,7 @@ def resolve_dialect(sample: str, separator: str | None, has_header: bool | None)
         separator = separator or found[1]
         above, sample = 1, sample[found.end() :]
     dialects = list(_candidates(sample, separator))
-    fits = [
-        _fit(dialect, [record for record, _ in _records(dialect, sample)]) for dialect in dialects
-    ]
+    fits = [_fit(dialect, _records(dialect, sample)[0]) for dialect in dialects]
     best = dialects[fits.index(max(fits))]  # the first one of the best
     return _with_header(best, sample, above, has_header)
 
@@ -130,10 +128,11 @@ def _fit(dialect: Dialect, records: list[list[str]]) -> float:
     return share * doubt * (1 - PLAIN_SHARE + PLAIN_SHARE * n_plain / max(len(fields), 1))
 
 
-def _records(dialect: Dialect, sample: str) -> list[tuple[list[str], int]]:
+def _records(dialect: Dialect, sample: str) -> tuple[list[list[str]], list[int]]:
     """Return records that are neither blank nor comments, and the line on which each ends."""
     reader = dialect.reader(io.StringIO(sample, newline=""))
-    records: list[tuple[list[str], int]] = []
+    records: list[list[str]] = []
+    ends: list[int] = []
     try:
         for number, record in enumerate(reader, start=1):
             # A field that is the mark alone is the name of a column: "#,name,price".
@@ -141,12 +140,14 @@ def _records(dialect: Dialect, sample: str) -> list[tuple[list[str], int]]:
             is_name = len(record) > 1 and not records and record[0].strip() in COMMENTS
             is_name = is_name and dialect.separator != " "
             if any(field.strip() for field in record) and (is_name or not is_comment):
-                records.append((record, getattr(reader, "line_num", number)))
+                records.append(record)
+                ends.append(getattr(reader, "line_num", number))
     except csv.Error as error:
         if not records:
             raise ValueError(f"{error}.") from error
     # The last one may be cut.
-    return records[:-1] if len(records) > FEWEST_CUT else records
+    n_whole = len(records) - (len(records) > FEWEST_CUT)
+    return records[:n_whole], ends[:n_whole]
 
 
 def _commonest(widths: list[int]) -> tuple[int, int]:
@@ -156,17 +157,17 @@ def _commonest(widths: list[int]) -> tuple[int, int]:
 
 def _with_header(dialect: Dialect, sample: str, above: int, has_header: bool | None) -> Dialect:
     """Return a dialect with its names and the number of lines above the first row."""
-    records = _records(dialect, sample)
+    records, ends = _records(dialect, sample)
     if not records:
         raise ValueError("it has comments alone.")
-    width, _ = _commonest([len(record) for record, _ in records[1:] or records])
+    width, _ = _commonest(list(map(len, records[1:] or records)))
     # Separators at the ends of all lines make no column.
-    width = min(width, max(len(stripped(record)) for record, _ in records))
+    width = min(width, max(len(stripped(record)) for record in records))
     start = first_of_width(records, width)
-    header, line = records[start]
+    header, line, rows = records[start], ends[start], records[start + 1 :]
     has_row_names = False
     if has_header is None:
-        has_header = not is_data(header, [record for record, _ in records[start + 1 :]])
+        has_header = not is_data(header, rows)
         are_numbers = all(map(_is_number, header))
         if (are_numbers or not has_header) and (
             names := _names_in_comment(dialect, sample, line, width)
@@ -174,8 +175,8 @@ def _with_header(dialect: Dialect, sample: str, above: int, has_header: bool | N
             header, has_header, line = names, True, line - 1
     if not has_header:
         header = [f"column {j + 1}" for j in range(width)]
-        line = records[start - 1][1] if start else 0
-    elif len(header) == width - 1 and _have_row_names([row for row, _ in records[start + 1 :]]):
+        line = ends[start - 1] if start else 0
+    elif len(header) == width - 1 and _have_row_names(rows):
         header, has_row_names = ["", *header], True
     elif not any(name.strip() for name in header[width:]):
         header = header[:width]
@@ -186,24 +187,19 @@ def _with_header(dialect: Dialect, sample: str, above: int, has_header: bool | N
         names=tuple(header),
         has_header=has_header,
         has_row_names=has_row_names,
-        skipped=tuple(" ".join(record) for record, _ in records[:start]),
+        skipped=tuple(map(" ".join, records[:start])),
     )
 
 
-def first_of_width(records: list[tuple[list[str], int]], width: int) -> int:
+def first_of_width(records: list[list[str]], width: int) -> int:
     """Return the place of the header, or of the first row; titles above are narrower."""
-    start = next(
-        (
-            i
-            for i, (record, _) in enumerate(records)
-            # Of a title in a wide line, the first field alone is filled.
-            if len(record) >= width and (width == 1 or len(stripped(record)) > 1)
-        ),
-        0,
-    )
-    rows = [record for record, _ in records[start + 1 :]]
-    are_names_above = start > 0 and len(records[start - 1][0]) == width - 1
-    if are_names_above and is_data(records[start][0], rows):
+    # Of a title in a wide line, the first field alone is filled.
+    are_wide = [
+        len(record) >= width and (width == 1 or len(stripped(record)) > 1) for record in records
+    ]
+    start = are_wide.index(True) if any(are_wide) else 0
+    are_names_above = start > 0 and len(records[start - 1]) == width - 1
+    if are_names_above and is_data(records[start], records[start + 1 :]):
         return start - 1
     return start
 
@@ -245,15 +241,14 @@ def is_data(header: list[str], rows: list[list[str]]) -> bool:
     are_again = all(name in column for name, column in zip(header, columns, strict=True))
     if are_again and len(header) > 1 and len(rows) >= FEWEST_CUT:
         return True  # names are not in their own columns
-    has_numbers = False
-    for name, column in zip(header, columns, strict=True):
-        if column and all(map(_is_number, column)):
-            if not _is_number(name):
-                return False
-            has_numbers = True
-    named = [field.strip() for field in header if _is_number(field)]
-    if not has_numbers:
+    of_numbers = [
+        name
+        for name, column in zip(header, columns, strict=True)
+        if column and all(map(_is_number, column))
+    ]
+    if not of_numbers or not all(map(_is_number, of_numbers)):
         return False
+    named = [field.strip() for field in header if _is_number(field)]
     are_names = all(field.isdecimal() for field in named) and len(set(named)) == len(named)
     if not are_names:
         return True

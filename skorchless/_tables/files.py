@@ -42,6 +42,10 @@ from skorchless._tables.texts import Language
 MAGIC = {b"PAR1": ".parquet", b"ARROW1": ".feather", b"PK\x03\x04": ".zip", b"\x1f\x8b": ".gz"}
 MAGIC |= {b"\x28\xb5\x2f\xfd": ".zst", b"BZh": ".bz2", b"\xfd7zXZ": ".xz"}
 MAGIC |= {b"{": ".jsonl", b"[{": ".jsonl"}
+DECOMPRESSORS: dict[str, Callable[[Any], Any]]
+DECOMPRESSORS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+# Members of an archive that are no file of its owner: folders, and what systems add.
+NO_FILES = re.compile(r"/$|^__MACOSX/|(?:^|/)\.[^/]*$")
 SHEET_ROWS = 200
 
 
@@ -193,32 +197,21 @@ def _by_first_bytes(data: bytes | str) -> tuple[Opener, str]:
 
 def _unpacked(source: Callable[[], Any], packing: str, ending: str) -> tuple[Opener, str]:
     """Return what opens a compressed path or stream, and the ending of what is in it."""
-    if packing == ".gz":
-        return lambda: cast(BinaryIO, gzip.open(source())), ending
-    if packing == ".bz2":
-        return lambda: cast(BinaryIO, bz2.open(source())), ending
-    if packing == ".xz":
-        return lambda: cast(BinaryIO, lzma.open(source())), ending
+    if packing in DECOMPRESSORS:
+        return lambda: cast(BinaryIO, DECOMPRESSORS[packing](source())), ending
     if packing == ".zst":
         check_pyarrow()
         with importlib.import_module("pyarrow").input_stream(source(), "zstd") as stream:
             data = stream.read()
         return lambda: io.BytesIO(data), ending
     with zipfile.ZipFile(source()) as archive:
-        names = [
-            name
-            for name in archive.namelist()
-            if not (
-                name.endswith("/") or name.startswith("__MACOSX/") or Path(name).name[0] == "."
-            )
-        ]
+        names = [name for name in archive.namelist() if not NO_FILES.search(name)]
     if len(names) != 1:
         raise ValueError(
             f"the archive must have one file in it, and has {list_names(names) or 'none'}."
         )
-    return lambda: cast(BinaryIO, zipfile.ZipFile(source()).open(names[0])), (
-        Path(names[0]).suffix.lower() or ending
-    )
+    ending = Path(names[0]).suffix.lower() or ending
+    return lambda: cast(BinaryIO, zipfile.ZipFile(source()).open(names[0])), ending
 
 
 def _read_sheet(
@@ -255,7 +248,7 @@ def _with_header(frame: pd.DataFrame, has_header: bool | None) -> tuple[pd.DataF
     """Return the rows of a sheet below the header, with its names, and what was above it."""
     head = frame.iloc[:SHEET_ROWS].astype(object).where(frame.iloc[:SHEET_ROWS].notna(), "")
     records = [[str(value) for value in row] for row in head.to_numpy()]
-    start = first_of_width([(record, 0) for record in records], frame.shape[1])
+    start = first_of_width(records, frame.shape[1])
     notes = [
         Note(None, f"left out above the header: {quote(' '.join(record))}")
         for record in records[:start]

@@ -36,18 +36,8 @@ from skorchless._tables.numbers import (
 MISSING_MARKS = frozenset(
     [
         *("na", "n/a", "n.a.", "n.a", "#n/a", "#na", "<na>", "nan", "null", "(null)", "<null>"),
-        *(
-            "none",
-            "nil",
-            "nd",
-            "n.d.",
-            "k.a.",
-            "unknown",
-            "unk",
-            "missing",
-            "(missing)",
-            "(blank)",
-        ),
+        *("none", "nil", "nd", "n.d.", "k.a.", "unknown", "unk"),
+        *("missing", "(missing)", "(blank)"),
         *("not available", "not applicable", "keine angabe", "?", "??", "*", ".", "..", "..."),
         *("-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", "\\n", "#div/0!", "#value!", "#ref!"),
         *("#name?", "#num!", "#null!", "0000-00-00", "0000-00-00 00:00:00", "00.00.0000"),
@@ -134,8 +124,7 @@ class TextColumn:
         if DATE_NAME.search(name):
             readers.insert(0, self._compact_dates)
         for read in readers:
-            found = read(name, language)
-            if found is not None:
+            if (found := read(language)) is not None:
                 return found
         return self._text()
 
@@ -143,16 +132,14 @@ class TextColumn:
         """Return the column as text, and say so where most values could be numbers or dates."""
         texts = self.texts.where(self._is_value)
         n_values = int(self.counts[self._is_value].sum())
-        has_digit = texts.str.contains(r"\d", regex=True).fillna(value=False).to_numpy(bool)
+        has_digit = texts.str.contains(r"\d", regex=True).to_numpy(bool)
         if self.counts[has_digit].sum() < n_values / 2 or self._are_codes(texts):
             return TypedColumn(self.column)
         parts = number_parts(texts.fillna(""))
         style = number_style(parts, self.counts, None, "")
         dates = read_dates(texts, self.counts, None, "").values.notna().to_numpy()
-        for kind, is_read in (
-            ("numbers", ~np.isnan(read_numbers(parts, style))),
-            ("dates", dates),
-        ):
+        kinds = {"numbers": ~np.isnan(read_numbers(parts, style)), "dates": dates}
+        for kind, is_read in kinds.items():
             n_read, others = int(self.counts[is_read].sum()), self._is_value & ~is_read
             if n_read >= n_values / 2 and others.any():
                 other = quote(self.stripped[others].iloc[0])
@@ -178,52 +165,39 @@ class TextColumn:
         """Return a column of values (n_texts,); what could not be read is missing, and said."""
         is_missing = values.isna().to_numpy() & ~self.is_empty
         if is_missing.any():
-            n_rows = len(self.codes)
-            said = missing_text(
-                self.stripped[is_missing].to_numpy(), self.counts[is_missing], n_rows
-            )
-            remarks = [*remarks, said]
+            texts, counts = self.stripped[is_missing].to_numpy(), self.counts[is_missing]
+            remarks = [*remarks, missing_text(texts, counts, len(self.codes))]
         is_loss = bool((is_missing & ~self.is_mark).any())
         return TypedColumn(values.reindex(self.codes), remarks, is_loss=is_loss, **told)
 
-    def _booleans(self, _name: str, _language: Language) -> TypedColumn | None:
+    def _booleans(self, _language: Language) -> TypedColumn | None:
         """Return booleans of a column that says yes and no, in one of some languages."""
         if self._is_value.sum() > MOST_WORDS:
             return None
         words = self.texts.str.lower().where(self._is_value)
         present = set(words.dropna())
-        pair = next(
-            (
-                pair
-                for pair in BOOLEANS
-                if present >= {*pair} and self._are_enough(words.isin(pair).to_numpy(bool))
-            ),
-            None,
-        )
-        if pair is None:
-            return None
-        values = words.map({pair[0]: True, pair[1]: False}).astype("boolean")
-        typed = self._of(values, [])
-        if typed.values.isna().any():
-            return typed
-        return replace(typed, values=typed.values.astype("bool"))
+        for pair in BOOLEANS:
+            if present >= {*pair} and self._are_enough(words.isin(pair).to_numpy(bool)):
+                values = words.map({pair[0]: True, pair[1]: False}).astype("boolean")
+                typed = self._of(values, [])
+                has_missing = typed.values.isna().any()
+                return typed if has_missing else replace(typed, values=typed.values.astype("bool"))
+        return None
 
-    def _numbers(self, _name: str, language: Language) -> TypedColumn | None:
+    def _numbers(self, language: Language) -> TypedColumn | None:
         """Return numbers of a column that has them, but for digits that are names."""
         texts = self.texts.where(self._is_value)
-        has_digit = texts.str.contains(r"\d", regex=True).fillna(value=False).to_numpy(bool)
-        is_infinite = (
-            texts.str.fullmatch(r"(?i)[+-]?inf(?:inity)?").fillna(value=False).to_numpy(bool)
-        )
+        has_digit = texts.str.contains(r"\d", regex=True).to_numpy(bool)
+        is_infinite = texts.str.fullmatch(r"(?i)[+-]?inf(?:inity)?").to_numpy(bool)
         if not self._are_enough(has_digit | is_infinite) or self._are_codes(texts):
             return None
         values = plain_numbers(texts)
-        with_point = texts[texts.str.contains(".", regex=False).fillna(value=False)]
+        with_point = texts[texts.str.contains(".", regex=False)]
         may_be_groups = len(with_point) and with_point.str.fullmatch(AMBIGUOUS).all()
         if not np.isnan(values[self._is_value]).any() and not may_be_groups:
             exact = _exact(texts)
             whole = _whole_if_they_are(values) if exact is None else exact
-            return self._of(whole, [], decimal=_decimal_of(texts))
+            return self._of(whole, [], decimal="." if len(with_point) else None)
         return self._written_numbers(texts, values, language)
 
     def _written_numbers(
@@ -250,7 +224,7 @@ class TextColumn:
         """Tell postcodes and the like: digits after zeros, or more of them than a number has."""
         if texts.dropna().str.fullmatch(r"(?:\d{1,3}\.){3}\d{1,3}|\+\d{8,}").all():
             return True  # addresses of the internet, telephones
-        digits = texts[texts.str.fullmatch(r"\d+").fillna(value=False)]
+        digits = texts[texts.str.fullmatch(r"\d+")]
         if digits.empty:
             return False
         lengths = digits.str.len()
@@ -258,12 +232,12 @@ class TextColumn:
         has_long = digits.str.match(r"0\d{6}").any() or lengths.max() > MOST_EXACT_DIGITS
         return bool(has_zeros or has_long)
 
-    def _compact_dates(self, _name: str, _language: Language) -> TypedColumn | None:
+    def _compact_dates(self, _language: Language) -> TypedColumn | None:
         """Return dates of eight digits."""
         dates = read_compact_dates(self.texts.where(self._is_value))
         return self._of(dates, []) if self._are_enough(dates.notna().to_numpy()) else None
 
-    def _dates(self, _name: str, language: Language) -> TypedColumn | None:
+    def _dates(self, language: Language) -> TypedColumn | None:
         """Return dates, with times or without."""
         texts = self.texts.where(self._is_value)
         tried = texts.dropna().iloc[:N_TRIED]
@@ -277,7 +251,7 @@ class TextColumn:
             dates.values, dates.remarks, day_first=told, is_ambiguous=dates.is_ambiguous
         )
 
-    def _times(self, _name: str, _language: Language) -> TypedColumn | None:
+    def _times(self, _language: Language) -> TypedColumn | None:
         """Return times of day as durations since midnight."""
         times = read_times_of_day(self.texts.where(self._is_value))
         return self._of(times, []) if self._are_enough(times.notna().to_numpy()) else None
@@ -287,11 +261,6 @@ def _looks_like_dates(texts: pd.Series[Any]) -> bool:
     """Tell whether half of texts have two parts of a date: digits and digits, or a name."""
     pattern = r"\d{1,4}\D+\d{1,4}|\d+\W*[^\W\d_]{3,}|[^\W\d_]{3,}\W*\d+"
     return bool(len(texts) and texts.str.contains(pattern, regex=True).mean() >= 0.5)
-
-
-def _decimal_of(texts: pd.Series[Any]) -> str | None:
-    """Return the decimal mark that plain numbers have; None where none has one."""
-    return "." if texts.str.contains(".", regex=False).any() else None
 
 
 def _exact(texts: pd.Series[Any]) -> pd.Series[Any] | None:
