@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._cores import shared_among_cores
+from skorchless._fitted import final_step
 from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._data.read import check_sample_weight
 from skorchless.estimators._data.samples import Samples, check_has_two_classes
@@ -30,7 +31,7 @@ from skorchless.estimators._sklearn_private import (
     validate_parameter_constraints,
 )
 from skorchless.inference._scores import Experiment, in_batches, score_tasks
-from skorchless.inference._steps import ignores_y, last_step
+from skorchless.inference._steps import ignores_y
 from skorchless.inference._tasks import Task, draw_tasks
 
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -171,7 +172,7 @@ def permutation_test_score(
 
 def _can_share_passes(estimator: Any, X: Any, y: Any, params: dict[str, Any] | None) -> bool:
     """Return whether the fits of ``estimator`` can be one batch."""
-    is_pipeline, classifier = isinstance(estimator, Pipeline), last_step(estimator)
+    is_pipeline, classifier = isinstance(estimator, Pipeline), final_step(estimator)
     return (
         type(classifier) is TorchLogisticClassifier
         and classifier.solver == "lbfgs"

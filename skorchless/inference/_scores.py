@@ -20,6 +20,7 @@ from skorchless._engine.nll import n_weight_rows
 from skorchless._engine.placement import Placement
 from skorchless._engine.products import Block, logits
 from skorchless._engine.rows.containers import map_rows_of
+from skorchless._fitted import final_step
 from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._data.read import read_samples, resolve_placement
 from skorchless.estimators._data.samples import Samples
@@ -29,7 +30,7 @@ from skorchless.estimators._fit.scoring import call_scorer
 from skorchless.estimators._sklearn_private import _safe_indexing
 from skorchless.estimators._weights import linear_attributes
 from skorchless.inference._batch import fit_tasks
-from skorchless.inference._steps import by_training_set, last_step, with_last_step
+from skorchless.inference._steps import by_training_set, with_last_step
 from skorchless.inference._tasks import BYTES_PER_SAMPLE, Task
 
 Item = TypeVar("Item")
@@ -57,10 +58,12 @@ def score_tasks(experiment: Experiment, tasks: list[Task]) -> dict[tuple[int, in
     whole = [task for task in tasks if not task.lacks_a_class]
     samples = experiment.samples
     for of_set, estimator, X in by_training_set(experiment.estimator, samples, whole):
-        classifier = clone(last_step(estimator))
+        classifier = clone(final_step(estimator))
         classifier._validate_params()
         X = read_samples(classifier, X, samples.classes[samples.labels], reset=True).X
-        n_at_once = bytes_at_once(X) // (2 * _bytes_per_model(classifier, X, samples.n_classes))
+        n_weights = n_weight_rows(samples.n_classes) * (X.shape[1] + 1)
+        per_model = bytes_of_weights(X, n_weights, has_l1=classifier.l1_ratio > 0)
+        n_at_once = bytes_at_once(X) // (2 * per_model)
         for batch in _batched(of_set, n_at_once):
             scores |= _score_batch(experiment, batch, estimator, classifier, X)
     return scores
@@ -71,11 +74,6 @@ def _batched(items: Iterable[Item], n_at_once: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, max(1, n_at_once))):
         yield batch
-
-
-def _bytes_per_model(classifier: TorchLogisticClassifier, X: Any, n_classes: int) -> int:
-    n_weights = n_weight_rows(n_classes) * (X.shape[1] + 1)
-    return bytes_of_weights(X, n_weights, has_l1=classifier.l1_ratio > 0)
 
 
 def _score_batch(

@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+from sklearn import preprocessing
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -17,22 +18,6 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, T
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import (
-    Binarizer,
-    FunctionTransformer,
-    KBinsDiscretizer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    Normalizer,
-    OneHotEncoder,
-    OrdinalEncoder,
-    PolynomialFeatures,
-    PowerTransformer,
-    QuantileTransformer,
-    RobustScaler,
-    SplineTransformer,
-    StandardScaler,
-)
 
 from skorchless.estimators._data.samples import Samples
 from skorchless.estimators._scaler import GlobalStandardScaler
@@ -41,11 +26,13 @@ from skorchless.inference._tasks import Task
 
 # They ignore y, and transform each sample by itself: training and test samples together as apart.
 IGNORE_Y = (
-    *(Binarizer, CountVectorizer, GlobalStandardScaler, KBinsDiscretizer, MaxAbsScaler),
-    *(MinMaxScaler, MissingIndicator, Normalizer, OneHotEncoder, OrdinalEncoder, PCA),
-    *(PolynomialFeatures, PowerTransformer, QuantileTransformer, RobustScaler, SimpleImputer),
-    *(SplineTransformer, StandardScaler, TfidfTransformer, TfidfVectorizer, TruncatedSVD),
-    VarianceThreshold,
+    *(CountVectorizer, GlobalStandardScaler, MissingIndicator, PCA, SimpleImputer),
+    *(TfidfTransformer, TfidfVectorizer, TruncatedSVD, VarianceThreshold),
+    *(preprocessing.Binarizer, preprocessing.KBinsDiscretizer, preprocessing.MaxAbsScaler),
+    *(preprocessing.MinMaxScaler, preprocessing.Normalizer, preprocessing.OneHotEncoder),
+    *(preprocessing.OrdinalEncoder, preprocessing.PolynomialFeatures),
+    *(preprocessing.PowerTransformer, preprocessing.QuantileTransformer),
+    *(preprocessing.RobustScaler, preprocessing.SplineTransformer, preprocessing.StandardScaler),
 )
 
 
@@ -58,18 +45,13 @@ def ignores_y(transformer: Any) -> bool:
     if type(transformer) is ColumnTransformer:
         parts = [part for _, part, _ in transformer.transformers]
         return all(ignores_y(part) for part in [*parts, transformer.remainder])
-    if type(transformer) is FunctionTransformer:
+    if type(transformer) is preprocessing.FunctionTransformer:
         return transformer.func is None or isinstance(transformer.func, np.ufunc)
     return transformer in ("passthrough", "drop", None) or type(transformer) in IGNORE_Y
 
 
-def last_step(estimator: Any) -> Any:
-    """Return the classifier: ``estimator`` itself, or the last step of a pipeline."""
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-
-
 def with_last_step(estimator: Any, classifier: Any) -> Any:
-    """Return ``classifier`` in the place of `last_step`."""
+    """Return ``classifier`` in the place of the last step, or of ``estimator``."""
     if not isinstance(estimator, Pipeline):
         return classifier
     changed = copy(estimator)
