@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -142,22 +141,23 @@ def fetch_mnist(
     }
     parts = _split(images_and_labels, split)
     if as_frame:
-        parts = {suffix: _as_frames(*pair) for suffix, pair in parts.items()}
+        parts = {
+            suffix: (pd.DataFrame(X, columns=FEATURE_NAMES), pd.Series(y, name="target"))
+            for suffix, (X, y) in parts.items()
+        }
     if return_X_y:
         pairs = tuple(parts.values())
         return pairs if len(pairs) > 1 else pairs[0]
+    named: dict[str, Any] = {}
+    for suffix, (X, y) in parts.items():
+        named |= {f"data{suffix}": X, f"target{suffix}": y}
     return Bunch(
-        **{name + suffix: part for suffix, pair in parts.items() for name, part in _named(pair)},
+        **named,
         feature_names=list(FEATURE_NAMES),
         target_names=list("0123456789"),
         frame=pd.concat(parts[""], axis=1) if as_frame else None,
         DESCR=DESCRIPTION,
     )
-
-
-def _named(pair: tuple[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the two members of a pair with scikit-learn's names for them."""
-    return zip(("data", "target"), pair, strict=True)
 
 
 def _split(arrays: dict[str, Array], split: str) -> Parts:
@@ -173,11 +173,6 @@ def _split(arrays: dict[str, Array], split: str) -> Parts:
     if split == "all":
         return {"": (np.concatenate([X, X_test]), np.concatenate([y, y_test]))}
     return {"": (X, y) if split == "train" else (X_test, y_test)}
-
-
-def _as_frames(X: Array, y: Array) -> tuple[pd.DataFrame, pd.Series[Any]]:
-    """Return images and labels as pandas objects."""
-    return pd.DataFrame(X, columns=FEATURE_NAMES), pd.Series(y, name="target")
 
 
 def _content(file: IdxFile, folder: Path, download_if_missing: bool) -> bytes:

@@ -72,8 +72,6 @@ def load_mnist_pickle(path: str | os.PathLike[str]) -> tuple[Pair, Pair, Pair]:
     _check_instructions(program)
     try:
         content = _ArraysUnpickler(io.BytesIO(program), encoding="bytes").load()
-    except pickle.UnpicklingError:
-        raise
     # What the interpreter of a broken program raises: an empty stack, an unknown memo entry, a
     # record called with the wrong arguments.
     except (IndexError, KeyError, TypeError, AttributeError, ValueError, EOFError) as error:
