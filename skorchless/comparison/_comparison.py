@@ -11,7 +11,7 @@ from skorchless._files import REPORT_ENDINGS, TABLE_ENDINGS, check_save_path
 from skorchless.comparison._record import Record
 from skorchless.comparison._save import save_table, write_whole
 from skorchless.comparison._table import align, format_table
-from skorchless.plotting._axes import new_axes
+from skorchless.plotting._axes import resolve_axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +122,7 @@ class Comparison(Record):
         # Here, because a comparison that is only printed needs no matplotlib: 0.3 s of its import.
         from skorchless.comparison._figures import draw_accuracy
 
-        if ax is None:
-            ax = new_axes()
+        ax = resolve_axes(ax)
         draw_accuracy(ax, self.scores, len(self.y_test), self.baseline)
         return ax
 

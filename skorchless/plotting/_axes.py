@@ -17,9 +17,9 @@ def new_figure(figsize: tuple[float, float] | None = None) -> Any:
     return plt.figure(figsize=figsize, layout="constrained")
 
 
-def new_axes() -> Any:
-    """Return the axes of a new figure."""
-    return new_figure().add_subplot()
+def resolve_axes(ax: Any) -> Any:
+    """Return ``ax``, or for None the axes of a new figure."""
+    return new_figure().add_subplot() if ax is None else ax
 
 
 def axes_in_rows(

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skorchless._arrays import Array, to_numpy
-from skorchless.plotting._axes import axes_in_rows, new_axes
+from skorchless.plotting._axes import axes_in_rows, resolve_axes
 
 
 def plot_image(image: Any, title: str | None = None, ax: Any = None) -> Any:
@@ -50,8 +50,7 @@ def plot_image(image: Any, title: str | None = None, ax: Any = None) -> Any:
     (8, 8)
     """
     pixels = as_image(image)
-    if ax is None:
-        ax = new_axes()
+    ax = resolve_axes(ax)
     _draw(ax, pixels, title)
     return ax
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from skorchless._fitted import fitted_model_with
-from skorchless.plotting._axes import new_axes
+from skorchless.plotting._axes import resolve_axes
 
 # So few points are marked one by one; a single one would be no line at all.
 FEW = 30
@@ -111,8 +111,7 @@ class LossCurveDisplay:
         display : LossCurveDisplay
             This display.
         """
-        if ax is None:
-            ax = new_axes()
+        ax = resolve_axes(ax)
         self.training_line_ = _draw(ax, self.loss_curve, "training", training_kw)
         self.validation_line_ = None
         if self.validation_loss_curve is not None:

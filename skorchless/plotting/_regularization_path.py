@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from skorchless._fitted import fitted_model_with
-from skorchless.plotting._axes import new_axes
+from skorchless.plotting._axes import resolve_axes
 
 # A fit without a penalty is drawn at this multiple of the largest finite C.
 BEYOND = 10.0
@@ -144,8 +144,7 @@ class RegularizationPathDisplay:
         display : RegularizationPathDisplay
             This display.
         """
-        if ax is None:
-            ax = new_axes()
+        ax = resolve_axes(ax)
         order = np.argsort(self.Cs)
         scores = np.asarray(self.scores)[:, order]
         finite = [C for C in (*self.Cs, self.C) if np.isfinite(C)]
