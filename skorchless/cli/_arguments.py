@@ -68,16 +68,13 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     # The name is given: under `python -m` it would be __main__.py.
     parser = Parser("skorchless", description=DESCRIPTION)
-    parser.add_argument("--version", action="version", version=_versions())
+    # What decides what a fit gives, not loaded for it.
+    others = ", ".join(f"{name} {version_of(name)}" for name in ("torch", "scikit-learn"))
+    version = f"skorchless {skorchless.__version__} ({others})"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_compare(commands)
     return parser
-
-
-def _versions() -> str:
-    """Return the versions that decide what a fit gives, without loading what they are of."""
-    others = ", ".join(f"{name} {version_of(name)}" for name in ("torch", "scikit-learn"))
-    return f"skorchless {skorchless.__version__} ({others})"
 
 
 def _seed(text: str) -> int:
@@ -129,83 +126,72 @@ def _add_compare(commands: Any) -> None:
         epilog=MODELS_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "data",
         nargs="?",
         default="digits",
         help="digits (default) come with scikit-learn; mnist is downloaded once; or a file, "
         f"{', '.join(DATA_ENDINGS)}, compressed too; - is stdin",
     )
-    parser.add_argument(
-        "--models", metavar="NAMES", help="which of those below, as in adam,forest"
-    )
-    parser.add_argument("--device", default="auto", help="cpu, cuda, mps, ... (default: auto)")
-    parser.add_argument(
-        "--seed", type=_seed, default=0, help="for the split and the models (default: 0)"
-    )
-    parser.add_argument(
+    add("--models", metavar="NAMES", help="which of those below, as in adam,forest")
+    add("--device", default="auto", help="cpu, cuda, mps, ... (default: auto)")
+    add("--seed", type=_seed, default=0, help="for the split and the models (default: 0)")
+    add(
         "--test-size",
         metavar="SIZE",
         type=_test_size,
         default=0.25,
         help="share or number of rows to test on (default: 0.25)",
     )
-    _add_outputs(parser)
-    _add_file_options(parser.add_argument_group("options of files"))
+    _add_outputs(add)
+    _add_file_options(parser.add_argument_group("options of files").add_argument)
 
 
-def _add_outputs(parser: Any) -> None:
+def _add_outputs(add: Any) -> None:
     """Add where things are kept and written."""
-    parser.add_argument(
-        "--data-home", metavar="FOLDER", help="where mnist is kept (default: scikit-learn's)"
-    )
-    parser.add_argument(
+    add("--data-home", metavar="FOLDER", help="where mnist is kept (default: scikit-learn's)")
+    add(
         "--save",
         metavar="FILE",
         type=Path,
         help=f"save the table; the ending says how: {', '.join(TABLE_ENDINGS)}",
     )
-    parser.add_argument(
+    add(
         "--report",
         metavar="FILE",
         type=Path,
         help="write a page with table, pictures and conditions: .html",
     )
-    parser.add_argument(
-        "--traceback", action="store_true", help="show where in the code an error arose"
-    )
+    add("--traceback", action="store_true", help="show where in the code an error arose")
 
 
-def _add_file_options(group: Any) -> None:
+def _add_file_options(add: Any) -> None:
     """Add what says how a file is to be read."""
-    group.add_argument(
+    add(
         "--target",
         metavar="COLUMN",
         action="append",
         help="the column that has the labels; several, of two values each, with commas",
     )
-    group.add_argument(
+    add(
         "--drop",
         metavar="COLUMN",
         action="append",
         default=[],
         help="columns not to learn from: one, or several with commas",
     )
-    group.add_argument(
-        "--classes", action="store_true", help="numbers of the target are labels, however many"
-    )
-    group.add_argument(
+    add("--classes", action="store_true", help="numbers of the target are labels, however many")
+    add(
         "--na",
         metavar="TEXT",
         action="append",
         default=[],
         help="a text that stands for a missing value",
     )
-    group.add_argument(
-        "--sep", type=_separator, help="what separates columns: a character, tab or blank"
-    )
-    group.add_argument("--encoding", type=_encoding, help="of text, as in cp1252 (default: found)")
-    group.add_argument(
+    add("--sep", type=_separator, help="what separates columns: a character, tab or blank")
+    add("--encoding", type=_encoding, help="of text, as in cp1252 (default: found)")
+    add(
         "--no-header",
         action="store_true",
         help="the first line has data; columns are 'column 1' ...",

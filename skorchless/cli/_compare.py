@@ -41,7 +41,8 @@ def run_compare(arguments: argparse.Namespace, progress: ProgressLine) -> None:
         # Last, so that the files are there even if nobody reads on; always, so that a disk that
         # has become full does not cost the result.
         progress("")
-        _print(str(comparison))
+        # At once: in a terminal the order with stderr is that of events.
+        print(comparison, flush=True)  # noqa: T201, this is the command line
 
 
 def _data(arguments: argparse.Namespace, progress: ProgressLine) -> dict[str, Any]:
@@ -102,8 +103,3 @@ def _title(arguments: argparse.Namespace, comparison: Comparison) -> str:
         return f"Models of {arguments.data}, side by side"
     name = "a table" if arguments.data == "-" else Path(arguments.data).name
     return f"Predicting {target} of {name}"
-
-
-def _print(text: str) -> None:
-    """Print to stdout at once: in a terminal the order with stderr is that of events."""
-    print(text, flush=True)  # noqa: T201, this is the command line
