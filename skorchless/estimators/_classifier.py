@@ -21,7 +21,7 @@ from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._cores import shared_among_cores
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.placement import Placement, place_beside
-from skorchless._engine.solvers.base import Patience
+from skorchless._engine.solvers.base import Patience, Progress
 from skorchless.estimators._convert import ConversionMixin
 from skorchless.estimators._data.lazy import snapshot
 from skorchless.estimators._data.read import (
@@ -44,16 +44,9 @@ from skorchless.estimators._fit.labels import (
     fit_groups,
     join_labels,
     label_groups,
-    of_estimators,
     set_constants,
 )
-from skorchless.estimators._fit.loop import (
-    FitResult,
-    Watcher,
-    convergence_message,
-    drive,
-    finite_weights,
-)
+from skorchless.estimators._fit.loop import convergence_message, finite_weights
 from skorchless.estimators._fit.objective import build_objective, objectives_of
 from skorchless.estimators._fit.solver import build_solver, continued_state, first_weights
 from skorchless.estimators._fit.watchers import CallbackTasks, ModelWatcher, Validation, as_given
@@ -380,11 +373,18 @@ class TorchLogisticClassifier(
             given = as_given(X, y, sample_weight)
             tasks = CallbackTasks(self, given, of_labels, placement.dtype, n_tasks=self.max_iter)
             watcher = ModelWatcher(tasks, validation, verbose=self.verbose)
-            problems = self._problems(train, placement, is_joint=validation is not None)
-            n_labels = train.n_labels
+            grid, n_labels = grid_of_one(self.C, self.l1_ratio), train.n_labels
+            is_joint = self.solver != "lbfgs" or validation is not None or has_callbacks(self)
+            weighs = self.class_weight is not None
+            groups = label_groups(train, grid, has_weights=weighs, is_joint=is_joint)
+            problems = objectives_of(self, train, placement, grid, groups)
             del train  # so that a cluster holds only the rows that are made from it
-            solve = partial(self._solve, of_labels=of_labels, rng=rng, watcher=watcher)
-            fit = fit_groups(problems, solve, n_labels)
+
+            def start(labels: Array, objective: PenalizedNLL) -> tuple[Tensor, Iterator[Progress]]:
+                W = first_weights(self, objective, of_labels, labels)
+                return W, build_solver(self, objective, W, rng)
+
+            fit = fit_groups(problems, start, n_labels, max_iter=self.max_iter, watcher=watcher)
             W = fit.W if validation is None else validation.best_of(fit.W)
             W = finite_weights(W, self.solver, placement.dtype)
             tasks.end_fit(W)
@@ -480,33 +480,6 @@ class TorchLogisticClassifier(
         _, counts = map_partitions(weigh, self, X, y, sample_weight, reset=False)
         hits, total = np.sum(counts, axis=0)
         return float(hits / total)
-
-    def _problems(
-        self, train: AnySamples, placement: Placement, *, is_joint: bool
-    ) -> Iterator[tuple[Array, PenalizedNLL]]:
-        """Return the labels that are fitted at once, and their objective, one after the other.
-
-        All are one problem where steps or scores are those of all.
-        """
-        grid = grid_of_one(self.C, self.l1_ratio)
-        groups = [np.arange(train.n_labels)]
-        if self.solver == "lbfgs" and not is_joint and not has_callbacks(self):
-            groups = label_groups(train, grid, has_weights=self.class_weight is not None)
-        return objectives_of(self, train, placement, grid, groups)
-
-    def _solve(
-        self,
-        labels: Array,
-        objective: PenalizedNLL,
-        of_labels: dict[str, Any],
-        rng: np.random.RandomState,
-        watcher: Watcher,
-    ) -> FitResult:
-        """Return the fit of some ``labels``."""
-        W = first_weights(self, objective, of_labels, labels)
-        solver = of_estimators(build_solver(self, objective, W, rng), len(labels))
-        W = join_labels(W, len(labels))
-        return drive(solver, W, max_iter=self.max_iter, watcher=watcher)
 
     def _check_partial_fit_parameters(self) -> None:
         """Raise for parameters that need all samples at once."""

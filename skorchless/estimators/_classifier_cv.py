@@ -23,6 +23,7 @@ from skorchless._arrays import Array, is_dask, to_numpy
 from skorchless._cores import shared_among_cores
 from skorchless._engine.objective import PenalizedNLL, intercept_only_weights
 from skorchless._engine.placement import Placement, place
+from skorchless._engine.solvers.base import Progress
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless.estimators._classifier import TorchLogisticClassifier
 from skorchless.estimators._convert import ConversionMixin
@@ -43,15 +44,12 @@ from skorchless.estimators._fit.labels import (
     constant_labels,
     constants_warning,
     fit_groups,
-    join_labels,
     label_groups,
-    of_estimators,
     set_constants,
 )
 from skorchless.estimators._fit.loop import (
     FitResult,
     Watcher,
-    drive,
     finite_weights,
     full_batch_message,
 )
@@ -422,22 +420,19 @@ class TorchLogisticClassifierCV(
         watcher: Watcher | None = None,
     ) -> FitResult:
         """Return the fitted candidates of ``grid``, from the weights ``W`` (M, L * K, D) on."""
-        groups = [np.arange(samples.n_labels)]
-        if not has_callbacks(self):
-            groups = label_groups(samples, grid, has_weights=self.class_weight is not None)
+        n_labels, weighs = samples.n_labels, self.class_weight is not None
+        groups = label_groups(samples, grid, has_weights=weighs, is_joint=has_callbacks(self))
 
-        def solve(labels: Array, objective: PenalizedNLL) -> FitResult:
+        def start(labels: Array, objective: PenalizedNLL) -> tuple[Tensor, Iterator[Progress]]:
             if W is None:
                 first = intercept_only_weights(objective)
             else:
-                first = W.view(len(W), samples.n_labels, -1, W.shape[2])[:, labels]
+                first = W.view(len(W), n_labels, -1, W.shape[2])[:, labels]
                 first = first.reshape(objective.weights_shape)
-            solver = minimize_full_batch(objective, first, tol=self.tol)
-            solver, first = of_estimators(solver, len(labels)), join_labels(first, len(labels))
-            return drive(solver, first, max_iter=self.max_iter, watcher=watcher)
+            return first, minimize_full_batch(objective, first, tol=self.tol)
 
         problems = objectives_of(self, samples, placement, grid, groups)
-        return fit_groups(problems, solve, samples.n_labels)
+        return fit_groups(problems, start, n_labels, max_iter=self.max_iter, watcher=watcher)
 
     def _scores(
         self,

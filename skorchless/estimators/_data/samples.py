@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import issparse
@@ -30,16 +30,12 @@ class Samples:
     labels: Array
     weights: Array
     classes: Array = field(default_factory=partial(np.empty, 0))  # none before `encode`
-
-    @property
-    def is_multilabel(self) -> bool:
-        """Whether there are several labels."""
-        return False
+    is_multilabel: ClassVar[bool] = False
 
     @property
     def n_samples(self) -> int:
         """The number of samples."""
-        return len(self.labels)
+        return int(self.labels.shape[0])
 
     @property
     def n_labels(self) -> int:
@@ -49,7 +45,7 @@ class Samples:
     @property
     def n_classes(self) -> int:
         """The number of values of a label."""
-        return len(self.classes)
+        return 2 if self.is_multilabel else len(self.classes)
 
     def __sizeof__(self) -> int:
         """Return the bytes of all three: by them a cluster decides what to move."""
@@ -62,7 +58,8 @@ class Samples:
     @property
     def label_attributes(self) -> dict[str, Any]:
         """The fitted attributes that say what encoded labels are."""
-        return {"classes_": self.classes, "multilabel_": False, "sparse_labels_": False}
+        of_labels = {"multilabel_": self.is_multilabel, "sparse_labels_": issparse(self.labels)}
+        return {"classes_": self.classes, **of_labels}
 
     def encode(self, classes: Array, name: str) -> Samples:
         """Return the samples with codes among ``classes``; raise for any other label."""
@@ -139,35 +136,16 @@ class Samples:
 class MultilabelSamples(Samples):
     """Samples with labels (N, L), 0 or 1, an array or CSC; the classes are the columns."""
 
-    @property
-    def is_multilabel(self) -> bool:
-        """Whether there are several labels."""
-        return True
-
-    @property
-    def n_samples(self) -> int:
-        """The number of samples."""
-        return int(self.labels.shape[0])
+    is_multilabel = True
 
     @property
     def n_labels(self) -> int:
         """The number of labels."""
         return int(self.labels.shape[1])
 
-    @property
-    def n_classes(self) -> int:
-        """The number of values of a label."""
-        return 2
-
     def distinct_labels(self) -> Array:
         """Return the numbers of the labels."""
         return np.arange(self.n_labels)
-
-    @property
-    def label_attributes(self) -> dict[str, Any]:
-        """The fitted attributes that say what encoded labels are."""
-        is_sparse = issparse(self.labels)
-        return {"classes_": self.classes, "multilabel_": True, "sparse_labels_": is_sparse}
 
     def encode(self, classes: Array, name: str) -> MultilabelSamples:
         """Return the samples with ``classes``; raise where their number is another."""
@@ -196,14 +174,11 @@ class MultilabelSamples(Samples):
     @cached_property
     def class_totals(self) -> Array:
         """Weight and number (2, L, 2) of the samples of each value; weight 0 is no sample."""
-        totals = []
+        totals, labels = [], self.labels
         for weights in (self.weights, (self.weights > 0).astype(np.float64)):
             # Not a product of dense labels, which would be made floats.
-            ones = (
-                self.labels.T @ weights
-                if issparse(self.labels)
-                else np.einsum("nl,n->l", self.labels, weights)
-            )
+            is_sparse = issparse(labels)
+            ones = labels.T @ weights if is_sparse else np.einsum("nl,n->l", labels, weights)
             totals.append(np.stack([weights.sum() - ones, ones], axis=1))
         weight, sizes = totals
         # Of a value that no sample has, rounding may leave a weight that is not 0.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.products import n_bytes
 from skorchless._engine.solvers.base import Progress, Status
 from skorchless.estimators._fit.grid import Grid
-from skorchless.estimators._fit.loop import FitResult
+from skorchless.estimators._fit.loop import FitResult, Watcher, drive
 from skorchless.estimators._weights import CONSTANT_LOGIT
 
 if TYPE_CHECKING:
@@ -37,16 +37,21 @@ NUMBERS_PER_L1_WEIGHT = 100
 NUMBERS_PER_NEWTON_CG_WEIGHT = 25
 # A choice: labels that take no more than this are fitted together, however small X is.
 MIN_GROUP_BYTES = 2**28
+# What gives the first weights of a group of labels, and the solver that goes on from them.
+Start: TypeAlias = Callable[[Array, PenalizedNLL], tuple[Tensor, Iterator[Progress]]]
 
 
-def label_groups(samples: Samples | DaskSamples, grid: Grid, *, has_weights: bool) -> list[Array]:
+def label_groups(
+    samples: Samples | DaskSamples, grid: Grid, *, has_weights: bool, is_joint: bool = False
+) -> list[Array]:
     """Return the labels that are fitted at once, in groups that take no more memory than X does.
 
     Or 256 MB, where X is smaller; and no more than scikit-learn's ``working_memory``. With
-    ``has_weights`` each label has row weights of its own.
+    ``has_weights`` each label has row weights of its own. All are one group where ``is_joint``:
+    steps, scores or callbacks are those of all.
     """
     labels = np.arange(samples.n_labels)
-    if len(labels) == 1:
+    if is_joint or len(labels) == 1:
         return [labels]
     n_weights = math.prod(grid.shape) * (samples.X.shape[1] + 1)
     of_weights = bytes_of_weights(samples.X, n_weights, has_l1=bool(grid.l1_ratios.any()))
@@ -96,13 +101,18 @@ def join_labels(W: Tensor, n_labels: int) -> Tensor:
 
 def fit_groups(
     problems: Iterator[tuple[Array, PenalizedNLL]],
-    solve: Callable[[Array, PenalizedNLL], FitResult],
+    start: Start,
     n_labels: int,
+    *,
+    max_iter: int,
+    watcher: Watcher | None,
 ) -> FitResult:
-    """Return the fit of all labels: what ``solve`` returns for each group, joined."""
+    """Return the fit of all labels: those of the groups, each from its ``start`` on, joined."""
     fits: list[FitResult] = []
     for labels, objective in problems:
-        fit = solve(labels, objective)
+        first, solver = start(labels, objective)
+        solver, first = of_estimators(solver, len(labels)), join_labels(first, len(labels))
+        fit = drive(solver, first, max_iter=max_iter, watcher=watcher)
         if len(labels) == n_labels:
             return fit
         if not fits:
