@@ -44,7 +44,7 @@ from skorchless.estimators._fit.labels import (
     fit_groups,
     join_labels,
     label_groups,
-    set_constants,
+    with_constants,
 )
 from skorchless.estimators._fit.loop import convergence_message, finite_weights
 from skorchless.estimators._fit.objective import build_objective, objectives_of
@@ -387,9 +387,9 @@ class TorchLogisticClassifier(
             fit = fit_groups(problems, start, n_labels, max_iter=self.max_iter, watcher=watcher)
             W = fit.W if validation is None else validation.best_of(fit.W)
             W = finite_weights(W, self.solver, placement.dtype)
+            W = with_constants(W, constants, self.n_features_in_)
             tasks.end_fit(W)
             self._store(W, of_labels, placement, watcher.losses, validation, fit.method)
-            set_constants(self, constants)
         for of_constants in constants_warning(constants):
             warnings.warn(of_constants, UserWarning, stacklevel=4)
         if message := convergence_message(self, fit, placement.dtype):

@@ -45,7 +45,7 @@ from skorchless.estimators._fit.labels import (
     constants_warning,
     fit_groups,
     label_groups,
-    set_constants,
+    with_constants,
 )
 from skorchless.estimators._fit.loop import (
     FitResult,
@@ -317,8 +317,8 @@ class TorchLogisticClassifierCV(
             if self.refit and not candidates.is_stopped_early:
                 fits += self._refit(encoded, placement, chosen)
             W = finite_weights(chosen.W, "lbfgs", placement.dtype)
+            W = with_constants(W, constants, self.n_features_in_)
             self._store(W, of_labels, placement, grid, candidates, chosen, scores)
-            set_constants(self, constants)
             tasks.end_fit(W)
         for of_constants in constants_warning(constants):
             warnings.warn(of_constants, UserWarning, stacklevel=4)

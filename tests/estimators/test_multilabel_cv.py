@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, get_scorer, log_loss
-from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.model_selection import KFold, ShuffleSplit, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -158,6 +158,18 @@ def test_a_label_that_is_constant_in_all_samples_is_named_once(fit_intercept):
     assert (found.coef_[3] == 0).all()
     alone = TorchLogisticClassifier(C=found.C_, fit_intercept=fit_intercept, tol=1e-9).fit(X, Y)
     np.testing.assert_allclose(found.coef_[:3], alone.coef_, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Label . is present in all training examples:UserWarning")
+@pytest.mark.filterwarnings("ignore:Labels that have one value alone:UserWarning")
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_candidates_have_the_constant_of_a_label_while_they_are_scored(fit_intercept):
+    labels = np.c_[1 - CONSTANT, np.ones(N_ROWS, dtype=int)]  # in one fold, and in all
+    model = LogisticRegression(solver="newton-cholesky", tol=1e-10, fit_intercept=fit_intercept)
+    expected = cross_val_score(OneVsRestClassifier(model), X, labels, cv=FOLDS)
+    search = clone(SEARCH).set_params(Cs=[1.0], cv=FOLDS, fit_intercept=fit_intercept)
+    np.testing.assert_allclose(search.fit(X, labels).scores_.ravel(), expected)
+    assert expected[1] > 0
 
 
 def test_a_callback_is_told_of_each_candidate():

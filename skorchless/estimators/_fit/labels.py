@@ -146,12 +146,15 @@ def constant_labels(samples: Samples | DaskSamples) -> Array:
     return np.where(sizes[:, 0] == 0, 1, np.where(sizes[:, 1] == 0, 0, -1))
 
 
-def set_constants(estimator: Any, constants: Array) -> None:
-    """Let the coefficients and intercepts of labels of one value predict it."""
-    is_constant = constants >= 0
+def with_constants(W: Tensor, constants: Array, n_features: int) -> Tensor:
+    """Return weights (M, K, D) by which labels of one value are that, with an intercept."""
+    is_constant = torch.from_numpy(constants >= 0)
     if is_constant.any():
-        estimator.coef_[is_constant] = 0.0
-        estimator.intercept_[is_constant] = CONSTANT_LOGIT * (2 * constants[is_constant] - 1)
+        W = torch.nn.functional.pad(W, (0, n_features + 1 - W.shape[2]))
+        W[:, is_constant] = 0.0
+        logits = CONSTANT_LOGIT * (2 * torch.from_numpy(constants)[is_constant] - 1)
+        W[:, is_constant, -1] = logits.to(W)
+    return W
 
 
 def constants_warning(constants: Array) -> Iterator[str]:

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from skorchless._arrays import Array
 from skorchless._engine.placement import place
-from skorchless.estimators._data.samples import Samples
+from skorchless.estimators._data.samples import MultilabelSamples, Samples
 from skorchless.estimators._fit.grid import Grid
-from skorchless.estimators._fit.labels import bytes_at_once
+from skorchless.estimators._fit.labels import bytes_at_once, constant_labels, with_constants
 from skorchless.estimators._sklearn_private import (
     _check_method_params,
     parameters_of,
@@ -70,8 +70,11 @@ def score_folds(
     penalties = [(float(C), float(ratio)) for ratio in grid.l1_ratios for C in grid.Cs]
     columns = [slice(label, label + 1) for label in range(K)] if per_label else [slice(K)]
     scores = []
-    for (_, test), of_fold in zip(grid.folds, torch.split(W, len(penalties)), strict=True):
+    for (train, test), of_fold in zip(grid.folds, torch.split(W, len(penalties)), strict=True):
         X_test, y_test = X[test], y[test]
+        if samples.is_multilabel:
+            constants = constant_labels(MultilabelSamples(X, y[train], samples.weights[train]))
+            of_fold = with_constants(of_fold, constants, X.shape[1])
         params = _check_method_params(X, score_params, indices=test)
         for (C, ratio), weights, logits in zip(
             penalties, torch.split(of_fold, 1), _logits_of(X_test, of_fold), strict=True
