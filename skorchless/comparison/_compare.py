@@ -29,7 +29,6 @@ from skorchless.comparison._scores import (
     label_table,
     predictions_of,
     probabilities_of,
-    score_names,
     scores_of,
 )
 from skorchless.comparison._split import TEST_SIZE, Split
@@ -175,9 +174,7 @@ def compare(
     (3, 2)
     """
     # Wrong models and devices cost no reading of a file.
-    if isinstance(models, Iterable) and not isinstance(models, (Mapping, str)):
-        models = list(models)
-    check_models(models)
+    models = check_models(models)
     if not isinstance(models, Mapping):
         resolve_device(device, None)
     data = resolve_data(
@@ -249,11 +246,11 @@ def _tables(
     rows = {name: measured[name].row if name in measured else {} for name in names}
     predictions = {name: result.predictions for name, result in measured.items()}
     baseline, commonest, shares = baseline_of(split)
+    scores = scores_of(split, commonest, shares)
     if baseline not in rows:
-        rows[baseline] = scores_of(split, commonest, shares)
-        predictions[baseline] = commonest
+        rows[baseline], predictions[baseline] = scores, commonest
     index = pd.Index(list(rows), name="model")
-    table = pd.DataFrame(rows.values(), columns=[*score_names(split), *COSTS], index=index)
+    table = pd.DataFrame(rows.values(), columns=[*scores, *COSTS], index=index)
     if not split.is_multilabel:
         return {"table": table}
     return {"table": table, "label_table": label_table(split, predictions)}

@@ -103,7 +103,8 @@ def resolve_data(
         is_kept, y, more = _take_labels(y, test_size, classes)
         X, found = X[is_kept], found + more
     split = resolve_split(X, y, X_test, y_test, test_size, random_state)
-    notes += found + _leaks(X, y) + _label_notes(split)
+    of_labels = indicator(y) if has_label_columns(y) else (np.asarray(y),)
+    notes += found + leaks(X, *of_labels) + _label_notes(split)
     if not is_left_alone:
         split, found = _without_useless_columns(X, split)
         notes += found
@@ -129,11 +130,6 @@ def _take_labels(y: Any, test_size: float, classes: bool) -> tuple[Array, Any, l
         return take_label_columns(label_frame(y))
     column = pd.Series(column_or_1d(to_numpy(y), warn=True))
     return take_labels(column, "y", test_size=test_size, classes=classes)
-
-
-def _leaks(X: pd.DataFrame, y: Any) -> list[Note]:
-    """Return a note on each column that tells labels one to one."""
-    return leaks(X, *indicator(y)) if has_label_columns(y) else leaks(X, np.asarray(y))
 
 
 def _label_notes(split: Split) -> list[Note]:

@@ -106,14 +106,11 @@ def draw_confusion(figure: Any, matrix: Array, classes: Array) -> None:
 
 def draw_label_confusion(figure: Any, matrices: Array, names: list[str]) -> None:
     """Draw how often each label (L, 2, 2) is missed, and found where it is not."""
-    rows = -(-len(names) // LABELS_IN_A_ROW)
-    places = axes_in_rows(rows * LABELS_IN_A_ROW, rows, figure)
-    for place, matrix, name in zip(places, matrices, names, strict=False):
+    places = _places(figure, len(names), LABELS_IN_A_ROW)
+    for place, matrix, name in zip(places, matrices, names, strict=True):
         _draw_matrix(place, matrix, np.array(["no", "yes"]), cell=LABEL_CELL_POINTS)
         place.set_title(shortened(name, LONGEST_TITLE), parse_math=False, fontsize=FONT_SIZE - 1)
         place.set(xlabel="", ylabel="")
-    for place in places[len(names) :]:
-        place.set_axis_off()
     figure.supxlabel("predicted", fontsize=FONT_SIZE)
     figure.supylabel("true", fontsize=FONT_SIZE)
 
@@ -187,15 +184,20 @@ def draw_mistakes(
     figure: Any, X: Any, titles: list[list[str]], image_shape: tuple[int, int]
 ) -> None:
     """Draw the first samples as pictures, with what is true and what was predicted."""
-    # As many in a row however many there are, so that all pictures have one size.
-    rows = -(-len(titles) // MISTAKES_IN_A_ROW)
-    places = axes_in_rows(rows * MISTAKES_IN_A_ROW, rows, figure)
-    for place, row, lines in zip(places, X, titles, strict=False):
+    places = _places(figure, len(titles), MISTAKES_IN_A_ROW)
+    for place, row, lines in zip(places, X, titles, strict=True):
         title = "\n".join(shortened(line, LONGEST_TITLE) for line in lines)
         plot_image(as_image(row, image_shape), title, ax=place)
         place.title.set_fontsize(8)
-    for place in places[len(titles) :]:
+
+
+def _places(figure: Any, n_places: int, in_a_row: int) -> Array:
+    """Return axes (n_places,), as many in a row however many there are: all have one size."""
+    rows = -(-n_places // in_a_row)
+    places = axes_in_rows(rows * in_a_row, rows, figure)
+    for place in places[n_places:]:
         place.set_axis_off()
+    return places[:n_places]
 
 
 def are_long(labels: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.discovery import all_estimators
 
@@ -97,18 +97,20 @@ def default_models(
     return {name: make_pipeline(clone(preprocessor), model) for name, model in models.items()}
 
 
-def check_models(models: Any) -> None:
-    """Raise for models that are neither a dict of classifiers nor names, before any data."""
+def check_models(models: Any) -> Mapping[str, Any] | list[str]:
+    """Return a dict of classifiers, or names of some; raise for all else, before any data."""
     if isinstance(models, Mapping):
         _check_classifiers(models)
-    elif models is not None:
-        for name in _names(models):
-            if name not in DEFAULT_NAMES:
-                _named_classifier(name, random_state=None)
+        return models
+    names = _names(DEFAULT_NAMES if models is None else models)
+    for name in names:
+        if name not in DEFAULT_NAMES:
+            _named_classifier(name, random_state=None)
+    return names
 
 
 def resolve_models(
-    models: Any,
+    models: Mapping[str, Any] | list[str],
     *,
     device: Any,
     random_state: Any,
@@ -129,7 +131,7 @@ def resolve_models(
         name: known[name]
         if name in known
         else _behind(preprocessor, _named_classifier(name, random_state))
-        for name in (DEFAULT_NAMES if models is None else _names(models))
+        for name in models
     }
     if not is_multilabel:
         return named
@@ -149,7 +151,8 @@ def _course_epochs(n_samples: int | None) -> int:
 def _names(models: Any) -> list[str]:
     """Return names of models; raise for what is none."""
     names = models.replace(",", " ").split() if isinstance(models, str) else models
-    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+    names = list(names) if isinstance(names, Iterable) else [names]
+    if not all(isinstance(name, str) for name in names):
         raise ValueError(
             f"models must be a dict of names and classifiers, or a list of names, got {models!r}."
         )
@@ -171,7 +174,8 @@ def _check_classifiers(models: Mapping[Any, Any]) -> None:
     for name, model in models.items():
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"models must have names for keys, that is text, got {name!r}.")
-        if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "predict")):
+        is_none = isinstance(model, type) or (isinstance(model, Pipeline) and not model.steps)
+        if is_none or not (hasattr(model, "fit") and hasattr(model, "predict")):
             raise ValueError(
                 f"models[{name!r}] must be an unfitted classifier, an instance with fit and "
                 f"predict, got {model!r}."

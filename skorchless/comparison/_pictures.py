@@ -1,4 +1,4 @@
-"""Drawings as images within a page: SVG in a data URI, for light pages and for dark ones."""
+"""Sections of a page, and drawings as images within it: SVG in a data URI, light and dark."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
 # What is written and ruled has a colour that nothing else has, so that a picture for dark pages is
@@ -45,6 +47,22 @@ class Picture:
     caption: str
     width: int  # in CSS pixels
     height: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report: a heading, what it is about, and its table of texts and pictures."""
+
+    heading: str
+    text: str
+    pictures: list[Picture] = field(default_factory=list)
+    table: pd.DataFrame | None = None  # columns by group and name
+
+    @property
+    def groups(self) -> list[list[Any]]:
+        """The columns of the table, those of a group together."""
+        columns = [] if self.table is None else list(self.table.columns)
+        return [list(group) for _, group in groupby(columns, key=lambda column: column[0])]
 
 
 def render(

@@ -29,11 +29,10 @@ from skorchless.comparison._measures import (
     reliability,
     wrong_alone,
 )
-from skorchless.comparison._pictures import Picture, render
+from skorchless.comparison._pictures import Picture, Section, render
 from skorchless.comparison._record import Record
 from skorchless.comparison._report_coefficients import coefficient_sections
 from skorchless.comparison._report_labels import MISSED, WRONG, label_sections, mistake_lines
-from skorchless.comparison._section import Section
 from skorchless.comparison._table import format_table
 from skorchless.plotting._images import as_rows
 
@@ -74,19 +73,14 @@ def _summary(comparison: Record) -> str:
     if len(losses):
         text += f" Lowest log loss: {_best(losses, losses.min())}."
     if comparison.baseline is not None:
-        what = "value of each label" if comparison.is_multilabel else "class"
+        what, a = ("value of each label", "a") if comparison.is_multilabel else ("class", "an")
         text += (
-            f" Always answering the commonest {what} has {_article(comparison.accuracy)} of "
+            f" Always answering the commonest {what} has {a} {comparison.accuracy} of "
             f"{comparison.baseline[1]:.4f}."
         )
     for name, reason in comparison.failures.items():
         text += f" {name} failed: {reason}"
     return text
-
-
-def _article(noun: str) -> str:
-    """Return a noun with its indefinite article."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _best(column: pd.Series[Any], value: float) -> str:

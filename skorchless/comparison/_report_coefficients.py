@@ -13,9 +13,8 @@ from skorchless.comparison._figures import (
     draw_pixel_coefficients,
 )
 from skorchless.comparison._measures import coefficients_of
-from skorchless.comparison._pictures import Picture, render
+from skorchless.comparison._pictures import Picture, Section, render
 from skorchless.comparison._record import Record
-from skorchless.comparison._section import Section
 
 MOST_FEATURES = 15
 COEFFICIENTS = (

@@ -11,10 +11,9 @@ import pandas as pd
 
 from skorchless._arrays import Array
 from skorchless.comparison._figures import LABELS_IN_A_ROW, draw_label_confusion
-from skorchless.comparison._pictures import Picture, render
+from skorchless.comparison._pictures import Picture, Section, render
 from skorchless.comparison._record import Record
 from skorchless.comparison._scores import COUNTS
-from skorchless.comparison._section import Section
 
 # Labels whose confusion is drawn: four rows.
 MOST_DRAWN = 4 * LABELS_IN_A_ROW

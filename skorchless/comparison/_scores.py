@@ -25,15 +25,8 @@ LABEL_COLUMNS = ["share", "precision", "recall", "f1"]
 COUNTS = ["true_negatives", "false_positives", "false_negatives", "true_positives"]
 
 
-def score_names(split: Split) -> list[str]:
-    """Return the columns of a comparison's table that have scores."""
-    if split.is_multilabel:
-        return ["subset_accuracy", "f1_micro", "f1_macro", "log_loss"]
-    return ["accuracy", "log_loss"]
-
-
 def scores_of(split: Split, predictions: Array, probabilities: Array | None) -> dict[str, float]:
-    """Return the scores of ``predictions`` for the test samples, by `score_names`."""
+    """Return the scores of ``predictions`` for the test samples, by column of the table."""
     accuracy = float(accuracy_score(split.y_test, predictions))
     loss = _log_loss(split, probabilities)
     if not split.is_multilabel:

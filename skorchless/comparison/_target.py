@@ -120,12 +120,8 @@ def _without_blanks(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column in which texts of blanks are missing."""
     if not pd.api.types.is_string_dtype(column.dtype):
         return column
-    return column.mask(column.map(_is_blank).astype(bool))
-
-
-def _is_blank(value: Any) -> bool:
-    """Tell a text of blanks."""
-    return isinstance(value, str) and not value.strip()
+    are_blank = column.map(lambda value: isinstance(value, str) and not value.strip())
+    return column.mask(are_blank.astype(bool))
 
 
 def _missing_notes(n_missing: int) -> list[Note]:

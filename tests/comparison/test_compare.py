@@ -216,7 +216,11 @@ def test_models_must_be_a_dict_or_names_and_not_empty(models):
 
 
 @pytest.mark.parametrize(
-    "model", ["logistic", DummyClassifier, StandardScaler(), make_pipeline(StandardScaler())]
+    "model",
+    [
+        *("logistic", DummyClassifier, StandardScaler()),
+        *(make_pipeline(StandardScaler()), make_pipeline()),
+    ],
 )
 def test_every_model_must_be_a_classifier_before_any_is_fitted(model):
     lines = []
