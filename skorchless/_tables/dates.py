@@ -83,9 +83,8 @@ def read_dates(
     values, offsets = days + times, parts[2].map(_offset, na_action="ignore")
     remarks = list(order.remarks)
     if offsets.notna().any():
-        values = (values - pd.to_timedelta(offsets.fillna(0).astype(float), unit="s")).dt.as_unit(
-            "us"
-        )
+        ahead = pd.to_timedelta(offsets.fillna(0).astype(float), unit="s")
+        values = (values - ahead).dt.as_unit("us")
         if offsets.nunique() > 1 or offsets[values.notna()].isna().any():
             remarks.append("times of several time zones, read as UTC")
         values = values.dt.tz_localize("UTC")

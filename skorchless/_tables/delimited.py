@@ -47,6 +47,7 @@ FEWEST_SWALLOWED, MANY_SWALLOWED = 5, 40
 # Numbers that pandas would read otherwise than their owner, or not exactly.
 MISREAD = re.compile(r"[+-]?(?:0\d|\d*[.,]|\d{16})")
 CODE = re.compile(r"0\d+|\d{16,}")
+ROW_NAMES = "the header has a name less than the rows: the first field is taken for a row's name"
 # Looked at without pandas, which takes milliseconds for each of 20,000 columns.
 PLAIN = {mark: re.compile(rf"[+-]?\d*\{mark}?\d+(?:[eE][+-]?\d+)?") for mark in ".,"}
 OPEN = re.compile(rf"[+-]?{AMBIGUOUS}")
@@ -55,26 +56,17 @@ Opener = Callable[[], BinaryIO]
 
 
 def read_delimited(
-    open_bytes: Opener,
-    *,
-    path: Path | None = None,
-    separator: str | None,
-    encoding: str | None,
-    has_header: bool | None,
-    missing: Collection[str],
-    untyped: Collection[str],
+    open_bytes: Opener, encoding: str | None, **how: Any
 ) -> tuple[pd.DataFrame, Language, list[Note]]:
     """Return a table of text, what it says of its language, and what is to be said of it.
 
-    ``path`` is that of a file that is not compressed, which pandas reads twice as fast by itself.
+    ``how`` are the other parameters of `_read`.
     """
     # The first lines may have no letter of what comes after them.
     encodings = [encoding] if encoding else [_encoding(_head(open_bytes)), *FALLBACK_ENCODINGS]
     for name in encodings:
         try:
-            frame, language, notes = _read(
-                open_bytes, path, name, separator, has_header, missing, untyped
-            )
+            frame, language, notes = _read(open_bytes, name, **how)
         except UnicodeError:
             continue
         if not encoding and not name.startswith("utf"):
@@ -85,19 +77,23 @@ def read_delimited(
 
 def _read(
     open_bytes: Opener,
-    path: Path | None,
     encoding: str,
-    separator: str | None,
-    has_header: bool | None,
-    missing: Collection[str],
+    *,
+    path: Path | None = None,
+    sep: str | None,
+    header: bool | None,
+    na: Collection[str],
     untyped: Collection[str],
 ) -> tuple[pd.DataFrame, Language, list[Note]]:
-    """Return what `read_delimited` does, of text in a known encoding."""
+    """Return what `read_delimited` does, of text in a known encoding.
+
+    ``path`` is that of a file that is not compressed, which pandas reads twice as fast by itself.
+    """
 
     def open_text() -> TextIO:
         return io.TextIOWrapper(open_bytes(), encoding, newline="")
 
-    dialect = resolve_dialect(_sample(open_text()), separator, has_header)
+    dialect = resolve_dialect(_sample(open_text()), sep, header)
     names = [name.strip() for name in dialect.names]
     options: dict[str, Any] = {
         "sep": r"\s+" if dialect.separator == " " else dialect.separator,
@@ -108,7 +104,7 @@ def _read(
         "header": None,
         "index_col": False,
         "keep_default_na": False,
-        "na_values": ["", *missing],
+        "na_values": ["", *na],
     }
     untyped_places = {names.index(name) for name in untyped if name in names}
     rows = _some_rows(open_text, open_bytes, encoding, dialect)
@@ -123,18 +119,13 @@ def _read(
     else:
         frame = _frame(lambda: _rows(open_text, dialect), open_text, dialect, options, texts)
     frame.columns = pd.Index(names)
-    notes = [Note(None, f"left out above the header: {quote(line)}") for line in dialect.skipped]
-    if not dialect.has_header and has_header is None:
-        notes.append(
-            Note(
-                None, f"the first line is taken for data: columns are named {names[0]!r} and so on"
-            )
-        )
+    said = [f"left out above the header: {quote(line)}" for line in dialect.skipped]
+    if not dialect.has_header and header is None:
+        are_named = f"columns are named {names[0]!r} and so on"
+        said.append(f"the first line is taken for data: {are_named}")
     if dialect.has_row_names:
-        said = (
-            "the header has a name less than the rows: the first field is taken for a row's name"
-        )
-        notes.append(Note(None, said))
+        said.append(ROW_NAMES)
+    notes = [Note(None, text) for text in said]
     notes += [
         Note(names[j], "decimal commas")
         for j in with_commas
@@ -327,7 +318,6 @@ def _widest_row(open_text: Callable[[], TextIO], dialect: Dialect) -> int:
 
 def _without_comments(frame: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
     """Return a table without rows of no value, comments, rules and repeated headers."""
-    are_texts = [isinstance(dtype, pd.StringDtype) for dtype in frame.dtypes]
     if frame.shape[1] == 1 or not len(frame):
         return frame  # pandas has left out blank lines
     first = frame.iloc[:, 0]
@@ -337,12 +327,11 @@ def _without_comments(frame: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
     rule = frame.iloc[0].dropna()
     if all(isinstance(value, str) and re.fullmatch(RULE, value) for value in rule):
         is_out[0] = True
-    if not are_texts[0]:
-        return frame[~is_out].reset_index(drop=True) if is_out.any() else frame
-    is_said = _are_comments(frame) | _are_headers(frame)
-    if n_lines := int(is_said.sum()):
-        notes.append(Note(None, f"lines that are no rows, {n_lines:,}, are left out"))
-    is_out |= is_said
+    if isinstance(first.dtype, pd.StringDtype):
+        is_said = _are_comments(frame) | _are_headers(frame)
+        if n_lines := int(is_said.sum()):
+            notes.append(Note(None, f"lines that are no rows, {n_lines:,}, are left out"))
+        is_out |= is_said
     return frame[~is_out].reset_index(drop=True) if is_out.any() else frame
 
 

@@ -120,15 +120,9 @@ def _read(
             records = records[0]  # as pandas' to_json writes
         return _without(pd.DataFrame(records).reset_index(drop=True), na), Language(), []
     is_plain = isinstance(path, (str, Path)) and Path(path).suffix.lower() not in COMPRESSIONS
-    return read_delimited(
-        open_bytes,
-        path=Path(path) if is_plain else None,
-        separator="\t" if ending == ".tsv" and sep is None else sep,
-        encoding=encoding,
-        has_header=header,
-        missing=na,
-        untyped=untyped,
-    )
+    sep = "\t" if ending == ".tsv" and sep is None else sep
+    how = {"path": Path(path) if is_plain else None, "sep": sep, "header": header}
+    return read_delimited(open_bytes, encoding, **how, na=na, untyped=untyped)
 
 
 def _without(frame: pd.DataFrame, na: Collection[str]) -> pd.DataFrame:

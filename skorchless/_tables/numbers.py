@@ -97,7 +97,8 @@ def number_style(
     elif are_ambiguous.any():
         is_ambiguous = decimal_elsewhere is None
         example = str(digits[are_ambiguous].iloc[0])
-        decimal = decimal_elsewhere or _decimal_of_language(example, separator)
+        # Programs write 1.234 with a point wherever they run.
+        decimal = decimal_elsewhere or ("," if "," in example and separator == ";" else ".")
         if decimal_elsewhere is None and _are_grouped(digits, are_ambiguous):
             decimal = OTHER_MARK[example[-4]]
     else:
@@ -186,12 +187,6 @@ def _are_grouped(digits: pd.Series[Any], are_ambiguous: Array) -> bool:
     """Tell thousands: of the numbers without a mark none has four digits, as 950 beside 1.234."""
     others = digits[~are_ambiguous & (digits != "").to_numpy(bool)]
     return bool(len(others) and others.str.fullmatch(r"\d{1,3}").all())
-
-
-def _decimal_of_language(example: str, separator: str) -> str:
-    """Return the decimal mark of an ambiguous text where nothing else in the table tells."""
-    # Programs write 1.234 with a point wherever they run.
-    return "," if "," in example and separator == ";" else "."
 
 
 def _remarks(

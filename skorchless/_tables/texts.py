@@ -269,9 +269,8 @@ def _exact(texts: pd.Series[Any]) -> pd.Series[Any] | None:
         return None
     if not texts.dropna().str.fullmatch(r"[+-]?\d{1,18}").all():
         return None
-    return pd.Series(
-        pd.array([pd.NA if pd.isna(text) else int(text) for text in texts], dtype="Int64")
-    )
+    integers = [pd.NA if pd.isna(text) else int(text) for text in texts]
+    return pd.Series(integers, dtype="Int64")
 
 
 def _whole_if_they_are(values: Array) -> pd.Series[Any]:

@@ -10,7 +10,7 @@ from skorchless._tables.delimited import read_delimited
 
 
 def read(data, **options):
-    given = {"separator": None, "encoding": None, "has_header": None, "missing": (), "untyped": ()}
+    given = {"sep": None, "encoding": None, "header": None, "na": (), "untyped": ()}
     data = data if isinstance(data, bytes) else data.encode()
     frame, language, notes = read_delimited(lambda: io.BytesIO(data), **given | options)
     return frame, language, [note.text for note in notes]
@@ -60,7 +60,7 @@ def test_an_untyped_column_stays_text():
 
 
 def test_texts_that_the_user_names_are_missing():
-    frame, *_ = read("a,b\n-999,1\n5,2\n", missing=["-999"])
+    frame, *_ = read("a,b\n-999,1\n5,2\n", na=["-999"])
     np.testing.assert_array_equal(frame["a"], [np.nan, 5])
 
 
