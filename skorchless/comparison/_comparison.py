@@ -85,20 +85,10 @@ class Comparison(Record):
     def _repr_html_(self) -> str:
         """Return the table as HTML, for notebooks, accuracy against time, and the notes."""
         # Here, as in `plot`.
-        from skorchless.comparison._figures import (
-            ACCURACY_SIZE,
-            describe_accuracy,
-            draw_accuracy,
-        )
+        from skorchless.comparison._figures import accuracy_picture
         from skorchless.comparison._pictures import render_inline
 
-        picture = render_inline(
-            lambda figure: draw_accuracy(
-                figure.add_subplot(), self.scores, len(self.y_test), self.baseline
-            ),
-            ACCURACY_SIZE,
-            alt=describe_accuracy(self.scores),
-        )
+        picture = render_inline(**accuracy_picture(self))
         items = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         table = format_table(self.table).to_html()
         return f"{table}<div>{picture}</div>" + (f"<ul>{items}</ul>" if items else "")

@@ -13,6 +13,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from skorchless._arrays import Array
 from skorchless.comparison._measures import accuracy_interval
 from skorchless.comparison._pictures import FONT_SIZE
+from skorchless.comparison._record import Record
 from skorchless.plotting import CoefficientImageDisplay, plot_image
 from skorchless.plotting._axes import axes_in_rows
 from skorchless.plotting._images import as_image
@@ -87,12 +88,19 @@ def _draw_baseline(ax: Any, name: str, accuracy: float) -> None:
     )
 
 
-def describe_accuracy(scores: pd.DataFrame) -> str:
-    """Return what `draw_accuracy` shows of models, in words."""
+def accuracy_picture(comparison: Record) -> dict[str, Any]:
+    """Return what draws the accuracy of each model against time, its size and what it shows."""
+    scores, n_test = comparison.scores, len(comparison.y_test)
     accuracy = str(scores.columns[0]).replace("_", " ").capitalize()
     pairs = zip(scores.index, scores.iloc[:, 0], scores["fit_seconds"], strict=True)
     points = (f"{name} {value:.4f} in {seconds:.3g} seconds" for name, value, seconds in pairs)
-    return f"{accuracy} against seconds to fit: {'; '.join(points)}."
+    return {
+        "draw": lambda figure: draw_accuracy(
+            figure.add_subplot(), scores, n_test, comparison.baseline
+        ),
+        "figsize": ACCURACY_SIZE,
+        "alt": f"{accuracy} against seconds to fit: {'; '.join(points)}.",
+    }
 
 
 def draw_confusion(figure: Any, matrix: Array, classes: Array) -> None:

@@ -15,10 +15,8 @@ from sklearn.pipeline import Pipeline
 from skorchless._arrays import Array
 from skorchless._fitted import final_step
 from skorchless.comparison._figures import (
-    ACCURACY_SIZE,
     MISTAKES_IN_A_ROW,
-    describe_accuracy,
-    draw_accuracy,
+    accuracy_picture,
     draw_confusion,
     draw_mistakes,
     draw_reliability,
@@ -119,17 +117,6 @@ def _sections(comparison: Record) -> Iterator[Section]:
 
 def _accuracy_section(comparison: Record) -> Section:
     """Return accuracy against time."""
-    accuracy = comparison.accuracy
-    picture = render(
-        lambda figure: draw_accuracy(
-            figure.add_subplot(),
-            comparison.scores,
-            len(comparison.y_test),
-            comparison.baseline,
-        ),
-        ACCURACY_SIZE,
-        alt=describe_accuracy(comparison.scores),
-    )
     text = "Further up is better, further left is faster."
     if comparison.is_multilabel:
         text += " Subset accuracy is the share of test samples whose labels are all right."
@@ -138,7 +125,8 @@ def _accuracy_section(comparison: Record) -> Section:
         "each accuracy by itself, for other test samples of the same kind. Whether one model is "
         "better than another, on the same samples, is told by what each alone gets wrong, below."
     )
-    return Section(f"{accuracy.capitalize()} against fit time", text, [picture])
+    heading = f"{comparison.accuracy.capitalize()} against fit time"
+    return Section(heading, text, [render(**accuracy_picture(comparison))])
 
 
 def _confusion_section(comparison: Record) -> Section:
