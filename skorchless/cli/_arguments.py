@@ -200,13 +200,11 @@ def _add_file_options(add: Any) -> None:
 
 def check_arguments(arguments: argparse.Namespace) -> None:
     """Raise for what can be known to fail before anything is read."""
-    if arguments.save is not None:
-        check_save_path(arguments.save, TABLE_ENDINGS)
-    if arguments.report is not None:
-        check_save_path(arguments.report, REPORT_ENDINGS)
-    for option in ("save", "report"):
-        path = getattr(arguments, option)
-        if path is not None and path.resolve() == Path(arguments.data).resolve():
+    for option, endings in (("save", TABLE_ENDINGS), ("report", REPORT_ENDINGS)):
+        if (path := getattr(arguments, option)) is None:
+            continue
+        check_save_path(path, endings)
+        if path.resolve() == Path(arguments.data).resolve():
             raise ValueError(f"--{option} would replace {arguments.data!r}, which is to be read.")
     if arguments.data_home is not None and arguments.data != "mnist":
         raise ValueError("--data-home is for mnist, which is kept there.")

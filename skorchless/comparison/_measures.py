@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
-from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from skorchless._arrays import Array
@@ -99,16 +99,8 @@ def coefficients_of(model: Any) -> Coefficients | None:
         return None
     names = getattr(classifier, "feature_names_in_", None)
     if names is None and isinstance(model, Pipeline):
-        names = _names_after(model[:-1])
+        with suppress(AttributeError, ValueError):  # where the steps know none
+            names = [feature_name(str(name)) for name in model[:-1].get_feature_names_out()]
     if names is None or len(names) != weights.shape[1]:
         names = [f"x{j}" for j in range(weights.shape[1])]
     return Coefficients(classifier, weights, [str(name) for name in names])
-
-
-def _names_after(transformer: Any) -> list[str] | None:
-    """Return the names of the features that a transformer gives; None where it knows none."""
-    try:
-        names = transformer.get_feature_names_out()
-    except (AttributeError, ValueError, NotFittedError):
-        return None
-    return [feature_name(str(name)) for name in names]

@@ -61,7 +61,7 @@ def column_preprocessor(frame: pd.DataFrame) -> ColumnTransformer:
            [ 0.  ,  1.41,  1.  ,  0.  ]])
     """
     # By place: names may be numbers, or stand there twice.
-    are_numbers = [_is_number(frame.iloc[:, j]) for j in range(frame.shape[1])]
+    are_numbers = [_is_number(column) for _, column in frame.items()]
     numbers = np.flatnonzero(are_numbers).tolist()
     categories = np.flatnonzero(np.logical_not(are_numbers)).tolist()
     by_share = math.ceil(MIN_SHARE * len(frame))
@@ -86,7 +86,7 @@ def feature_name(name: str) -> str:
 
 def describe_columns(frame: pd.DataFrame) -> dict[str, str]:
     """Return the names of columns by how they are read."""
-    columns = [frame.iloc[:, j] for j in range(frame.shape[1])]
+    columns = [column for _, column in frame.items()]
     kinds = {
         "numbers": [
             c.name for c in columns if _is_number(c) and not (_is_time(c) or _is_boolean(c))
@@ -110,8 +110,7 @@ def column_of(feature: str) -> str:
 
 def check_numbers(frame: pd.DataFrame) -> None:
     """Raise for a column of numbers that are infinite, or so large that their squares are."""
-    for j, name in enumerate(frame.columns):
-        column = frame.iloc[:, j]
+    for name, column in frame.items():
         if _is_number(column) and np.nanmax(np.abs(_as_float(column)), initial=0) > LARGEST_NUMBER:
             raise ValueError(
                 f"column {name!r} has a number that is infinite or beyond {LARGEST_NUMBER:g}."
@@ -158,7 +157,7 @@ def _is_number(column: pd.Series[Any]) -> bool:
 
 def _as_numbers(frame: pd.DataFrame) -> Array:
     """Return columns as float64 (N, n_columns), times as seconds, missing values as NaN."""
-    values = [_as_float(frame.iloc[:, j]) for j in range(frame.shape[1])]
+    values = [_as_float(column) for _, column in frame.items()]
     return np.column_stack(values) if values else np.empty((len(frame), 0))
 
 
@@ -166,12 +165,8 @@ def _as_float(column: pd.Series[Any]) -> Array:
     """Return numbers, or times in seconds, as float64 (N,)."""
     if not _is_time(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    kind = "timedelta64[us]"
-    if column.dtype.kind == "M":
-        kind = "datetime64[us]"
-        if column.dt.tz is not None:
-            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    times = column.to_numpy(dtype=kind)
+    # Of a time zone, in UTC.
+    times = column.to_numpy("datetime64[us]" if column.dtype.kind == "M" else "timedelta64[us]")
     return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6)
 
 

@@ -35,7 +35,10 @@ def take_target(
     numbers are labels, however many there are.
     """
     for name in names:
-        _check_name(frame, name)
+        if name not in frame.columns:
+            hint = did_you_mean(name, frame.columns)
+            there_is = list_names(frame.columns)
+            raise ValueError(f"there is no column {name!r}{hint} There is {there_is}.")
     if frame.shape[1] == len(names):
         it = "it" if len(names) == 1 else "them"
         raise ValueError(f"there is no column beside {list_names(names)} to predict {it} from.")
@@ -96,7 +99,7 @@ def take_labels(
     y = _labels(column[is_kept], name, classes=classes)
     n_missing = len(column) - len(y)
     notes = _missing_notes(n_missing)
-    is_repeated = _is_repeated(y)
+    is_repeated = pd.Series(y).duplicated(keep=False).to_numpy()
     if is_repeated.any() and not is_repeated.all():
         single = np.unique(y[~is_repeated])
         rows = "row of" if len(single) == 1 else "rows of"
@@ -132,15 +135,6 @@ def _missing_notes(n_missing: int) -> list[Note]:
     return [Note(None, f"{n_missing:,} {rows_are} left out", is_loss=True)]
 
 
-def _check_name(frame: pd.DataFrame, name: str) -> None:
-    """Raise for a name that no column has."""
-    if name not in frame.columns:
-        raise ValueError(
-            f"there is no column {name!r}{did_you_mean(name, frame.columns)} There is "
-            f"{list_names(frame.columns)}."
-        )
-
-
 def _labels(column: pd.Series[Any], name: str, *, classes: bool) -> Array:
     """Return labels (N,): whole numbers as integers, all else as text; raise for a quantity."""
     column = column.reset_index(drop=True)
@@ -170,12 +164,6 @@ def _labels(column: pd.Series[Any], name: str, *, classes: bool) -> Array:
 def _are_whole(numbers: Array) -> bool:
     """Tell numbers that are integers, and exact ones."""
     return bool(((np.abs(numbers) < 2**53) & (numbers == np.floor(numbers))).all())
-
-
-def _is_repeated(y: Array) -> Array:
-    """Tell which labels (N,) have another row."""
-    _, places, counts = np.unique(y, return_inverse=True, return_counts=True)
-    return np.asarray(counts[places] > 1)
 
 
 def _check_is_no_quantity(name: str, values: pd.Series[Any]) -> None:
