@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -39,20 +40,9 @@ def n_usable_cores() -> int:
     By affinity and a container's quota, as joblib reads them, divided among a pool's workers.
     """
     n_cores: int = joblib.cpu_count()
-    if (n_tasks := _n_dask_tasks()) is not None:
-        return max(1, n_cores // n_tasks)
+    if distributed := sys.modules.get("distributed"):
+        with suppress(ValueError):  # as a worker of Dask, which runs so many tasks at once
+            return max(1, n_cores // distributed.get_worker().state.nthreads)
     # Workers of multiprocessing's pools, joblib's among them, are daemons. Workers of loky,
     # joblib's default, get their share as OMP_NUM_THREADS, which torch has read.
     return 1 if multiprocessing.current_process().daemon else n_cores
-
-
-def _n_dask_tasks() -> int | None:
-    """Return how many tasks this process runs at once as a worker of Dask; None if it is none."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return None
-    try:
-        n_threads: int = distributed.get_worker().state.nthreads
-    except ValueError:
-        return None
-    return n_threads
