@@ -385,7 +385,7 @@ class TorchLogisticClassifier(
                 return W, build_solver(self, objective, W, rng)
 
             fit = fit_groups(problems, start, n_labels, max_iter=self.max_iter, watcher=watcher)
-            W = fit.W if validation is None else validation.best_of(fit.W)
+            W = fit.W if validation is None or validation.best_W is None else validation.best_W
             W = finite_weights(W, self.solver, placement.dtype)
             W = with_constants(W, constants, self.n_features_in_)
             tasks.end_fit(W)

@@ -357,8 +357,7 @@ class TorchLogisticClassifierCV(
             sample_weight = None if sample_weight is None else samples.weights
             W = weights_of_predictions(self)[None]
             logits = logits_of_rows(X, W[0], place(W.device, W.dtype))
-            names = ("classes_", "multilabel_", "sparse_labels_")
-            of_labels = {name: getattr(self, name) for name in names}
+            of_labels = {name: getattr(self, name) for name in ONE_LABEL}
             model = self._model_of(of_labels, W, X, logits)
         if _routing_enabled():
             if sample_weight is not None:
@@ -374,10 +373,11 @@ class TorchLogisticClassifierCV(
             return call_scorer(scorer, model, X, y, score_params)
         scorer = with_all_classes(scorer, ONE_LABEL["classes_"])
         logits, W = model._logits(X), weights_of_predictions(self)[None]
-        scores = [
-            call_scorer(scorer, of_label, X, column_of(y, label), score_params)
-            for label, of_label in enumerate(self._models_of_labels(W, X, logits))
-        ]
+        scores = []
+        for label in self.classes_:
+            own = slice(label, label + 1)
+            of_label = self._model_of(ONE_LABEL, W[:, own], X, logits[:, own])
+            scores.append(call_scorer(scorer, of_label, X, column_of(y, label), score_params))
         return float(np.mean(scores))
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -503,11 +503,6 @@ class TorchLogisticClassifierCV(
         model.__dict__.update(linear_attributes(W, self.n_features_in_, of_labels))
         model._known = (X, model.coef_, logits)
         return model
-
-    def _models_of_labels(self, W: Tensor, X: Any, logits: Tensor) -> Iterator[ScoredClassifier]:
-        """Yield the model of each label, of two classes, from the weights (1, L, D) of all."""
-        for own, of_label in zip(torch.split(W, 1, 1), torch.split(logits, 1, 1), strict=True):
-            yield self._model_of(ONE_LABEL, own, X, of_label)
 
 
 class ScoredClassifier(TorchLogisticClassifier):

@@ -9,11 +9,6 @@ from typing import TypeVar
 Class = TypeVar("Class", bound=type)
 
 SHARED = {
-    "takes_X": """
-Parameters
-----------
-X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
-    The samples.""",
     "X": """
 X : {array-like, sparse matrix, tensor, Dask collection} of shape (n_samples, n_features)
     The samples.""",
@@ -74,6 +69,7 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, where ``X`` was a frame whose column names are all strings.""",
 }
+SHARED["takes_X"] = "\nParameters\n----------" + SHARED["X"]
 
 
 def documented(cls: Class) -> Class:

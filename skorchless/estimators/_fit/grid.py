@@ -43,10 +43,8 @@ class Grid:
     @property
     def candidates(self) -> tuple[Array, Array, Array]:
         """The fold, the l1_ratio and the C (M,) of each candidate."""
-        n_folds, n_l1_ratios, n_cs = self.shape
-        folds = np.arange(n_folds).repeat(n_l1_ratios * n_cs)
-        l1_ratios = np.concatenate([self.l1_ratios.repeat(n_cs)] * n_folds)
-        return folds, l1_ratios, np.concatenate([self.Cs] * (n_folds * n_l1_ratios))
+        folds, ratios, cs = np.indices(self.shape).reshape(3, -1)
+        return folds, self.l1_ratios[ratios], self.Cs[cs]
 
 
 def grid_of_one(C: float, l1_ratio: float) -> Grid:

@@ -116,7 +116,7 @@ class Validation:
     losses: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     best_loss: float = math.inf
-    best_W: Tensor | None = None  # (1, K, D)
+    best_W: Tensor | None = None  # (1, K, D), those of the lowest loss, where it ends the fit
     is_exhausted: bool = False
 
     def score(self, W: Tensor) -> tuple[float, float]:
@@ -130,10 +130,6 @@ class Validation:
             if loss < self.best_loss:
                 self.best_loss, self.best_W = loss, W.clone()
         return loss, accuracy
-
-    def best_of(self, last_W: Tensor) -> Tensor:
-        """Return the weights (1, K, D) to keep: those of the lowest loss where it ends the fit."""
-        return last_W if self.best_W is None else self.best_W
 
 
 class ModelWatcher:
