@@ -101,9 +101,13 @@ class Costs:
     # Models times classes from which on a sparse X is read in float32 and by columns as well. Of 8
     # columns a product takes half of the time of float64, of 64 a tenth; fewer were not measured.
     min_sparse_columns: int = 8
+    # And the entries up to which it is: the two copies of an integer X take 256 MB.
+    max_sparse_copied: int = 2**24
 
-    # Entries that a sparse X stores for each feature, up to which L2 fits of several models go by
-    # Newton-CG. With 28 of them 100 labels take less than half of the time of L-BFGS in float32,
+    # Entries that a sparse X of more features than rows stores for each feature, up to which L2
+    # fits of several models or classes go by Newton-CG. Of more rows logits take longer than
+    # weights: three classes of 200,000 x 5,000 take twice as long.
+    # With 28 of them 100 labels take less than half of the time of L-BFGS in float32,
     # with 18 a grid of 50 and with 14 20 classes half; with 200 8 labels a fifth more.
     max_entries_per_feature: int = 100
     # Weights of the models that a worker fits at a time by Newton-CG. 16, 32 and 64 labels of
@@ -120,6 +124,9 @@ class Costs:
     # Hessians that a fit of two classes takes there by Newton's method, and sets of class Hessians
     # that others count with: 4 and more are made, in iterations that would have been made as well.
     row_space_hessians: int = 4
+    # Models whose Hessians are made there, one model after the other: of 1,200 x 4,000 5 take 0.8
+    # times as long as by L-BFGS, 20 twice.
+    max_row_space_models: int = 5
     row_space_class_hessians: int = 2
 
     # Entries of X, weights and models that `one_model` takes: it goes through the former in about
@@ -146,6 +153,6 @@ class Costs:
     max_products: int = 10**8
     max_product_ratio: float = 10.0
 
-    def are_few_entries(self, n_stored: int, n_features: int) -> bool:
+    def are_few_entries(self, n_stored: int, n_rows: int, n_features: int) -> bool:
         """Return whether a sparse X stores so little that weights take longer than passes."""
-        return n_stored <= self.max_entries_per_feature * n_features
+        return n_rows < n_features and n_stored <= self.max_entries_per_feature * n_features

@@ -338,7 +338,8 @@ def _without_comments(frame: pd.DataFrame, notes: list[Note]) -> pd.DataFrame:
 def _are_comments(frame: pd.DataFrame) -> Array:
     """Tell rows (N,) whose first field alone is filled, by a comment or the number of rows."""
     first = frame.iloc[:, 0]
-    begins = first.str.startswith(COMMENTS) | first.str.fullmatch(rf"\0+|{ROW_COUNT}")
+    is_count = first.str.fullmatch(rf"\0+|{ROW_COUNT}", na=False)
+    begins = first.str.startswith(COMMENTS, na=False) | is_count
     found: Array = begins.to_numpy(dtype=bool, copy=True)
     if found.any():
         found[found] = frame[found].iloc[:, 1:].isna().all(axis=1)

@@ -132,7 +132,7 @@ class TextColumn:
         """Return the column as text, and say so where most values could be numbers or dates."""
         texts = self.texts.where(self._is_value)
         n_values = int(self.counts[self._is_value].sum())
-        has_digit = texts.str.contains(r"\d", regex=True).to_numpy(bool)
+        has_digit = texts.str.contains(r"\d", regex=True, na=False).to_numpy(bool)
         if self.counts[has_digit].sum() < n_values / 2 or self._are_codes(texts):
             return TypedColumn(self.column)
         parts = number_parts(texts.fillna(""))
@@ -187,12 +187,12 @@ class TextColumn:
     def _numbers(self, language: Language) -> TypedColumn | None:
         """Return numbers of a column that has them, but for digits that are names."""
         texts = self.texts.where(self._is_value)
-        has_digit = texts.str.contains(r"\d", regex=True).to_numpy(bool)
-        is_infinite = texts.str.fullmatch(r"(?i)[+-]?inf(?:inity)?").to_numpy(bool)
+        has_digit = texts.str.contains(r"\d", regex=True, na=False).to_numpy(bool)
+        is_infinite = texts.str.fullmatch(r"(?i)[+-]?inf(?:inity)?", na=False).to_numpy(bool)
         if not self._are_enough(has_digit | is_infinite) or self._are_codes(texts):
             return None
         values = plain_numbers(texts)
-        with_point = texts[texts.str.contains(".", regex=False)]
+        with_point = texts[texts.str.contains(".", regex=False, na=False)]
         may_be_groups = len(with_point) and with_point.str.fullmatch(AMBIGUOUS).all()
         if not np.isnan(values[self._is_value]).any() and not may_be_groups:
             exact = _exact(texts)
@@ -224,7 +224,7 @@ class TextColumn:
         """Tell postcodes and the like: digits after zeros, or more of them than a number has."""
         if texts.dropna().str.fullmatch(r"(?:\d{1,3}\.){3}\d{1,3}|\+\d{8,}").all():
             return True  # addresses of the internet, telephones
-        digits = texts[texts.str.fullmatch(r"\d+")]
+        digits = texts[texts.str.fullmatch(r"\d+", na=False)]
         if digits.empty:
             return False
         lengths = digits.str.len()

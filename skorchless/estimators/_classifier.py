@@ -174,8 +174,9 @@ class TorchLogisticClassifier(
         The precision of products with ``X``. None keeps float32 and float64 as they come,
         computes 32- and 64-bit integers in float64 and all else (smaller integers, bools,
         float16, bfloat16) in float32, which holds them exactly: a block of rows at a time,
-        without a converted copy of ``X``. 'lbfgs' reads a dense float64 ``X`` through a
-        float32 copy where its rounding is far below ``tol``.
+        without a converted copy of ``X``. 'lbfgs' reads a float64 ``X`` through a float32
+        copy where its rounding is far below ``tol``, and for eight models or classes and
+        more keeps a sparse ``X`` of up to 16 million entries by row and by column.
 
     Attributes
     ----------
@@ -189,7 +190,8 @@ class TorchLogisticClassifier(
         - 'lbfgs', which starts from the variances of the features;
         - 'lbfgs-hessian', which starts from the Hessian of each class, of a sample of rows;
         - 'row-space', by as many unknowns a class as rows, where there are more features;
-        - 'newton-cg', by products of the Hessian, for several models of a wide sparse `X`;
+        - 'newton-cg', by products of the Hessian, for several models or classes of a sparse
+          ``X`` with more features than rows;
         - 'proximal-newton' and 'proximal-lbfgs', with an L1 penalty;
         - 'working-sets', the same on the features that matter, beyond 1,500 features.
     loss_curve_ : ndarray of shape (`n_iter_`,)

@@ -62,7 +62,8 @@ def score_tasks(experiment: Experiment, tasks: list[Task]) -> dict[tuple[int, in
         classifier._validate_params()
         X = read_samples(classifier, X, samples.classes[samples.labels], reset=True).X
         n_weights = n_weight_rows(samples.n_classes) * (X.shape[1] + 1)
-        per_model = bytes_of_weights(X, n_weights, has_l1=classifier.l1_ratio > 0)
+        penalties = {"has_l1": classifier.l1_ratio > 0, "has_penalty": np.isfinite(classifier.C)}
+        per_model = bytes_of_weights(X, n_weights, **penalties)
         n_at_once = bytes_at_once(X) // (2 * per_model)
         for batch in _batched(of_set, n_at_once):
             scores |= _score_batch(experiment, batch, estimator, classifier, X)

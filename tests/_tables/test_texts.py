@@ -131,3 +131,14 @@ def test_blanks_around_texts_go():
 
 def test_infinity_is_a_number():
     assert typed(["1", "inf", "-Infinity"]).values.tolist() == [1.0, np.inf, -np.inf]
+
+
+@pytest.mark.filterwarnings("ignore:The 'future.infer_string' option is deprecated")
+@pytest.mark.parametrize("values", [["1.5", None, "?", "3"], ["a 1", "b", None, "?", "3"]])
+def test_texts_may_be_objects_as_pandas_had_them_before_it_had_a_type_for_them(values):
+    expected = typed(values).values
+    with pd.option_context("future.infer_string", False):
+        found = TextColumn.of(pd.Series(values), ()).typed("x", Language()).values
+    assert (found.dtype.kind == "f") == (expected.dtype.kind == "f")
+    assert found.isna().tolist() == expected.isna().tolist()
+    assert found.dropna().tolist() == expected.dropna().tolist()

@@ -1,10 +1,10 @@
 """Descent for M models at once: a direction, a line search, and when to stop.
 
-`quasi_newton` and `proximal` make the directions. Each model has its own step size and status; all
-share the passes over the rows. Weights are held in the dtype of sums whatever the dtype of X, so
-that a float32 fit does not stall at float32's resolution of the objective. Decisions on a model
-are made on the host, where an operation on a few numbers takes a third of the time of one of
-torch's.
+`quasi_newton`, `newton_cg` and `proximal` make the directions. Each model has its own step size
+and status; all share the passes over the rows. Weights are held in the dtype of sums whatever the
+dtype of X, so that a float32 fit does not stall at float32's resolution of the objective.
+Decisions on a model are made on the host, where an operation on a few numbers takes a third of the
+time of one of torch's.
 
 A fit ends where no entry of the gradient exceeds ``tol``, nor the decrease that the next step
 expects ``tol`` times the objective. The gradient alone says little where classes are many: 100
@@ -75,7 +75,7 @@ class Point:
 class Directions(Protocol):
     """Where to go from each point of a descent."""
 
-    is_exact: bool  # whether the decrease that a step expects is that of an exact Hessian
+    is_exact: bool  # whether the expected decrease is that of the Hessian, and ends a fit alone
 
     @property
     def method(self) -> str:

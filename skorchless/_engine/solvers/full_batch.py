@@ -164,7 +164,7 @@ def _minimize_by_rows(
         return
     square, moments = space.objective, feature_moments(space.objective)
     V, tol = space.from_features(W), tol / space.grad_ratio
-    if is_newton_for_rows(square):
+    if is_newton_for_rows(objective) or is_newton_cheap(square):
         steps = _minimize_small(square, moments, V, tol, by_newton=True)
     else:
         steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)

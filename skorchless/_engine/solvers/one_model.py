@@ -443,7 +443,7 @@ class NewtonStep:
         # Along equal weights of all classes the Hessian is singular and the gradient 0: curvature
         # there changes no step.
         of_classes = np.eye(model.shape[1]) / n_classes
-        self._added = np.tile(of_classes, (n_classes, n_classes)) if n_classes > 1 else 0.0
+        self._added = np.tile(of_classes, (n_classes, n_classes)) if n_classes > 1 else None
 
     def at(self, state: State) -> Vector:
         """Return the direction from ``state``."""
@@ -452,8 +452,9 @@ class NewtonStep:
             if _dot(step, state.grad) < LAST_DECREASE * self._tol * state.value:
                 return np.negative(step)
         hessian = self._model.hessian(state.proba).numpy()
-        hessian += self._added
-        hessian.ravel()[:: len(hessian) + 1] += self._diagonal
+        if self._added is not None:
+            hessian += self._added
+        np.einsum("ii->i", hessian)[:] += self._diagonal  # a view of the diagonal
         # Factorisation and solution by torch take six times as long.
         factor, step, info = dposv(hessian, state.grad)
         if info == 0 and (factor.diagonal() ** 2 > 10.0 * EPS * hessian.diagonal()).all():

@@ -87,10 +87,14 @@ def is_newton_cheap(objective: PenalizedNLL) -> bool:
 
 
 def is_newton_for_rows(objective: PenalizedNLL) -> bool:
-    """Return whether exact Hessians suit the row space: of two classes they are no dearer."""
-    is_binary = objective.n_classes == 2
-    are_few = objective.weights_shape[0] <= objective.costs.max_newton_models
-    return (is_binary and are_few) or is_newton_cheap(objective)
+    """Return whether exact Hessians suit the row space: of two classes they are no dearer.
+
+    Not where models are many, or their Hessians take more memory than X.
+    """
+    rows, n_models = objective.rows, objective.weights_shape[0]
+    n_entries = rows.n_rows * rows.n_features if rows.n_stored is None else rows.n_stored
+    are_few = n_models <= objective.costs.max_row_space_models
+    return objective.n_classes == 2 and are_few and n_models * rows.n_rows**2 <= n_entries
 
 
 def is_proximal_newton_cheap(objective: PenalizedNLL, max_ratio: float) -> bool:
@@ -134,14 +138,16 @@ def is_newton_cg_cheap(objective: PenalizedNLL) -> bool:
     if rows.n_stored is None or n_models * n_weight_rows == 1:
         return False
     is_penalized = bool((objective.ridge > 0).all())
-    return is_penalized and costs.are_few_entries(rows.n_stored, rows.n_features)
+    return is_penalized and costs.are_few_entries(rows.n_stored, rows.n_rows, rows.n_features)
 
 
 def multiplies_many_columns(objective: PenalizedNLL) -> bool:
     """Return whether a sparse X multiplies so many columns that copies of it pay."""
     n_models, n_weight_rows, _ = objective.weights_shape
-    n_columns = n_models * n_weight_rows
-    return objective.rows.n_stored is not None and n_columns >= objective.costs.min_sparse_columns
+    n_stored, costs = objective.rows.n_stored, objective.costs
+    if n_stored is None or n_stored > costs.max_sparse_copied:
+        return False
+    return n_models * n_weight_rows >= costs.min_sparse_columns
 
 
 def class_hessian_seconds(objective: PenalizedNLL) -> float:
@@ -164,8 +170,8 @@ def row_space_seconds(objective: PenalizedNLL) -> float:
     is_wide = rows.n_rows < rows.n_features and rows.n_rows**2 <= n_entries
     if not is_wide or not rows.are_in_memory or not bool((objective.ridge > 0).all()):
         return math.inf
-    if objective.n_classes == 2:
-        n_hessians, of_each = costs.row_space_hessians, 0.0
+    if is_newton_for_rows(objective):
+        n_hessians, of_each = costs.row_space_hessians * objective.weights_shape[0], 0.0
     else:
         n_hessians = costs.row_space_class_hessians * objective.weights_shape[1]
         of_each = costs.class_seconds

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from skorchless.estimators._data.samples import Samples
 
 # Numbers of 8 bytes that a solver keeps for each weight: ten pairs of changes and what is made of
-# them, with an L1 penalty those of its quadratic, and by Newton-CG vectors alone.
+# them, with an L1 penalty those of its quadratic; by Newton-CG vectors alone, as many as the peak
+# of 60 labels of 20,000 x 50,000 shows.
 NUMBERS_PER_WEIGHT = 40
 NUMBERS_PER_L1_WEIGHT = 100
 NUMBERS_PER_NEWTON_CG_WEIGHT = 25
@@ -54,17 +55,18 @@ def label_groups(
     if is_joint or len(labels) == 1:
         return [labels]
     n_weights = math.prod(grid.shape) * (samples.X.shape[1] + 1)
-    of_weights = bytes_of_weights(samples.X, n_weights, has_l1=bool(grid.l1_ratios.any()))
+    has_l1, has_penalty = bool(grid.l1_ratios.any()), bool(np.isfinite(grid.Cs).all())
+    of_weights = bytes_of_weights(samples.X, n_weights, has_l1=has_l1, has_penalty=has_penalty)
     of_rows = samples.n_samples * (1 + (8 * grid.shape[0] if has_weights else 0))
     n_at_once = max(1, bytes_at_once(samples.X) // (of_weights + of_rows))
     return np.array_split(labels, -(-len(labels) // n_at_once))
 
 
-def bytes_of_weights(X: Any, n_weights: int, *, has_l1: bool) -> int:
+def bytes_of_weights(X: Any, n_weights: int, *, has_l1: bool, has_penalty: bool) -> int:
     """Return the bytes that a solver keeps for so many weights of the features of ``X``."""
     if has_l1:
         return 8 * n_weights * NUMBERS_PER_L1_WEIGHT
-    by_newton_cg = issparse(X) and Costs().are_few_entries(X.nnz, X.shape[1])
+    by_newton_cg = has_penalty and issparse(X) and Costs().are_few_entries(X.nnz, *X.shape)
     return 8 * n_weights * (NUMBERS_PER_NEWTON_CG_WEIGHT if by_newton_cg else NUMBERS_PER_WEIGHT)
 
 

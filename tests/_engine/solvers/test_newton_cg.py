@@ -18,7 +18,7 @@ from skorchless._engine.solvers.descent import point_at
 from skorchless._engine.solvers.newton_cg import NewtonCGDirections
 from skorchless._engine.solvers.strategy import is_newton_cg_cheap
 
-N_ROWS, N_FEATURES = 60, 12
+N_ROWS, N_FEATURES = 60, 70
 WEIGHTS = torch.rand(N_ROWS, 3, generator=torch.Generator().manual_seed(3)).double() + 0.1
 # No Hessian is made as a matrix.
 COSTS = Costs(max_newton_ratio=0.0)
@@ -87,6 +87,29 @@ def test_a_step_without_curvature_follows_the_gradient():
     assert direction.isfinite().all()
 
 
+def test_a_step_whose_product_overflows_ends_where_it_was():
+    dense, rows = both(n_classes=3, dtype=torch.float32)
+    X = sparse.csr_array((1e19 * rows.rows._X).astype("f4"))
+    huge = SparseRows(X, dense.rows.whole()[1:], dense.rows.placement)
+    start = torch.zeros(rows.weights_shape, dtype=torch.float64)
+    point, direction = directions(replace(rows, rows=huge), start)
+    assert point.grad.isfinite().all()
+    assert direction.isfinite().all()
+
+
+@pytest.mark.parametrize("mean", [0.0, 10.0, 1000.0])
+def test_features_far_from_zero_take_few_iterations(mean):
+    _, rows = both(n_classes=3, alphas=(1e-3,))
+    values = rows.rows._X.toarray()
+    values[:, -1] += mean
+    far = sparse.csr_array(values)
+    rows = replace(rows, rows=SparseRows(far, rows.rows.columns, rows.rows.placement))
+    steps = list(fit(rows, tol=1e-4))
+    assert steps[-1].method == "newton-cg"
+    assert (steps[-1].status == Status.CONVERGED).all()
+    assert len(steps) <= 12
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e3])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_labels_end_at_their_optimum(fit_intercept, scale):
@@ -146,6 +169,8 @@ def test_it_is_for_several_models_of_a_sparse_x_with_few_entries():
     for most, is_cheap in ((few, True), (few - 0.1, False)):
         costs = replace(COSTS, max_entries_per_feature=most)
         assert is_newton_cg_cheap(both(n_classes=3, costs=costs)[1]) == is_cheap
+    features = torch.arange(N_ROWS)
+    assert not is_newton_cg_cheap(rows.select_features(features))  # as many rows: logits count
 
 
 def test_many_models_of_a_float64_x_multiply_in_float32(monkeypatch):
