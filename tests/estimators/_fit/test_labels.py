@@ -116,16 +116,18 @@ def test_groups_are_smaller_where_each_model_takes_more():
 
 
 def test_groups_are_larger_where_x_is_sparse_and_no_pairs_are_kept():
-    dense = samples(10_000)
+    dense = samples(1000, n_features=120)
     few = sparse.csr_array(dense.X)
     many = sparse.vstack([few] * 11, format="csr")  # 110 entries a feature
-    grid, alike = grid_of_one(1.0, 0.0), {"has_weights": False}
-    with config_context(working_memory=1):
-        groups = [
-            len(label_groups(MultilabelSamples(X, dense.labels, dense.weights), grid, **alike))
-            for X in (dense.X, many, few)
-        ]
-    assert groups[0] == groups[1] > groups[2]
+    tall = sparse.vstack([few[:, :9]] * 110, format="csr")
+
+    def n_groups(X, C=1.0):
+        of_X = MultilabelSamples(X, dense.labels, dense.weights)
+        with config_context(working_memory=1):
+            return len(label_groups(of_X, grid_of_one(C, 0.0), has_weights=False))
+
+    assert n_groups(dense.X) == n_groups(many) == n_groups(few, C=np.inf) > n_groups(few)
+    assert n_groups(tall) == n_groups(tall.toarray())
 
 
 def test_labels_of_one_value_are_found_among_samples_with_weight():
