@@ -110,7 +110,7 @@ def test_features_far_from_zero_take_few_iterations(mean):
     assert len(steps) <= 12
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e3])
+@pytest.mark.parametrize("scale", [1.0, 30.0])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_labels_end_at_their_optimum(fit_intercept, scale):
     dense, rows = both(
