@@ -106,9 +106,9 @@ class Costs:
 
     # Entries that a sparse X of more features than rows stores for each feature, up to which L2
     # fits of several models or classes go by Newton-CG. Of more rows logits take longer than
-    # weights: three classes of 200,000 x 5,000 take twice as long.
-    # With 28 of them 100 labels take less than half of the time of L-BFGS in float32,
-    # with 18 a grid of 50 and with 14 20 classes half; with 200 8 labels a fifth more.
+    # weights: three classes of 200,000 x 5,000 take twice as long. With 28 of them 100 labels take
+    # less than half of the time of L-BFGS in float32, with 18 a grid of 50 and with 14 20 classes
+    # half; with 200 8 labels a fifth more.
     max_entries_per_feature: int = 100
     # Weights of the models that a worker fits at a time by Newton-CG. 16, 32 and 64 labels of
     # 50,000 features at a time take 6.0, 5.7 and 6.7 s for 100.
@@ -124,10 +124,10 @@ class Costs:
     # Hessians that a fit of two classes takes there by Newton's method, and sets of class Hessians
     # that others count with: 4 and more are made, in iterations that would have been made as well.
     row_space_hessians: int = 4
+    row_space_class_hessians: int = 2
     # Models whose Hessians are made there, one model after the other: of 1,200 x 4,000 5 take 0.8
     # times as long as by L-BFGS, 20 twice.
     max_row_space_models: int = 5
-    row_space_class_hessians: int = 2
 
     # Entries of X, weights and models that `one_model` takes: it goes through the former in about
     # a millisecond on one core, and several models share their passes elsewhere.

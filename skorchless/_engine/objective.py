@@ -160,7 +160,7 @@ class PenalizedNLL:
         rows = self.rows.beside(part.rows)
         loss, grad = rows.map_sum(sums, values_per_row=W_part.shape[0] * W_part.shape[1])
         grad.div_(self.total_weight[:, None, None])
-        return loss / self.total_weight, grad_of_centred(grad, self.mean)
+        return loss / self.total_weight, self.grad_of_block(grad)
 
     def hessian(self, W: Tensor) -> Tensor:
         """Return the Hessians (M, K * D, K * D), from one pass over the rows."""
@@ -256,6 +256,11 @@ class PenalizedNLL:
             return grad
         return torch.addcmul(grad, grad[..., -1:], self.center)
 
+    def centred_tol(self, tol: float) -> float:
+        """Return how small a centred gradient is, that of raw features being within ``tol``."""
+        # The intercept's counts there once more for each unit of a feature's mean.
+        return tol if self.center is None else tol / (1.0 + float(self.center.abs().max()))
+
     @cached_property
     def center(self) -> Tensor | None:
         """What columns (D,) are centred by: that of the rows as they are read, and the mean."""
@@ -269,14 +274,6 @@ class PenalizedNLL:
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """Return the inner products (M,) of weights (M, K, D)."""
     return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
-
-
-def grad_of_centred(grad: Tensor, mean: Tensor | None) -> Tensor:
-    """Return the gradient (..., D) by the weights of features centred by ``mean`` (P,)."""
-    if mean is None:
-        return grad
-    by_W, by_b = grad[..., :-1], grad[..., -1:]
-    return torch.cat([by_W - by_b * mean, by_b], dim=-1)
 
 
 def weights_of_centred(W: Tensor, mean: Tensor | None) -> Tensor:

@@ -174,8 +174,8 @@ def _check_classifiers(models: Mapping[Any, Any]) -> None:
     for name, model in models.items():
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"models must have names for keys, that is text, got {name!r}.")
-        is_none = isinstance(model, type) or (isinstance(model, Pipeline) and not model.steps)
-        if is_none or not (hasattr(model, "fit") and hasattr(model, "predict")):
+        is_unusable = isinstance(model, type) or (isinstance(model, Pipeline) and not model.steps)
+        if is_unusable or not (hasattr(model, "fit") and hasattr(model, "predict")):
             raise ValueError(
                 f"models[{name!r}] must be an unfitted classifier, an instance with fit and "
                 f"predict, got {model!r}."

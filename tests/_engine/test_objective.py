@@ -20,7 +20,6 @@ from sklearn.metrics import accuracy_score, log_loss
 from skorchless._engine.objective import (
     class_shares,
     evaluate,
-    grad_of_centred,
     intercept_only_weights,
     log_proba,
     soft_threshold,
@@ -166,8 +165,9 @@ def test_weights_of_centered_features_predict_as_those_of_features_as_they_are()
         raw[0, :, :-1] @ X.T + raw[0, :, -1:], W[0, :, :-1] @ (X - MEAN).T + W[0, :, -1:]
     )
     torch.testing.assert_close(weights_of_centred(raw, MEAN), W)
-    for change in (weights_of_raw, weights_of_centred, grad_of_centred):
+    for change in (weights_of_raw, weights_of_centred):
         assert change(W, None) is W
+    assert objective.grad_of_block(W) is W
 
 
 def test_weights_of_raw_and_gradients_of_centered_features_go_together():
@@ -175,7 +175,8 @@ def test_weights_of_raw_and_gradients_of_centered_features_go_together():
     W, direction = random_weights(objective), random_weights(objective, seed=2)
     _, grad = objective.value_and_grad(W)
     along = (grad * weights_of_raw(direction, MEAN)).sum()
-    torch.testing.assert_close((grad_of_centred(grad, MEAN) * direction).sum(), along)
+    of_centred = replace(objective, mean=MEAN).grad_of_block(grad.clone())
+    torch.testing.assert_close((of_centred * direction).sum(), along)
 
 
 STEPS = torch.tensor([[0.0, 1.0, 0.1, -2.0], [3.0, 1e-3, 0.5, 1.0]], dtype=torch.float64)

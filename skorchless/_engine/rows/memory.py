@@ -41,6 +41,11 @@ class Rows(ABC):
     are_in_memory: bool = False  # this process's own, on the CPU
     center: Tensor | None = None  # (P,), subtracted from each row that is read; None: nothing is
 
+    @property
+    def n_entries(self) -> int:
+        """How many entries X has in memory: those that are stored, where it is sparse."""
+        return self.n_rows * self.n_features if self.n_stored is None else self.n_stored
+
     def map_sum(
         self, function: BlockFunction, values_per_row: int | None = None
     ) -> tuple[Tensor, ...]:
@@ -81,7 +86,7 @@ class Rows(ABC):
         """
 
     def ready_to_select(self) -> Rows:
-        """Return the same rows, prepared for many calls of `select_features`."""
+        """Return the same rows, a sparse X by column as well: for selections and products."""
         return self
 
     @abstractmethod
@@ -184,6 +189,10 @@ class LocalRows(Rows):
 
     def _columns_of(self, index: Tensor) -> tuple[Tensor, ...]:
         return tuple(column.index_select(0, index.to(column.device)) for column in self.columns)
+
+    def _columns_in(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """Return the columns, row weights among them, with numbers of ``dtype``."""
+        return tuple(c.to(dtype) if c.is_floating_point() else c for c in self.columns)
 
     def _own_rows(self) -> Any:
         """Return these rows of X, in its own dtype: X itself where they are all of it."""
@@ -294,9 +303,7 @@ class TensorRows(LocalRows):
     def rounded(self, dtype: torch.dtype, *, is_copied: bool) -> Rows:
         """Return these rows to be read in ``dtype``, of which there is a copy if ``is_copied``."""
         placement = replace(self.placement, dtype=dtype)
-        columns = tuple(
-            column.to(dtype) if column.is_floating_point() else column for column in self.columns
-        )
+        columns = self._columns_in(dtype)
         if not is_copied:
             return self._with(placement=placement, columns=columns)
         X = self._own_rows()

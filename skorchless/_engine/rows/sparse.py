@@ -104,10 +104,7 @@ class SparseRows(LocalRows):
         X = self._by_row
         values = X.data.astype(str(dtype).removeprefix("torch."))
         X = csr_array((values, X.indices, X.indptr), shape=X.shape)
-        columns = tuple(
-            column.to(dtype) if column.is_floating_point() else column for column in self.columns
-        )
-        return SparseRows(X, columns, replace(self.placement, dtype=dtype))
+        return SparseRows(X, self._columns_in(dtype), replace(self.placement, dtype=dtype))
 
     def select_features(self, features: Tensor) -> Rows:
         block = self.ready_to_select()._all

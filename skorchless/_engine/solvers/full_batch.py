@@ -165,7 +165,8 @@ def _minimize_by_rows(
     square, moments = space.objective, feature_moments(space.objective)
     V, tol = space.from_features(W), tol / space.grad_ratio
     if is_newton_for_rows(objective) or is_newton_cheap(square):
-        steps = _minimize_small(square, moments, V, tol, by_newton=True)
+        minimize = partial(minimize_one_model, tol=tol, by_newton=True)
+        steps = _minimize_each(minimize, square, moments, V)
     else:
         steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)
     for progress in steps:
@@ -182,8 +183,9 @@ def _minimize_by_features(
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, by the weights of features."""
     by_newton = is_newton_cheap(objective)
+    minimize_small = partial(minimize_one_model, tol=tol, by_newton=by_newton)
     if by_newton or _is_for_one_model(objective):
-        yield from _minimize_small(objective, moments, W, tol, by_newton=by_newton)
+        yield from _minimize_each(minimize_small, objective, moments, W)
         return
     if is_newton_cg_cheap(objective):
         directions_of = partial(NewtonCGDirections, moments=moments, tol=tol)
@@ -192,8 +194,8 @@ def _minimize_by_features(
         return
     schedule = ClassHessianSchedule.of(objective)
     if is_small_table(objective):
-        small = partial(_minimize_small, objective, moments, W, tol, by_newton=False)
-        for progress in small(max_iter=schedule.first):
+        minimize_small = partial(minimize_small, max_iter=schedule.first)
+        for progress in _minimize_each(minimize_small, objective, moments, W):
             yield progress
         if Status.RUNNING not in progress.status.tolist():
             return
@@ -235,17 +237,10 @@ def _lbfgs(moments: FeatureMoments, schedule: ClassHessianSchedule) -> Callable[
     return partial(LBFGSDirections, moments=moments, schedule=schedule)
 
 
-def _minimize_small(
-    objective: PenalizedNLL,
-    moments: FeatureMoments,
-    W: Tensor,
-    tol: float,
-    *,
-    by_newton: bool,
-    max_iter: float = math.inf,
+def _minimize_each(
+    minimize: Minimizer, objective: PenalizedNLL, moments: FeatureMoments, W: Tensor
 ) -> Iterator[Progress]:
-    """Yield the progress of fits to a small table, model by model."""
-    minimize = partial(minimize_one_model, tol=tol, by_newton=by_newton, max_iter=max_iter)
+    """Yield the progress of fits that ``minimize`` makes model by model."""
     if W.shape[0] == 1 and W.is_cpu:
         yield from minimize(objective, moments, W)
         return

@@ -65,9 +65,7 @@ class NewtonCGDirections:
     ) -> None:
         self._objective = objective
         self._tol = tol
-        # Of raw features the intercept's violation counts once more for each unit of their mean.
-        largest = 0.0 if objective.center is None else float(objective.center.abs().max())
-        self._max_residual = GRAD_PRECISION * tol / (1.0 + largest)
+        self._max_residual = GRAD_PRECISION * objective.centred_tol(tol)
         dtype = objective.rows.placement.dtype
         diagonal = diagonal_approximation(objective, moments).diagonal
         self._inverse = diagonal.reciprocal().to(dtype)

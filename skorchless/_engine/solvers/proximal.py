@@ -73,10 +73,8 @@ class ProximalDirections:
             schedule = ClassHessianSchedule.of(objective)
             self._curvature = BFGSCurvature(objective, start, moments, schedule)
             self.method, precision = "proximal-lbfgs", BFGS_PRECISION
-        # Of raw features the intercept's violation counts once more for each unit of their mean.
-        center = objective.center
-        largest = 0.0 if center is None else float(center.abs().max())
-        self._precision = replace(precision, min_violation=STEP_PRECISION * tol / (1.0 + largest))
+        min_violation = STEP_PRECISION * objective.centred_tol(tol)
+        self._precision = replace(precision, min_violation=min_violation)
 
     def at(self, point: Point) -> Tensor:
         w = point.W.flatten(1)

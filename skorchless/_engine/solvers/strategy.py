@@ -36,7 +36,7 @@ def float32_rounding(moments: FeatureMoments) -> float:
 def is_float32_near_enough(objective: PenalizedNLL, moments: FeatureMoments, tol: float) -> bool:
     """Return whether a float32 copy of a float64 X saves time, and leads as near as ``tol``."""
     rows, costs = objective.rows, objective.costs
-    n_entries = rows.n_rows * rows.n_features if rows.n_stored is None else rows.n_stored
+    n_entries = rows.n_entries
     if (
         not isinstance(rows, TensorRows | SparseRows)
         or rows.placement.dtype != torch.float64
@@ -92,7 +92,7 @@ def is_newton_for_rows(objective: PenalizedNLL) -> bool:
     Not where models are many, or their Hessians take more memory than X.
     """
     rows, n_models = objective.rows, objective.weights_shape[0]
-    n_entries = rows.n_rows * rows.n_features if rows.n_stored is None else rows.n_stored
+    n_entries = rows.n_entries
     are_few = n_models <= objective.costs.max_row_space_models
     return objective.n_classes == 2 and are_few and n_models * rows.n_rows**2 <= n_entries
 
@@ -166,7 +166,7 @@ def class_hessian_seconds(objective: PenalizedNLL) -> float:
 def row_space_seconds(objective: PenalizedNLL) -> float:
     """Return what the row space takes, and the first Hessians in it; infinity where it is none."""
     rows, costs = objective.rows, objective.costs
-    n_entries = rows.n_rows * rows.n_features if rows.n_stored is None else rows.n_stored
+    n_entries = rows.n_entries
     is_wide = rows.n_rows < rows.n_features and rows.n_rows**2 <= n_entries
     if not is_wide or not rows.are_in_memory or not bool((objective.ridge > 0).all()):
         return math.inf

@@ -24,7 +24,6 @@ from skorchless._engine.costs import WorkingSetSizes
 from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.objective import (
     PenalizedNLL,
-    grad_of_centred,
     weights_of_centred,
     weights_of_raw,
 )
@@ -102,7 +101,7 @@ class WorkingSet:
         if not are_products_cheap(part, max_ratio):
             part, moments = centered_objective(part)
         W = weights_of_centred(self.gather(point.W), part.mean)
-        start = Point(W, point.value, grad_of_centred(self.gather(point.grad), part.mean))
+        start = Point(W, point.value, part.grad_of_block(self.gather(point.grad)))
         directions = ProximalDirections(part, start, moments, tol=tol, max_ratio=max_ratio)
         # Convergence is decided by all features.
         for progress in descend(part, start, directions, tol=tol, bounds_decrease=False):
