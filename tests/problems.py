@@ -131,7 +131,7 @@ def by_descent(objective, moments, W, *, tol, schedule=None):
     schedule = schedule or ClassHessianSchedule.of(objective)
     directions = LBFGSDirections(objective, start, moments, schedule)
     for progress in descend(objective, start, directions, tol=tol):
-        yield replace(progress, W=weights_of_raw(progress.W, center))
+        yield progress.map_weights(lambda W: weights_of_raw(W, center))
 
 
 def by_one_model(objective, moments, W, *, tol, by_newton):
@@ -184,6 +184,7 @@ class Downhill:
 
     method = "downhill"
     is_exact = False
+    logits_change = None
 
     def __init__(self, length=1.0):
         self.length = torch.as_tensor(length).double().view(-1, 1, 1)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from skorchless._engine.products import Block, logits, to_dense, weighted_squares, weighted_sum
 from skorchless._engine.records import take_models
+from skorchless._engine.rows.workers import lies_by_column
 
 
 def n_weight_rows(n_classes: int) -> int:
@@ -61,21 +62,25 @@ class NLL:
 
         ``X_of_W`` (B, P') are the features of ``W`` where they are not those of ``X``.
         """
-        logits = self._logits(W, X if X_of_W is None else X_of_W)  # (M, K, B)
+        logits = self.logits(W, X if X_of_W is None else X_of_W)  # (M, K, B)
+        return self.sum_and_grad_at(logits, X, codes, weights)
+
+    def sum_and_grad_at(
+        self, logits: Tensor, X: Block, codes: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return what `sum_and_grad` does, at weights whose ``logits`` (M, K, B) are known."""
         of_models = self._of_models(weights)[:, None]  # (M, 1, B)
-        codes = self._codes_of_models(codes)
-        nll, residual = self.each_and_residual(logits, codes, of_models)
-        residual = residual.flatten(0, 1)  # (M * K, B)
-        grad = self._with_intercept(weighted_sum(X, residual), residual)
+        nll, residual = self.each_and_residual(logits, self._codes_of_models(codes), of_models)
+        grad = self.weighted_sum(X, residual.flatten(0, 1))
         loss = nll.sum((1, 2), dtype=self.sum_dtype)
-        return loss, grad.view(*W.shape[:2], grad.shape[1])
+        return loss, grad.view(*logits.shape[:2], grad.shape[1])
 
     def along(self, W: Tensor, steps: Tensor, X: Block, codes: Tensor, weights: Tensor) -> Tensor:
         """Return NLL, slope and curvature (3, M, T) of a block, summed, along a direction.
 
         ``W`` (M, 2 * K, D) has the weights and the direction; ``steps`` are (M, T).
         """
-        logits, change = self._logits(W, X).chunk(2, dim=1)  # (M, K, B)
+        logits, change = self.logits(W, X).chunk(2, dim=1)  # (M, K, B)
         of_models = self._of_models(weights)[:, None]  # (M, 1, B)
         codes = self._codes_of_models(codes)
         sums = []
@@ -90,7 +95,8 @@ class NLL:
             sums.append(torch.stack([part.sum((1, 2), dtype=self.sum_dtype) for part in parts]))
         return torch.stack(sums, dim=-1)
 
-    def _logits(self, W: Tensor, X: Block) -> Tensor:
+    def logits(self, W: Tensor, X: Block) -> Tensor:
+        """Return the logits (M, K, B) of the rows of a block."""
         return logits(X, W.flatten(0, 1)).view(*W.shape[:2], X.shape[0])
 
     def _proba(self, logits: Tensor) -> Tensor:
@@ -162,15 +168,16 @@ class NLL:
         curvature.diagonal(dim1=1, dim2=2).add_((p * weights).mT)
         return curvature
 
-    def row_curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
-        """Return what `hvp` needs of the rows of a block at ``W``, (M, K, B).
+    def row_curvature(self, logits: Tensor, weights: Tensor) -> Tensor:
+        """Return what `hvp` needs of the rows of a block, whose ``logits`` are (M, K, B): as many.
 
         The weighted second derivative by the logit where K = 1, else each class's weighted
         probability: the weight itself is their sum.
         """
+        p = self._proba(logits)
         if self.n_classes == 2:
-            return self.curvature(W, X, weights)
-        return self.proba(W, X) * self._of_models(weights)[:, None]
+            p = p * (1.0 - p)
+        return p * self._of_models(weights)[:, None]
 
     def hvp(self, V: Tensor, X: Block, row_curvature: Tensor) -> Tensor:
         """Return the products (M * K, D) of a block's Hessians with ``V`` (M * K, D).
@@ -178,14 +185,19 @@ class NLL:
         ``row_curvature`` is (M * K, B).
         """
         # With models and classes on one axis: a small product takes as long as ten reshapes.
-        change = logits(X, V)  # (M * K, B)
+        return self.weighted_sum(X, self.residual_change(logits(X, V), row_curvature))
+
+    def residual_change(self, change: Tensor, row_curvature: Tensor) -> Tensor:
+        """Return by how much `residual` changes with the logits, all of them (M * K, B)."""
         if self.n_classes > 2:
             of_models = (-1, self.n_classes, change.shape[1])
             weighted, p = (row_curvature * change).view(of_models), row_curvature.view(of_models)
             mean = weighted.sum(1, keepdim=True) / _row_weights(p)
-            residual = (weighted - p * mean).flatten(0, 1)
-        else:
-            residual = row_curvature * change
+            return (weighted - p * mean).flatten(0, 1)
+        return row_curvature * change
+
+    def weighted_sum(self, X: Block, residual: Tensor) -> Tensor:
+        """Return the gradient (M * K, D) by weights from the ``residual`` (M * K, B)."""
         return self._with_intercept(weighted_sum(X, residual), residual)
 
     def hessian_diagonal(self, X: Block, row_curvature: Tensor) -> Tensor:
@@ -200,7 +212,10 @@ class NLL:
         """Return sums (M * K, D) over rows: ``of_rows`` (M * K, B) themselves for an intercept."""
         if not self.fit_intercept:
             return of_features
-        return torch.cat([of_features, of_rows.sum(1, keepdim=True)], dim=1)
+        total = of_rows.sum(1, keepdim=True)
+        if lies_by_column(of_features):
+            return torch.cat([of_features.T, total.T]).T
+        return torch.cat([of_features, total], dim=1)
 
     def curvature(self, W: Tensor, X: Block, weights: Tensor) -> Tensor:
         """Return the weighted second derivative (M, K, B) of each row's NLL by each logit."""
@@ -209,7 +224,7 @@ class NLL:
 
     def proba(self, W: Tensor, X: Block) -> Tensor:
         """Return the probabilities (M, K, B) of each class, of the second one where K = 1."""
-        return self._proba(self._logits(W, X))
+        return self._proba(self.logits(W, X))
 
 
 # More folds than this are those of permutations, each of its own model, and have weight in all

@@ -100,8 +100,61 @@ class PenalizedNLL:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
         sums = NLLAndGrad(self.nll, self.of_block(W))
         loss, total = self.rows.map_sum(sums, values_per_row=W.shape[0] * W.shape[1])
-        grad = self.grad_of_block(total.div_(self.total_weight[:, None, None]))
+        return self._with_penalty(W, loss, total)
+
+    def value_and_grad_at(self, W: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `value_and_grad` does, where the ``logits`` (M, K, N) are known."""
+        nll = self.nll
+
+        def sums(X: Block, codes: Tensor, weights: Tensor, of_rows: Tensor) -> tuple[Tensor, ...]:
+            return nll.sum_and_grad_at(_of_models(of_rows, W), X, codes, weights)
+
+        rows = self.rows.beside(_of_rows(logits.to(self.rows.placement.dtype)))
+        n_values = W.shape[0] * W.shape[1]
+        return self._with_penalty(W, *rows.map_sum(sums, n_values, keeps_dtype=True))
+
+    def _with_penalty(self, W: Tensor, loss: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """Return value and gradient from the sums of rows, by weights of the rows as they are."""
+        grad = self.grad_of_block(grad.div_(self.total_weight.to(W.dtype)[:, None, None]))
         return loss / self.total_weight + self.penalty(W), self.add_shrinkage(grad, W)
+
+    def logits(self, W: Tensor) -> Tensor:
+        """Return the logits (M, K, N) of all rows, from one pass over them."""
+        nll, of_block = self.nll, self.of_block(W)
+
+        def logits_of(X: Block, *_columns: Tensor) -> Tensor:
+            return _of_rows(nll.logits(of_block, X))
+
+        of_rows = self.rows.map_rows(logits_of, values_per_row=W.shape[0] * W.shape[1])
+        return _of_models(of_rows, W)
+
+    def row_curvature(self, logits: Tensor) -> Tensor:
+        """Return what `hvp_of_change` needs of the rows, whose ``logits`` are (M, K, N)."""
+        nll, (n_models, n_weight_rows, _) = self.nll, self.weights_shape
+        rows = self.rows.beside(_of_rows(logits.to(self.rows.placement.dtype)))
+        total_weight = self.total_weight[:, None, None].to(rows.placement.dtype)
+
+        def curvature_of(_X: Block, _codes: Tensor, weights: Tensor, of_rows: Tensor) -> Tensor:
+            curvature = nll.row_curvature(_of_models(of_rows, logits), weights)
+            return _of_rows(curvature / total_weight)
+
+        of_rows = rows.map_rows(curvature_of, values_per_row=n_models * n_weight_rows)
+        return _of_models(of_rows, logits)
+
+    def hvp_of_change(self, change: Tensor, row_curvature: Tensor) -> Tensor:
+        """Return the products (M, K, D) of the Hessians of the NLL with a direction.
+
+        ``change`` (M, K, N) is by how much a step along it changes the logits.
+        """
+        nll, flat = self.nll, (part.flatten(0, 1) for part in (change, row_curvature))
+
+        def sums(X: Block, *columns: Tensor) -> tuple[Tensor]:
+            return (nll.weighted_sum(X, columns[-1].T),)
+
+        rows = self.rows.beside(nll.residual_change(*flat).T)
+        n_values = change.shape[0] * change.shape[1]
+        (total,) = rows.map_sum(sums, n_values, keeps_dtype=True)
+        return self.grad_of_block(total.view(*change.shape[:2], -1))
 
     def along(self, W: Tensor, direction: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return values (M, T) along a direction, and slopes and curvatures of the smooth part.
@@ -132,7 +185,8 @@ class PenalizedNLL:
         if self.mean is None:
             return W.to(dtype)
         of_block = W.to(dtype, copy=True)
-        of_block[..., -1] = W[..., -1] + W @ self._minus_mean.to(W.dtype)
+        shift = W.flatten(0, 1) @ self._minus_mean.to(W.dtype)
+        of_block[..., -1] = W[..., -1] + shift.view(W.shape[:2])
         return of_block
 
     def grad_of_block(self, grad: Tensor) -> Tensor:
@@ -271,9 +325,19 @@ class PenalizedNLL:
         return center if parts else None
 
 
+def _of_rows(of_models: Tensor) -> Tensor:
+    """Return logits or the like (M, K, B) as a column of rows (B, M * K)."""
+    return of_models.flatten(0, 1).T
+
+
+def _of_models(of_rows: Tensor, like: Tensor) -> Tensor:
+    """Return a column of rows (B, M * K) by model and class, as those of ``like`` are."""
+    return of_rows.T.view(*like.shape[:2], -1)
+
+
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """Return the inner products (M,) of weights (M, K, D)."""
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+    return torch.linalg.vecdot(a, b).sum(1)
 
 
 def weights_of_centred(W: Tensor, mean: Tensor | None) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skorchless._engine.placement import as_tensor
 from skorchless._engine.rows.block_sizes import BlockSizes
-from skorchless._engine.rows.workers import share
+from skorchless._engine.rows.workers import n_workers, share
 
 Block = Any  # Tensor or SparseBlock
 
@@ -60,27 +60,50 @@ class SparseBlock:
         """The block (B, P) in CSC format."""
         return in_format(self._given, "csc")
 
-    @cached_property
+    @property
     def by_row(self) -> list[Tensor]:
-        """The rows of the block (B, P) as CSR tensors."""
-        return self._as_tensors(self.csr)
+        """The rows of the block (B, P) as CSR tensors: one, or one for each share of workers."""
+        return self._row_shares if self._is_shared else self._all_rows
+
+    @property
+    def by_column(self) -> list[Tensor]:
+        """The rows of the transpose (P, B) as CSR tensors, as those of `by_row`."""
+        return self._column_shares if self._is_shared else self._all_columns
 
     @cached_property
-    def by_column(self) -> list[Tensor]:
-        """The rows of the transpose (P, B) as CSR tensors."""
-        return self._as_tensors(self.csc.T)
+    def _all_rows(self) -> list[Tensor]:
+        return self._as_tensors(self.csr, 1)
+
+    @cached_property
+    def _all_columns(self) -> list[Tensor]:
+        return self._as_tensors(self.csc.T, 1)
+
+    @cached_property
+    def _row_shares(self) -> list[Tensor]:
+        return self._as_tensors(self.csr, self._n_shares)
+
+    @cached_property
+    def _column_shares(self) -> list[Tensor]:
+        return self._as_tensors(self.csc.T, self._n_shares)
+
+    @property
+    def _n_shares(self) -> int:
+        return self._sizes.n_entry_shares(self._given.nnz)
+
+    @property
+    def _is_shared(self) -> bool:
+        return self._n_shares > 1 and n_workers() > 1
 
     @cached_property
     def rows(self) -> list[tuple[slice, csr_array]]:
         """Slices of rows, and these rows."""
         return _row_shares(self.csr, self._sizes.n_entry_shares(self.csr.nnz, self.shape[1]))
 
-    def _as_tensors(self, X: csr_array) -> list[Tensor]:
+    def _as_tensors(self, X: csr_array, n_shares: int) -> list[Tensor]:
         """Return rows of the block or its transpose as CSR tensors, in the same memory."""
-        shares = _row_shares(X, self._sizes.n_entry_shares(X.nnz))
         return [
             csr_tensor(as_tensor(X.indptr), as_tensor(X.indices), as_tensor(X.data), X.shape)
-            for _, X in shares
+            for _, X in _row_shares(X, n_shares)
         ]
 
     @property
@@ -161,7 +184,7 @@ def csr_products(shares: list[Tensor], vectors: Tensor) -> Tensor:
 # Columns from which on a float32 product takes less time as sums of weighted rows: the same for 8
 # to 10 columns, two fifths to three quarters of it for 16 to 20, a sixth to a quarter for 100.
 # float64 has no such kernel.
-MIN_BAG_COLUMNS = 12
+MIN_BAG_COLUMNS = 8
 
 
 def _csr_product(X: Tensor, right: Tensor) -> Tensor:

@@ -15,9 +15,16 @@ Record = TypeVar("Record")
 SHARED = {"is_shared": True}
 
 
+def take(tensor: Tensor, models: Tensor) -> Tensor:
+    """Return ``tensor`` (M, ...) of ``models``, in the order of axes that it has in memory."""
+    if tensor.ndim == 3 and tensor.stride(0) < tensor.stride(2):
+        return tensor.movedim(2, 0).index_select(1, models).movedim(0, 2)
+    return tensor[models]
+
+
 def take_models(record: Record, models: Tensor) -> Record:
     """Return ``record`` for ``models``, an index (M',) into all M."""
-    return _map_tensors(lambda tensor: tensor[models], record)
+    return _map_tensors(lambda tensor: take(tensor, models), record)
 
 
 def put_models(record: Record, models: Tensor, other: Record) -> Record:

@@ -117,7 +117,7 @@ def test_only_features_far_from_zero_take_a_second_pass(offset, n_passes, monkey
     monkeypatch.setattr(
         TensorRows,
         "map_reduce",
-        lambda self, *arguments: seen.append(1) or compute(self, *arguments),
+        lambda self, *args, **options: seen.append(1) or compute(self, *args, **options),
     )
     X = offset + torch.rand(50, 2).double()
     centered_objective(make_objective(2, X=X)[0])

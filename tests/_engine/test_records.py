@@ -8,7 +8,7 @@ from problems import make_objective, random_weights
 
 from skorchless._engine.curvature.feature_moments import feature_moments
 from skorchless._engine.curvature.hessian_approximation import diagonal_approximation
-from skorchless._engine.records import SHARED, put_models, take_models
+from skorchless._engine.records import SHARED, put_models, take, take_models
 from skorchless._engine.solvers.base import Progress
 from skorchless._engine.solvers.descent import SearchLine, point_at
 
@@ -93,6 +93,15 @@ def tensors_of(kept):
         elif hasattr(value, "__dataclass_fields__"):
             found |= {f"{each.name}.{name}": part for name, part in tensors_of(value).items()}
     return found
+
+
+def test_a_part_lies_in_memory_as_the_whole_does():
+    whole = torch.arange(24.0).view(4, 3, 2)
+    by_column = whole.permute(2, 0, 1).contiguous().permute(1, 2, 0)
+    for tensor in (whole, by_column):
+        part = take(tensor, PART)
+        assert torch.equal(part, whole[PART])
+        assert (part.stride(0) < part.stride(2)) == (tensor.stride(0) < tensor.stride(2))
 
 
 @pytest.mark.parametrize("kind", records())

@@ -257,7 +257,9 @@ def test_all_fits_share_the_passes_over_X(monkeypatch, class_weight):
     n_passes = []
     map_reduce = LocalRows.map_reduce
     monkeypatch.setattr(
-        LocalRows, "map_reduce", lambda *args: n_passes.append(1) or map_reduce(*args)
+        LocalRows,
+        "map_reduce",
+        lambda *a, **options: n_passes.append(1) or map_reduce(*a, **options),
     )
     X, y = make_classification(300, 10, random_state=0)
     estimator = TorchLogisticClassifier(class_weight=class_weight)

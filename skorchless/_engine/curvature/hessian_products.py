@@ -30,7 +30,8 @@ class NLLHessian:
         total_weight = objective.total_weight[:, None, None].to(W_block.dtype)
 
         def curvature_of(X: Block, _codes: Tensor, weights: Tensor) -> Tensor:
-            return (nll.row_curvature(W_block, X, weights) / total_weight).flatten(0, 1).T
+            curvature = nll.row_curvature(nll.logits(W_block, X), weights)
+            return (curvature / total_weight).flatten(0, 1).T
 
         curvature = objective.rows.map_rows(curvature_of, values_per_row=W.shape[0] * W.shape[1])
         at_W = replace(objective, rows=objective.rows.beside(curvature))

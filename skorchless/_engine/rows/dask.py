@@ -71,12 +71,18 @@ class DaskRows(Rows):
         self.placement = placement
 
     def map_reduce(
-        self, function: BlockFunction, combine: Callable[..., Tensor], values_per_row: int | None
+        self,
+        function: BlockFunction,
+        combine: Callable[..., Tensor],
+        values_per_row: int | None,
+        *,
+        keeps_dtype: bool = False,
     ) -> tuple[Tensor, ...]:
         # One task of its own, not a copy of the weights in each that needs them.
         function = delayed(function, pure=False, traverse=False)
         results = [
-            _call(part, "map_reduce", function, combine, values_per_row) for part in self._parts
+            _call(part, "map_reduce", function, combine, values_per_row, keeps_dtype=keeps_dtype)
+            for part in self._parts
         ]
         fan_in = self.placement.block_sizes.fan_in
         while len(results) > 1:

@@ -47,14 +47,19 @@ class Rows(ABC):
         return self.n_rows * self.n_features if self.n_stored is None else self.n_stored
 
     def map_sum(
-        self, function: BlockFunction, values_per_row: int | None = None
+        self,
+        function: BlockFunction,
+        values_per_row: int | None = None,
+        *,
+        keeps_dtype: bool = False,
     ) -> tuple[Tensor, ...]:
         """Return the sums over row blocks of what ``function(X_block, *columns)`` returns.
 
         ``values_per_row`` is the number of values that the function holds for each row (the M * K
         logits): where it exceeds P, it and not P bounds the block. None: as many as X has there.
+        Sums have the dtype of sums, or with ``keeps_dtype`` that of what is added up.
         """
-        return self.map_reduce(function, torch.add, values_per_row)
+        return self.map_reduce(function, torch.add, values_per_row, keeps_dtype=keeps_dtype)
 
     def map_max(self, function: BlockFunction) -> tuple[Tensor, ...]:
         """Return the entrywise maximum over row blocks of what ``function`` returns."""
@@ -62,7 +67,12 @@ class Rows(ABC):
 
     @abstractmethod
     def map_reduce(
-        self, function: BlockFunction, combine: Callable[..., Tensor], values_per_row: int | None
+        self,
+        function: BlockFunction,
+        combine: Callable[..., Tensor],
+        values_per_row: int | None,
+        *,
+        keeps_dtype: bool = False,
     ) -> tuple[Tensor, ...]:
         """Return what ``combine``, add or maximum, makes of all that ``function`` returns."""
 
@@ -119,12 +129,18 @@ class LocalRows(Rows):
         self._max_rows = self.n_rows  # of a block: fewer once one has not fit
 
     def map_reduce(
-        self, function: BlockFunction, combine: Callable[..., Tensor], values_per_row: int | None
+        self,
+        function: BlockFunction,
+        combine: Callable[..., Tensor],
+        values_per_row: int | None,
+        *,
+        keeps_dtype: bool = False,
     ) -> tuple[Tensor, ...]:
         totals: tuple[Tensor, ...] | None = None
         for parts in self._results(function, values_per_row):
             if totals is None:
-                totals = tuple(part.to(self.placement.sum_dtype) for part in parts)
+                sum_dtype = self.placement.sum_dtype
+                totals = parts if keeps_dtype else tuple(part.to(sum_dtype) for part in parts)
             else:
                 for total, part in zip(totals, parts, strict=True):
                     combine(total, part, out=total)

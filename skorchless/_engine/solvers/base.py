@@ -7,13 +7,15 @@ never prints or warns.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from skorchless._engine.records import put_models
+from skorchless._engine.records import take_models
 
 
 class Status(IntEnum):
@@ -28,7 +30,8 @@ class Status(IntEnum):
 class Progress:
     """M models after an iteration."""
 
-    W: Tensor  # (M, K, D)
+    # (M, K, D), or what makes them: most callers read those of the last iteration alone.
+    weights: Tensor | Callable[[], Tensor]
     value: Tensor  # (M,)
     status: Tensor  # (M,) of Status
     # (M,), which ``tol`` is compared with: of optimality, or the loss of a minibatch solver
@@ -36,18 +39,51 @@ class Progress:
     buffers: dict[str, Tensor] = field(default_factory=dict)  # which a later call goes on with
     method: str = ""  # how the last step was found
 
+    @cached_property
+    def W(self) -> Tensor:
+        """The weights (M, K, D)."""
+        return self.weights() if callable(self.weights) else self.weights
+
+    def map_weights(self, function: Callable[[Tensor], Tensor]) -> Progress:
+        """Return this record with what ``function`` makes of the weights, once they are read."""
+        return replace(self, weights=lambda: function(self.W))
+
     def on(self, device: torch.device) -> Progress:
         """Return this record on ``device``."""
-        if self.W.device == device:
+        if self.value.device == device:
             return self
-        names = ("W", "value", "status", "max_violation")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        names = ("value", "status", "max_violation")
+        moved = {name: getattr(self, name).to(device) for name in names}
+        return replace(self.map_weights(lambda W: W.to(device)), **moved)
 
-    def put(self, models: Tensor, latest: Progress) -> Progress:
-        """Return this record, without buffers, with ``models`` replaced by those of ``latest``."""
-        if models.shape[0] == self.value.shape[0]:
-            return latest
-        return put_models(replace(self, method=latest.method, buffers={}), models, latest)
+    def take(self, models: Tensor) -> Progress:
+        """Return the record of ``models``, an index (M',)."""
+        return take_models(replace(self, weights=self.W), models)
+
+
+def join(parts: Sequence[tuple[Tensor, Progress]]) -> Progress:
+    """Return the progress of models from that of ``parts``, each with its index into all M.
+
+    The last one says how steps are found.
+    """
+    if len(parts) == 1:
+        return parts[0][1]
+    indices, records = zip(*parts, strict=True)
+    n_models = sum(map(len, indices))
+
+    def joined(tensors: Sequence[Tensor]) -> Tensor:
+        whole = tensors[0].new_empty(n_models, *tensors[0].shape[1:])
+        for index, tensor in zip(indices, tensors, strict=True):
+            whole.index_copy_(0, index, tensor)
+        return whole
+
+    return Progress(
+        lambda: joined([record.W for record in records]),
+        joined([record.value for record in records]),
+        joined([record.status for record in records]),
+        joined([record.max_violation for record in records]),
+        method=records[-1].method,
+    )
 
 
 class Patience:

@@ -34,7 +34,7 @@ from torch import Tensor
 
 from skorchless._engine.objective import PenalizedNLL, dot
 from skorchless._engine.records import put_models, take_models
-from skorchless._engine.solvers.base import Progress, Status
+from skorchless._engine.solvers.base import Progress, Status, join
 
 Numbers = np.ndarray[Any, Any]  # (M,), on the host
 
@@ -70,6 +70,7 @@ class Point:
     W: Tensor  # (M, K, D)
     value: Tensor  # (M,)
     grad: Tensor  # (M, K, D)
+    logits: Tensor | None = None  # (M, K, N), where directions tell how they change
 
 
 class Directions(Protocol):
@@ -80,6 +81,10 @@ class Directions(Protocol):
     @property
     def method(self) -> str:
         """What `Progress.method` says."""
+
+    @property
+    def logits_change(self) -> Tensor | None:
+        """By how much the latest direction changes the logits (M, K, N); None: not known."""
 
     def at(self, point: Point) -> Tensor:
         """Return the direction (M, K, D) of the step from ``point``, which follows the last."""
@@ -101,6 +106,13 @@ def point_at(objective: PenalizedNLL, W: Tensor) -> Point:
     return Point(W, *objective.value_and_grad(W))
 
 
+def point_with_logits(objective: PenalizedNLL, W: Tensor) -> Point:
+    """Return the point of the weights ``W`` (M, K, D), in the dtype of X, with its logits."""
+    W = W.to(objective.rows.placement.dtype)
+    logits = objective.logits(W)
+    return Point(W, *objective.value_and_grad_at(W, logits), logits)
+
+
 @dataclass(frozen=True)
 class SearchLine:
     """The line of a search: where it starts, and its direction."""
@@ -110,10 +122,16 @@ class SearchLine:
     direction: Tensor  # (M, K, D)
     slope: Tensor  # (M,), with an L1 penalty an upper bound of it
     l1_change: Tensor  # (M,), of the L1 penalty by a step of size 1
+    logits_change: Tensor | None = None  # (M, K, N), as well; None: not known
 
     def point(self, step: Tensor) -> Point:
         """Return the point after ``step`` (M, 1, 1)."""
-        return point_at(self.objective, torch.addcmul(self.start.W, step, self.direction))
+        step = step.to(self.start.W.dtype)
+        W = torch.addcmul(self.start.W, step, self.direction)
+        if self.logits_change is None or self.start.logits is None:
+            return point_at(self.objective, W)
+        logits = torch.addcmul(self.start.logits, step, self.logits_change)
+        return Point(W, *self.objective.value_and_grad_at(W, logits), logits)
 
     def is_acceptable(self, step: Any, value: Tensor, slope: Any) -> Tensor:
         """Return whether ``value``, of the objective after ``step``, is a sufficient decrease.
@@ -252,7 +270,7 @@ def descend(
     at_start = zip(start.value.tolist(), violation.tolist(), strict=True)
     watches = [Watch(*each, directions.is_exact) for each in at_start]
     line = _next_line(objective, start, directions)
-    record: Progress | None = None  # of all models
+    ended: list[tuple[Tensor, Progress]] = []
     left = list(range(len(watches)))
     while left:
         point, lost = line_search(line)
@@ -270,12 +288,13 @@ def descend(
         ]
         state = (point.W, point.value, torch.tensor(status, device=device), violation)
         latest = Progress(*state, method=directions.method)
-        record = latest if record is None else record.put(running, latest)
-        yield record
+        yield join([*ended, (running, latest)])
         left = [m for m, of_model in enumerate(status) if of_model == Status.RUNNING]
         if 0 < len(left) < len(status):
             watches = [watches[m] for m in left]
             index = torch.tensor(left, device=device)
+            stopped = latest.status.nonzero()[:, 0]
+            ended.append((running[stopped], latest.take(stopped)))
             running, line = running[index], take_models(line, index)
             objective = line.objective
             directions.keep(index)
@@ -286,4 +305,5 @@ def _next_line(objective: PenalizedNLL, point: Point, directions: Directions) ->
     l1_change = objective.l1_change(point.W, direction)
     slope = dot(point.grad, direction) + l1_change
     # Where rounding makes it an ascent, no increase is to be called sufficient.
-    return SearchLine(objective, point, direction, slope.clamp(max=0.0), l1_change)
+    slope = slope.clamp(max=0.0)
+    return SearchLine(objective, point, direction, slope, l1_change, directions.logits_change)

@@ -20,8 +20,8 @@ from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weigh
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.sparse import SparseRows
 from skorchless._engine.rows.workers import in_turns, share
-from skorchless._engine.solvers.base import Progress, Status
-from skorchless._engine.solvers.descent import Directions, descend, point_at
+from skorchless._engine.solvers.base import Progress, Status, join
+from skorchless._engine.solvers.descent import Directions, descend, point_at, point_with_logits
 from skorchless._engine.solvers.newton_cg import NewtonCGDirections
 from skorchless._engine.solvers.one_model import minimize_one_model
 from skorchless._engine.solvers.proximal import ProximalDirections
@@ -82,7 +82,7 @@ def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progre
     solvers = (
         _minimize(part, W[models], tol) for part, models in zip(objectives, parts, strict=True)
     )
-    yield from _in_turns(objective, W, zip(parts, solvers, strict=True))
+    yield from _in_turns(objective, zip(parts, solvers, strict=True))
 
 
 def _minimize_alike(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
@@ -108,10 +108,14 @@ def _uncentred(
     Only the intercept changes: the coefficients and the objective are the same.
     """
     center = None if objective.center is None else objective.center[:-1]
-    for progress in minimize(objective, weights_of_centred(W, center), tol=tol):
-        W = weights_of_raw(progress.W, center)
+
+    def of_raw(W: Tensor) -> Tensor:
+        W = weights_of_raw(W, center)
         # An L1 penalty leaves coefficients whose sum over classes moves intercepts together.
-        yield replace(progress, W=objective.center_over_classes(W) if objective.has_l1 else W)
+        return objective.center_over_classes(W) if objective.has_l1 else W
+
+    for progress in minimize(objective, weights_of_centred(W, center), tol=tol):
+        yield progress.map_weights(of_raw)
 
 
 def _minimize_smooth(
@@ -124,8 +128,9 @@ def _minimize_smooth(
         rows = objective.rows.rounded(torch.float32, is_copied=is_copied)
         rounded = replace(objective, rows=rows)
         for progress in _minimize_in_dtype(rounded, moments, W, tol - float32_rounding(moments)):
-            W, states = progress.W, progress.status.tolist()
+            states = progress.status.tolist()
             if Status.STALLED in states:
+                W = progress.W
                 break
             yield progress
             if Status.RUNNING not in states:
@@ -171,8 +176,7 @@ def _minimize_by_rows(
         steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)
     for progress in steps:
         yield replace(
-            progress,
-            W=space.to_features(progress.W),
+            progress.map_weights(space.to_features),
             max_violation=progress.max_violation * space.grad_ratio,
             method="row-space",
         )
@@ -217,6 +221,15 @@ def _descend(
     yield from descend(objective, start, directions_of(objective, start), tol=tol)
 
 
+def _descend_by_logits(
+    directions_of: Callable[..., Directions], objective: PenalizedNLL, W: Tensor, *, tol: float
+) -> Iterator[Progress]:
+    """Yield the progress of a descent in the dtype of X, whose directions tell logits' change."""
+    start = point_with_logits(objective, W)
+    for progress in descend(objective, start, directions_of(objective, start), tol=tol):
+        yield progress.map_weights(lambda latest: latest.to(W.dtype))
+
+
 def _descend_in_parts(
     directions_of: Callable[..., Directions], objective: PenalizedNLL, W: Tensor, *, tol: float
 ) -> Iterator[Progress]:
@@ -224,13 +237,14 @@ def _descend_in_parts(
     n_at_once = max(1, objective.costs.max_part_weights // W[0].numel())
     parts = torch.arange(len(W), device=W.device).tensor_split(-(-len(W) // n_at_once))
     solvers = [
-        _descend(directions_of, objective.take(models), W[models], tol=tol) for models in parts
+        _descend_by_logits(directions_of, objective.take(models), W[models], tol=tol)
+        for models in parts
     ]
     if len(parts) == 1:
         yield from solvers[0]
         return
     by_workers = partial(share, max_ahead=len(parts))
-    yield from _in_turns(objective, W, zip(parts, solvers, strict=True), by_workers)
+    yield from _in_turns(objective, zip(parts, solvers, strict=True), by_workers)
 
 
 def _lbfgs(moments: FeatureMoments, schedule: ClassHessianSchedule) -> Callable[..., Directions]:
@@ -246,21 +260,22 @@ def _minimize_each(
         return
     models = list(torch.arange(W.shape[0], device=W.device)[:, None])
     solvers = [minimize(objective.take(of_model), moments, W[of_model]) for of_model in models]
-    yield from _in_turns(objective, W, zip(models, solvers, strict=True))
+    yield from _in_turns(objective, zip(models, solvers, strict=True))
 
 
 def _in_turns(
     objective: PenalizedNLL,
-    W: Tensor,
     parts: Iterable[tuple[Tensor, Iterator[Progress]]],
     call: Callable[..., Iterator[Progress | None]] = map,
 ) -> Iterator[Progress]:
     """Yield the joint progress of the solvers of parts of the models, iteration by iteration."""
-    none = torch.zeros_like(objective.alpha)
-    record = Progress(W, none, none.long(), none)  # until the first turn
     models, solvers = zip(*parts, strict=True)
-    while any(turn := list(call(lambda solver: next(solver, None), solvers))):
-        for index, latest in zip(models, turn, strict=True):
-            if latest is not None:
-                record = record.put(index, latest.on(W.device))
-        yield record
+    device = objective.alpha.device
+    latest: dict[int, Progress] = {}  # by part
+    while True:
+        turn = enumerate(call(lambda solver: next(solver, None), solvers))
+        new = {part: progress for part, progress in turn if progress is not None}
+        if not new:
+            return
+        latest |= new
+        yield join([(models[part], progress.on(device)) for part, progress in latest.items()])

@@ -303,8 +303,11 @@ def _progress(model: OneModel, state: State, status: Status, method: str) -> Pro
     value, of_status, violation = (
         torch.from_numpy(np.array([each])) for each in (state.value, int(status), state.violation)
     )
-    W = torch.from_numpy(model.weights_of(state.u)[None])
-    return Progress(W, value, of_status, violation, method=method)
+
+    def weights() -> Tensor:
+        return torch.from_numpy(model.weights_of(state.u)[None])
+
+    return Progress(weights, value, of_status, violation, method=method)
 
 
 def _dot(a: Vector, b: Vector) -> float:

@@ -53,6 +53,7 @@ class ProximalDirections:
     """
 
     is_exact = False  # a step is solved roughly
+    logits_change = None
 
     def __init__(
         self,

@@ -197,6 +197,7 @@ class LBFGSDirections(_QuasiNewton):
 
     by_inverse = True
     is_exact = False
+    logits_change = None
 
     @property
     def method(self) -> str:

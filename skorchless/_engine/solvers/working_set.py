@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -28,7 +29,7 @@ from skorchless._engine.objective import (
     weights_of_raw,
 )
 from skorchless._engine.records import take_models
-from skorchless._engine.solvers.base import Progress, Status
+from skorchless._engine.solvers.base import Progress, Status, join
 from skorchless._engine.solvers.descent import Point, descend
 from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.strategy import are_products_cheap
@@ -50,7 +51,7 @@ def minimize_by_working_sets(
     max_violation = violation.amax((1, 2))
     precision = _sizes(objective).precision
     models = torch.arange(len(W), device=W.device)
-    record = Progress(W, point.value, torch.zeros_like(models), max_violation)  # of all models
+    ended: list[tuple[Tensor, Progress]] = []
     while len(models):
         features, largest = _choose(objective, working_set.used(point.W), violation, tol)
         working_set = WorkingSet(objective, features)
@@ -60,24 +61,24 @@ def minimize_by_working_sets(
         for progress in iterations:
             running = replace(
                 last,
-                W=working_set.scatter(last.W),
+                weights=partial(working_set.scatter, last.W),
                 status=torch.zeros_like(models),
                 method="working-sets",
                 # The violations of other features are those of the last pass.
                 max_violation=torch.maximum(last.max_violation, max_violation),
             )
-            record = record.put(models, running)
-            yield record
+            yield join([*ended, (models, running)])
             last = progress
         point, violation = working_set.evaluate_on_all(last.W)
         max_violation = violation.amax((1, 2))
         is_stalled = (last.status == Status.STALLED) & (max_violation <= last.max_violation)
         status = torch.where(max_violation <= tol, Status.CONVERGED, Status.STALLED * is_stalled)
         latest = Progress(point.W, point.value, status, max_violation, method="working-sets")
-        record = record.put(models, latest)
-        yield record
+        yield join([*ended, (models, latest)])
         left = (status == Status.RUNNING).nonzero()[:, 0]
         if len(left) < len(models):
+            stopped = status.nonzero()[:, 0]
+            ended.append((models[stopped], latest.take(stopped)))
             models, max_violation, violation = models[left], max_violation[left], violation[left]
             point, objective = take_models(point, left), objective.take(left)
 
@@ -105,7 +106,7 @@ class WorkingSet:
         directions = ProximalDirections(part, start, moments, tol=tol, max_ratio=max_ratio)
         # Convergence is decided by all features.
         for progress in descend(part, start, directions, tol=tol, bounds_decrease=False):
-            yield replace(progress, W=weights_of_raw(progress.W, part.mean))
+            yield progress.map_weights(lambda W: weights_of_raw(W, part.mean))
 
     def gather(self, W: Tensor) -> Tensor:
         """Return the weights (M, K, D') of these features."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # of 60 labels of 20,000 x 50,000 shows.
 NUMBERS_PER_WEIGHT = 40
 NUMBERS_PER_L1_WEIGHT = 100
-NUMBERS_PER_NEWTON_CG_WEIGHT = 25
+NUMBERS_PER_NEWTON_CG_WEIGHT = 15
 # A choice: labels that take no more than this are fitted together, however small X is.
 MIN_GROUP_BYTES = 2**28
 # What gives the first weights of a group of labels, and the solver that goes on from them.
@@ -88,8 +88,7 @@ def of_estimators(solver: Iterator[Progress], n_labels: int) -> Iterator[Progres
         status = progress.status.view(-1, n_labels)
         is_running = (status == Status.RUNNING).any(1)
         yield replace(
-            progress,
-            W=join_labels(progress.W, n_labels),
+            progress.map_weights(lambda W: join_labels(W, n_labels)),
             value=progress.value.view(-1, n_labels).mean(1),
             status=torch.where(is_running, int(Status.RUNNING), status.amax(1)),
             max_violation=progress.max_violation.view(-1, n_labels).amax(1),

@@ -7,8 +7,9 @@ it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -33,11 +34,11 @@ class FitResult:
 class Watcher(Protocol):
     """Who is told of each iteration of a fit."""
 
-    def before(self, W: Tensor) -> None:
-        """Take the weights (M, K, D) before an iteration."""
+    def before(self, number: int, weights: Callable[[], Tensor]) -> None:
+        """Take what makes the weights (M, K, D) before iteration ``number``, from 1 on."""
 
     def after(self, number: int, progress: Progress, ended: list[int]) -> bool:
-        """Take iteration ``number``, from 1 on; return whether to stop. Models have ``ended``."""
+        """Take iteration ``number``; return whether to stop. Models have ``ended``."""
 
 
 def drive(
@@ -46,12 +47,14 @@ def drive(
     """Drive ``solver`` from ``W`` (M, K, D) until it, ``watcher`` or ``max_iter`` ends the fit."""
     running, n_iter = list(range(len(W))), [0] * len(W)
     is_stopped, number = False, 0
+    weights: Callable[[], Tensor] = lambda: W  # noqa: E731, as later ones
     while running and not is_stopped:
         number += 1
         if watcher is not None:
-            watcher.before(W)
+            watcher.before(number, weights)
         progress = next(solver)
-        W, status = progress.W, progress.status.tolist()
+        weights = partial(getattr, progress, "W")
+        status = progress.status.tolist()
         for m in running:
             n_iter[m] = number
         is_last = number == max_iter
@@ -60,7 +63,7 @@ def drive(
             is_stopped = watcher.after(number, progress, ended)
         running = [] if is_last else [m for m in running if status[m] == Status.RUNNING]
     return FitResult(
-        W=W,
+        W=progress.W,
         n_iter=n_iter,
         status=[Status(value) for value in status],
         max_violation=progress.max_violation.tolist(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,30 +53,32 @@ class CallbackTasks:
 
     def end_fit(self, W: Tensor) -> None:
         """Report the weights (1, K, D) after the fit."""
-        self._end(self._context, W)
+        self._end(self._context, lambda: W)
 
-    def begin(self, W: Tensor, name: str = "iteration", number: int | None = None) -> None:
-        """Announce a part of the fit, with the weights (1, K, D) before it.
+    def begin(
+        self, weights: Callable[[], Tensor], name: str = "iteration", number: int | None = None
+    ) -> None:
+        """Announce a part of the fit, with what makes the weights (1, K, D) before it.
 
         It has a number where parts end in any order.
         """
         if self._context is not None:
             self._task = self._context.subcontext(task_name=name, task_id=number)
-            self._task.call_on_fit_task_begin(**self._with_attributes(W))
+            self._task.call_on_fit_task_begin(**self._with_attributes(weights))
 
-    def end(self, W: Tensor) -> bool:
+    def end(self, weights: Callable[[], Tensor]) -> bool:
         """Report the weights (1, K, D) after it; return whether a callback asks to stop."""
-        return self._end(self._task, W)
+        return self._end(self._task, weights)
 
-    def _end(self, task: Any, W: Tensor) -> bool:
-        return task is not None and task.call_on_fit_task_end(**self._with_attributes(W))
+    def _end(self, task: Any, weights: Callable[[], Tensor]) -> bool:
+        return task is not None and task.call_on_fit_task_end(**self._with_attributes(weights))
 
-    def _with_attributes(self, W: Tensor) -> dict[str, Any]:
-        """Return a hook's arguments: the samples, and what makes a fitted estimator of W."""
+    def _with_attributes(self, weights: Callable[[], Tensor]) -> dict[str, Any]:
+        """Return a hook's arguments: the samples, and what makes a fitted estimator."""
         n_features = self._arguments["estimator"].n_features_in_
 
         def attributes() -> dict[str, Any]:
-            return linear_attributes(W.to(self._dtype), n_features, self._of_labels)
+            return linear_attributes(weights().to(self._dtype), n_features, self._of_labels)
 
         return {**self._arguments, "reconstruction_attributes": attributes}
 
@@ -157,20 +160,20 @@ class ModelWatcher:
         means: list[float] = np.average(curves, axis=0, weights=self._n_rows).tolist()
         return means
 
-    def before(self, W: Tensor) -> None:
-        """Take the weights (1, K, D) before an iteration."""
-        self._tasks.begin(W)
+    def before(self, number: int, weights: Callable[[], Tensor]) -> None:
+        """Take what makes the weights (1, K, D) before an iteration."""
+        if number == 1:
+            self._losses.append([])
+            self._n_rows.append(weights().shape[1])
+        self._tasks.begin(weights)
 
     def after(self, number: int, progress: Progress, ended: list[int]) -> bool:  # noqa: ARG002
         """Take an iteration; return whether to stop."""
-        if number == 1:
-            self._losses.append([])
-            self._n_rows.append(progress.W.shape[1])
         self._losses[-1].append(float(progress.value))
         scores = () if self._validation is None else self._validation.score(progress.W)
         if self._verbose:
             self._table.add_row(number, self._losses[-1][-1], *scores, method=progress.method)
-        is_stopped = self._tasks.end(progress.W)
+        is_stopped = self._tasks.end(lambda: progress.W)
         return is_stopped or (self._validation is not None and self._validation.is_exhausted)
 
 
@@ -188,9 +191,9 @@ class CandidatesWatcher:
         self._first_W: Tensor | None = None
         self._table = ProgressTable("iter", "finished", "of", "violation")
 
-    def before(self, W: Tensor) -> None:
-        """Take the weights (M, K, D) before an iteration."""
-        self._first_W = W if self._first_W is None else self._first_W
+    def before(self, number: int, weights: Callable[[], Tensor]) -> None:  # noqa: ARG002
+        """Take what makes the weights (M, K, D) before an iteration."""
+        self._first_W = weights() if self._first_W is None else self._first_W
 
     def after(self, number: int, progress: Progress, ended: list[int]) -> bool:
         """Take an iteration; return whether to stop."""
@@ -199,8 +202,10 @@ class CandidatesWatcher:
         if number == 1:
             self._n_finished = 0  # of this group of labels
         for m in ended:
-            self._tasks.begin(self._first_W[m : m + 1], "candidate", m)
-            is_stopped |= self._tasks.end(progress.W[m : m + 1])
+            # Read at once: a callback may keep the function.
+            first_W, W = self._first_W[m : m + 1], progress.W[m : m + 1]
+            self._tasks.begin(first_W.detach, "candidate", m)
+            is_stopped |= self._tasks.end(W.detach)
         self._n_finished += len(ended)
         if self._verbose:
             counts = (number, self._n_finished, self._n_candidates)

@@ -2,7 +2,7 @@
 
 import torch
 
-from skorchless._engine.solvers.base import Patience, Progress, Status
+from skorchless._engine.solvers.base import Patience, Progress, Status, join
 
 
 def exhausted_at(losses, tol, n_iter_no_change):
@@ -47,21 +47,33 @@ def progress(values, status=Status.RUNNING, method="a"):
     return Progress(W, values, statuses, values, {"step": values}, method)
 
 
-def test_the_latest_of_some_models_replaces_theirs_alone():
-    whole = progress([1.0, 2.0, 3.0])
-    record = whole.put(torch.tensor([2, 0]), progress([30.0, 10.0], Status.CONVERGED, "b"))
+def test_parts_are_joined_in_the_order_of_all_models():
+    first = (torch.tensor([1]), progress([2.0]))
+    last = (torch.tensor([2, 0]), progress([30.0, 10.0], Status.CONVERGED, "b"))
+    record = join([first, last])
     assert record.value.tolist() == record.max_violation.tolist() == [10.0, 2.0, 30.0]
     assert record.W[:, 0, 0].tolist() == [10.0, 2.0, 30.0]
     assert record.status.tolist() == [Status.CONVERGED, Status.RUNNING, Status.CONVERGED]
     assert record.method == "b"
     # Those of a part are not those of all.
     assert record.buffers == {}
-    assert whole.value.tolist() == [1.0, 2.0, 3.0]
 
 
-def test_the_latest_of_all_models_is_the_record():
+def test_one_part_of_all_models_is_the_record():
     latest = progress([4.0, 5.0])
-    assert progress([1.0, 2.0]).put(torch.tensor([0, 1]), latest) is latest
+    assert join([(torch.tensor([0, 1]), latest)]) is latest
+
+
+def test_weights_are_made_once_and_not_before_they_are_read():
+    made = []
+    record = progress([1.0, 2.0]).map_weights(lambda W: made.append(1) or 3 * W)
+    whole = join([(torch.tensor([0, 2]), record), (torch.tensor([1]), progress([4.0]))])
+    whole = whole.map_weights(torch.neg)
+    assert not made
+    for _ in range(2):
+        assert whole.W[:, 0, 0].tolist() == [-3.0, -4.0, -6.0]
+        assert record.take(torch.tensor([1])).W[:, 0, 0].tolist() == [6.0]
+    assert made == [1]
 
 
 def test_a_record_that_is_there_already_is_not_moved():

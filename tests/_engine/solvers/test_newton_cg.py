@@ -8,13 +8,14 @@ import torch
 from problems import data_of, fit, make_labels, make_objective, random_weights
 from scipy import sparse
 
+from skorchless._engine import products as products_module
 from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.rows.sparse import SparseRows
 from skorchless._engine.rows.workers import sharing
 from skorchless._engine.solvers import newton_cg
 from skorchless._engine.solvers.base import Status
-from skorchless._engine.solvers.descent import point_at
+from skorchless._engine.solvers.descent import SearchLine, point_with_logits
 from skorchless._engine.solvers.newton_cg import NewtonCGDirections
 from skorchless._engine.solvers.strategy import is_newton_cg_cheap
 
@@ -36,7 +37,7 @@ def both(make=make_objective, *, scale=1.0, costs=COSTS, **options):
 def directions(objective, W, tol=1e-4):
     """Return the point of the weights ``W`` of centred features, and the direction there."""
     objective, moments = centered_objective(objective)
-    start = point_at(objective, W)
+    start = point_with_logits(objective, W)
     return start, NewtonCGDirections(objective, start, moments=moments, tol=tol).at(start)
 
 
@@ -77,6 +78,64 @@ def test_a_model_has_the_same_step_alone():
         model = torch.tensor([m])
         _, direction = directions(rows.take(model), W[model])
         torch.testing.assert_close(direction, together[model])
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_step_tells_how_the_logits_change(n_classes, fit_intercept):
+    _, rows = both(n_classes=n_classes, alphas=(1e-3, 1.0), fit_intercept=fit_intercept)
+    objective, moments = centered_objective(rows)
+    start = point_with_logits(objective, random_weights(rows))
+    steps = NewtonCGDirections(objective, start, moments=moments, tol=1e-4)
+    direction = steps.at(start)
+    torch.testing.assert_close(steps.logits_change, objective.logits(direction))
+    line = SearchLine(
+        objective,
+        start,
+        direction,
+        torch.zeros(2),
+        torch.zeros(2),
+        logits_change=steps.logits_change,
+    )
+    trial = line.point(torch.tensor([0.5, 2.0])[:, None, None])
+    value, grad = objective.value_and_grad(trial.W)
+    torch.testing.assert_close(trial.value, value)
+    torch.testing.assert_close(trial.grad, grad)
+
+
+def test_trials_of_a_step_take_half_a_pass(monkeypatch):
+    products = []
+    multiply = products_module._csr_product
+
+    def counted(X, right):
+        products.append(X.shape)
+        return multiply(X, right)
+
+    monkeypatch.setattr(products_module, "_csr_product", counted)
+    _, rows = both(make_labels, n_labels=3, alphas=(1e-3,))
+    objective = replace(rows, rows=rows.rows.ready_to_select())
+    objective, moments = centered_objective(objective)
+    start = point_with_logits(objective, torch.zeros(objective.weights_shape).double())
+    steps = NewtonCGDirections(objective, start, moments=moments, tol=1e-4)
+    line = SearchLine(
+        objective, start, steps.at(start), torch.ones(3), torch.zeros(3), steps.logits_change
+    )
+    products.clear()
+    for _ in range(5):
+        line.point(torch.ones(3)[:, None, None])
+    assert products == 5 * [(N_FEATURES, N_ROWS)]
+
+
+def test_a_model_that_has_ended_its_search_stays_where_it_was():
+    # The second is at its optimum, where the residual is 0, beside one that takes several steps.
+    _, rows = both(make_labels, n_labels=2, alphas=(1e-3,))
+    objective, moments = centered_objective(rows)
+    start = point_with_logits(objective, random_weights(rows))
+    start.grad[1] = 0.0
+    direction = NewtonCGDirections(objective, start, moments=moments, tol=0.0).at(start)
+    assert not direction[1].any()
+    assert direction[0].isfinite().all()
+    assert direction[0].any()
 
 
 def test_a_step_without_curvature_follows_the_gradient():

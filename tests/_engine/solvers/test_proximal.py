@@ -1,7 +1,6 @@
 """Proximal steps: the quadratic that they minimise, and the optimum that they reach."""
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import oracles
@@ -144,7 +143,7 @@ def history(objective, tol):
     directions = ProximalDirections(centered, start, moments, tol=tol)
     center = None if centered.center is None else centered.center[:-1]
     return [
-        replace(progress, W=weights_of_raw(progress.W, center))
+        progress.map_weights(lambda W: weights_of_raw(W, center))
         for progress in descend(centered, start, directions, tol=tol)
     ]
 
