@@ -113,6 +113,9 @@ class Costs:
     # Weights of the models that a worker fits at a time by Newton-CG. 200 labels of 50,000
     # features take 4.3 s by 16 and 3.8 s by 32 labels, 256 take 4.5 s by 32 and 6 s by 64.
     max_part_weights: int = 1_600_000
+    # Models from which on there are two parts at least: on two cores 12 take 1.1 times as long as
+    # in one part, 20 0.8 times, 32 0.7 times.
+    min_divided_models: int = 20
 
     # A fit with more features than rows that has not converged by then goes to the row space
     # whatever that costs: 2,000 x 5,000 of mixed scales is 20 % above the optimum after 100

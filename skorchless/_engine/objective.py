@@ -103,14 +103,13 @@ class PenalizedNLL:
         return self._with_penalty(W, loss, total)
 
     def value_and_grad_at(self, W: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `value_and_grad` does, where the ``logits`` (M, K, N) are known."""
+        """Return what `value_and_grad` does, in the dtype of X, at known ``logits`` (M, K, N)."""
         nll = self.nll
 
         def sums(X: Block, codes: Tensor, weights: Tensor, of_rows: Tensor) -> tuple[Tensor, ...]:
             return nll.sum_and_grad_at(_of_models(of_rows, W), X, codes, weights)
 
-        rows = self.rows.beside(_of_rows(logits.to(self.rows.placement.dtype)))
-        n_values = W.shape[0] * W.shape[1]
+        rows, n_values = self.rows.beside(_of_rows(logits)), W.shape[0] * W.shape[1]
         return self._with_penalty(W, *rows.map_sum(sums, n_values, keeps_dtype=True))
 
     def _with_penalty(self, W: Tensor, loss: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,15 +129,15 @@ class PenalizedNLL:
 
     def row_curvature(self, logits: Tensor) -> Tensor:
         """Return what `hvp_of_change` needs of the rows, whose ``logits`` are (M, K, N)."""
-        nll, (n_models, n_weight_rows, _) = self.nll, self.weights_shape
-        rows = self.rows.beside(_of_rows(logits.to(self.rows.placement.dtype)))
-        total_weight = self.total_weight[:, None, None].to(rows.placement.dtype)
+        nll = self.nll
+        total_weight = self.total_weight[:, None, None].to(logits.dtype)
 
         def curvature_of(_X: Block, _codes: Tensor, weights: Tensor, of_rows: Tensor) -> Tensor:
             curvature = nll.row_curvature(_of_models(of_rows, logits), weights)
             return _of_rows(curvature / total_weight)
 
-        of_rows = rows.map_rows(curvature_of, values_per_row=n_models * n_weight_rows)
+        rows = self.rows.beside(_of_rows(logits))
+        of_rows = rows.map_rows(curvature_of, values_per_row=logits.shape[0] * logits.shape[1])
         return _of_models(of_rows, logits)
 
     def hvp_of_change(self, change: Tensor, row_curvature: Tensor) -> Tensor:
@@ -146,14 +145,14 @@ class PenalizedNLL:
 
         ``change`` (M, K, N) is by how much a step along it changes the logits.
         """
-        nll, flat = self.nll, (part.flatten(0, 1) for part in (change, row_curvature))
+        nll = self.nll
+        residual = nll.residual_change(change.flatten(0, 1), row_curvature.flatten(0, 1))
 
         def sums(X: Block, *columns: Tensor) -> tuple[Tensor]:
             return (nll.weighted_sum(X, columns[-1].T),)
 
-        rows = self.rows.beside(nll.residual_change(*flat).T)
-        n_values = change.shape[0] * change.shape[1]
-        (total,) = rows.map_sum(sums, n_values, keeps_dtype=True)
+        rows = self.rows.beside(residual.T)
+        (total,) = rows.map_sum(sums, values_per_row=len(residual), keeps_dtype=True)
         return self.grad_of_block(total.view(*change.shape[:2], -1))
 
     def along(self, W: Tensor, direction: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:

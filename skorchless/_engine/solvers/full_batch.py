@@ -234,8 +234,10 @@ def _descend_in_parts(
     directions_of: Callable[..., Directions], objective: PenalizedNLL, W: Tensor, *, tol: float
 ) -> Iterator[Progress]:
     """Yield the progress of descents from ``W``, of some models on each worker."""
-    n_at_once = max(1, objective.costs.max_part_weights // W[0].numel())
-    parts = torch.arange(len(W), device=W.device).tensor_split(-(-len(W) // n_at_once))
+    costs = objective.costs
+    n_at_once = max(1, costs.max_part_weights // W[0].numel())
+    n_parts = max(-(-len(W) // n_at_once), 2 if len(W) >= costs.min_divided_models else 1)
+    parts = torch.arange(len(W), device=W.device).tensor_split(n_parts)
     solvers = [
         _descend_by_logits(directions_of, objective.take(models), W[models], tol=tol)
         for models in parts

@@ -13,7 +13,7 @@ from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.rows.sparse import SparseRows
 from skorchless._engine.rows.workers import sharing
-from skorchless._engine.solvers import newton_cg
+from skorchless._engine.solvers import full_batch, newton_cg
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import SearchLine, point_with_logits
 from skorchless._engine.solvers.newton_cg import NewtonCGDirections
@@ -209,6 +209,16 @@ def test_parts_of_the_models_are_fitted_as_all_together(n_workers):
     for together, apart in zip(at_once, in_parts, strict=True):
         torch.testing.assert_close(apart.W, together.W)
         assert torch.equal(apart.status, together.status)
+
+
+def test_enough_models_are_two_parts_however_few_weights_they_have(monkeypatch):
+    sizes, join = [], full_batch.join
+    monkeypatch.setattr(full_batch, "join", lambda parts: (sizes.append(parts), join(parts))[1])
+    costs = replace(COSTS, min_divided_models=5)
+    fit(both(make_labels, n_labels=4, costs=costs)[1])
+    assert not sizes
+    fit(both(make_labels, n_labels=5, costs=costs)[1])
+    assert [len(models) for models, _ in sizes[0]] == [3, 2]
 
 
 def test_bits_do_not_depend_on_the_number_of_workers():
