@@ -161,6 +161,7 @@ class PenalizedNLL:
         They are those at ``W + steps[:, t] * direction`` for the ``steps`` (M, T). The products
         with X are two, whatever T is: that of ``W`` and that of ``direction``.
         """
+        W, direction = W.to(self.alpha.dtype), direction.to(self.alpha.dtype)
         nll, of_block = self.nll, self.of_block(torch.cat([W, direction], dim=1))
         t = steps.to(of_block.dtype)
 
@@ -307,7 +308,7 @@ class PenalizedNLL:
         """Return the gradient (..., D) of features as they are given, which ends a fit."""
         if self.center is None:
             return grad
-        return torch.addcmul(grad, grad[..., -1:], self.center)
+        return torch.addcmul(grad, grad[..., -1:], self.center.to(grad.dtype))
 
     def centred_tol(self, tol: float) -> float:
         """Return how small a centred gradient is, that of raw features being within ``tol``."""

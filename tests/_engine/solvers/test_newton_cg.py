@@ -15,7 +15,7 @@ from skorchless._engine.rows.sparse import SparseRows
 from skorchless._engine.rows.workers import sharing
 from skorchless._engine.solvers import full_batch, newton_cg
 from skorchless._engine.solvers.base import Status
-from skorchless._engine.solvers.descent import SearchLine, point_with_logits
+from skorchless._engine.solvers.descent import SearchLine, line_search, point_with_logits
 from skorchless._engine.solvers.newton_cg import NewtonCGDirections
 from skorchless._engine.solvers.strategy import is_newton_cg_cheap
 
@@ -101,6 +101,28 @@ def test_a_step_tells_how_the_logits_change(n_classes, fit_intercept):
     value, grad = objective.value_and_grad(trial.W)
     torch.testing.assert_close(trial.value, value)
     torch.testing.assert_close(trial.grad, grad)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_step_that_is_much_too_long_is_shortened(dtype):
+    _, rows = both(make_labels, n_labels=2, alphas=(1e-3,), dtype=dtype)
+    objective, moments = centered_objective(rows)
+    start = point_with_logits(objective, torch.zeros(objective.weights_shape).double())
+    steps = NewtonCGDirections(objective, start, moments=moments, tol=1e-4)
+    direction, length = steps.at(start), 1e5
+    line = SearchLine(
+        objective,
+        start,
+        length * direction,
+        length * (start.grad * direction).sum((1, 2)).double(),
+        torch.zeros(2).double(),
+        length * steps.logits_change,
+    )
+    point, lost = line_search(line)
+    assert not lost.numel()
+    assert (point.value < start.value).all()
+    value, _ = objective.value_and_grad(point.W.double())
+    torch.testing.assert_close(point.value, value, rtol=1e-5, atol=0.0)
 
 
 def test_trials_of_a_step_take_half_a_pass(monkeypatch):
