@@ -302,7 +302,8 @@ class PenalizedNLL:
 
     def violation(self, W: Tensor, grad: Tensor) -> Tensor:
         """Return the largest absolute entry (M,) of the `subgradient`, which ``tol`` bounds."""
-        return self.subgradient(W, self.grad_of_raw(grad)).abs().amax((1, 2))
+        largest = self.subgradient(W, self.grad_of_raw(grad)).abs().amax((1, 2))
+        return largest.to(self.alpha.dtype)
 
     def grad_of_raw(self, grad: Tensor) -> Tensor:
         """Return the gradient (..., D) of features as they are given, which ends a fit."""

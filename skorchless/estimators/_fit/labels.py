@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Numbers of 8 bytes that a solver keeps for each weight: ten pairs of changes and what is made of
 # them, with an L1 penalty those of its quadratic; by Newton-CG vectors alone, as many as the peak
-# of 60 labels of 20,000 x 50,000 shows.
+# of 128 labels of 20,000 x 50,000 shows.
 NUMBERS_PER_WEIGHT = 40
 NUMBERS_PER_L1_WEIGHT = 100
 NUMBERS_PER_NEWTON_CG_WEIGHT = 15

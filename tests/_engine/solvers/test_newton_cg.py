@@ -264,6 +264,15 @@ def test_it_is_for_several_models_of_a_sparse_x_with_few_entries():
     assert not is_newton_cg_cheap(rows.select_features(features))  # as many rows: logits count
 
 
+def test_what_is_told_of_a_float32_fit_is_in_the_dtype_of_sums():
+    _, rows = both(n_classes=3, alphas=(1e-3, 1.0), dtype=torch.float32)
+    steps = list(fit(rows, tol=1e-3))
+    assert steps[-1].method == "newton-cg"
+    for progress in steps:
+        of_models = (progress.W, progress.value, progress.max_violation)
+        assert {tensor.dtype for tensor in of_models} == {torch.float64}
+
+
 def test_many_models_of_a_float64_x_multiply_in_float32(monkeypatch):
     costs = replace(COSTS, min_rounded_entries=0)
     read, placements = SparseRows.__getitem__, []
