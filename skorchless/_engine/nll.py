@@ -169,7 +169,7 @@ class NLL:
         return curvature
 
     def row_curvature(self, logits: Tensor, weights: Tensor) -> Tensor:
-        """Return what `hvp` needs of the rows of a block, whose ``logits`` are (M, K, B): as many.
+        """Return what `hvp` needs of the rows of a block, (M, K, B), as their ``logits`` are.
 
         The weighted second derivative by the logit where K = 1, else each class's weighted
         probability: the weight itself is their sum.

@@ -180,7 +180,7 @@ class PenalizedNLL:
         return value, slope + constant + steps * quadratic, curvature + quadratic
 
     def of_block(self, W: Tensor) -> Tensor:
-        """Return the weights (..., D) of features as the rows give them, in their dtype."""
+        """Return the weights (M, K, D) of features as the rows give them, in their dtype."""
         dtype = self.rows.placement.dtype
         if self.mean is None:
             return W.to(dtype)

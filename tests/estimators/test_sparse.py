@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.feature_extraction.text import CountVectorizer
@@ -42,6 +43,22 @@ def assert_same_fit(clf, X, y, atol=1e-7, **fit_params):
     np.testing.assert_array_equal(found.predict(X), dense.predict(X.toarray()))
     assert found.score(X, y) == dense.score(X.toarray(), y)
     assert found.coef_.dtype == dense.coef_.dtype
+
+
+def test_float32_features_far_from_zero_converge_to_tol():
+    X, y = wide(3)
+    X = X.tolil()
+    X[:, 0] = 500.0 + np.random.default_rng(0).standard_normal((300, 1))
+    X = X.tocsr().astype("f4")
+    found = TorchLogisticClassifier(C=1.0).fit(X, y)
+    assert found.solver_ == "newton-cg"
+    X = X.astype("f8")
+    coef, intercept = found.coef_.astype("f8"), found.intercept_.astype("f8")
+    error = softmax(X @ coef.T + intercept, axis=1)
+    error[np.arange(300), y] -= 1.0
+    grad = X.T @ error / 300 + coef.T / 300
+    # With logits that gather the roundings of all steps a fit ended at 45 times ``tol``.
+    assert np.abs(grad).max() < 3e-4
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])

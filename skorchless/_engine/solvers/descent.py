@@ -2,7 +2,8 @@
 
 `quasi_newton`, `newton_cg` and `proximal` make the directions. Each model has its own step size
 and status; all share the passes over the rows. Weights are held in the dtype of sums whatever the
-dtype of X, so that a float32 fit does not stall at float32's resolution of the objective.
+dtype of X, so that a float32 fit does not stall at float32's resolution of the objective; but for
+those of `newton_cg` on a float32 copy of X, whose fit goes on in float64 where it stalls.
 Decisions on a model are made on the host, where an operation on a few numbers takes a third of the
 time of one of torch's.
 

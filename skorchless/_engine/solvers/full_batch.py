@@ -127,7 +127,8 @@ def _minimize_smooth(
         is_copied = not _is_for_one_model(objective)  # which makes a copy itself
         rows = objective.rows.rounded(torch.float32, is_copied=is_copied)
         rounded = replace(objective, rows=rows)
-        for progress in _minimize_in_dtype(rounded, moments, W, tol - float32_rounding(moments)):
+        rest = tol - float32_rounding(moments)
+        for progress in _minimize_in_dtype(rounded, moments, W, rest, is_rounded=True):
             states = progress.status.tolist()
             if Status.STALLED in states:
                 W = progress.W
@@ -139,17 +140,23 @@ def _minimize_smooth(
 
 
 def _minimize_in_dtype(
-    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
+    objective: PenalizedNLL,
+    moments: FeatureMoments,
+    W: Tensor,
+    tol: float,
+    *,
+    is_rounded: bool = False,
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, in the row space when that is due."""
     if multiplies_many_columns(objective):
         objective = replace(objective, rows=objective.rows.ready_to_select())
+    by_features = partial(_minimize_by_features, is_rounded=is_rounded)
     pace = row_space_pace(objective)
     if math.isinf(pace.n_passes):
         # The pace needs a number after each iteration, for which a GPU would have to wait.
-        yield from _minimize_by_features(objective, moments, W, tol)
+        yield from by_features(objective, moments, W, tol)
         return
-    for progress in _minimize_by_features(objective, moments, W, tol):
+    for progress in by_features(objective, moments, W, tol):
         yield progress
         if pace.is_due(float(progress.max_violation.max()), tol):
             break
@@ -183,7 +190,7 @@ def _minimize_by_rows(
 
 
 def _minimize_by_features(
-    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
+    objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float, *, is_rounded: bool
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, by the weights of features."""
     by_newton = is_newton_cheap(objective)
@@ -193,7 +200,10 @@ def _minimize_by_features(
         return
     if is_newton_cg_cheap(objective):
         directions_of = partial(NewtonCGDirections, moments=moments, tol=tol)
-        minimize = partial(_descend_in_parts, directions_of)
+        # The logits that are kept gather the roundings of all steps: years in float32 would end
+        # at a gradient a hundred times ``tol``. Of a rounded copy a fit that stalls goes on.
+        keeps_logits = is_rounded or objective.rows.placement.dtype is torch.float64
+        minimize = partial(_descend_in_parts, directions_of, keeps_logits=keeps_logits)
         yield from _uncentred(minimize, objective, W, tol)
         return
     schedule = ClassHessianSchedule.of(objective)
@@ -214,24 +224,26 @@ def _is_for_one_model(objective: PenalizedNLL) -> bool:
 
 
 def _descend(
-    directions_of: Callable[..., Directions], objective: PenalizedNLL, W: Tensor, *, tol: float
+    directions_of: Callable[..., Directions],
+    objective: PenalizedNLL,
+    W: Tensor,
+    *,
+    tol: float,
+    keeps_logits: bool = False,
 ) -> Iterator[Progress]:
     """Yield the progress of a descent from ``W``, weights of centred features."""
-    start = point_at(objective, W)
-    yield from descend(objective, start, directions_of(objective, start), tol=tol)
-
-
-def _descend_by_logits(
-    directions_of: Callable[..., Directions], objective: PenalizedNLL, W: Tensor, *, tol: float
-) -> Iterator[Progress]:
-    """Yield the progress of a descent in the dtype of X, whose directions tell logits' change."""
-    start = point_with_logits(objective, W)
+    start = (point_with_logits if keeps_logits else point_at)(objective, W)
     for progress in descend(objective, start, directions_of(objective, start), tol=tol):
         yield progress.map_weights(lambda latest: latest.to(W.dtype))
 
 
 def _descend_in_parts(
-    directions_of: Callable[..., Directions], objective: PenalizedNLL, W: Tensor, *, tol: float
+    directions_of: Callable[..., Directions],
+    objective: PenalizedNLL,
+    W: Tensor,
+    *,
+    tol: float,
+    keeps_logits: bool,
 ) -> Iterator[Progress]:
     """Yield the progress of descents from ``W``, of some models on each worker."""
     costs = objective.costs
@@ -239,8 +251,10 @@ def _descend_in_parts(
     n_parts = max(-(-len(W) // n_at_once), 2 if len(W) >= costs.min_divided_models else 1)
     parts = torch.arange(len(W), device=W.device).tensor_split(n_parts)
     solvers = [
-        _descend_by_logits(directions_of, objective.take(models), W[models], tol=tol)
-        for models in parts
+        _descend(
+            directions_of, objective.take(of_part), W[of_part], tol=tol, keeps_logits=keeps_logits
+        )
+        for of_part in parts
     ]
     if len(parts) == 1:
         yield from solvers[0]
@@ -280,4 +294,6 @@ def _in_turns(
         if not new:
             return
         latest |= new
-        yield join([(models[part], progress.on(device)) for part, progress in latest.items()])
+        parts_of_all = [(models[part], progress.on(device)) for part, progress in latest.items()]
+        method = list(new.values())[-1].method
+        yield replace(join(parts_of_all), method=method)

@@ -66,22 +66,21 @@ class NewtonCGDirections:
 
     method = "newton-cg"
     is_exact = True
-    logits_change: Tensor
+    logits_change: Tensor | None
 
     def __init__(
-        self, objective: PenalizedNLL, start: Point, *, moments: FeatureMoments, tol: float
+        self, objective: PenalizedNLL, _start: Point, *, moments: FeatureMoments, tol: float
     ) -> None:
         self._objective = objective
         self._tol = tol
         self._max_residual = GRAD_PRECISION * objective.centred_tol(tol)
         diagonal = diagonal_approximation(objective, moments).diagonal
-        self._inverse = _by_column(diagonal.reciprocal().to(start.grad.dtype))
+        self._inverse = _by_column(diagonal.reciprocal().to(objective.rows.placement.dtype))
 
     def at(self, point: Point) -> Tensor:
-        assert point.logits is not None  # noqa: S101
         least_gain = GAIN_PRECISION * self._tol * point.value.abs()
-        search, models = self._first(point, point.logits), torch.arange(len(point.W))
-        direction, change = torch.empty_like(point.W), torch.empty_like(point.logits)
+        search, models = self._first(point), torch.arange(len(point.W))
+        direction, change = torch.empty_like(point.W), search.change.new_empty(search.change.shape)
         for k in range(1, MAX_PRODUCTS + 1):
             search = _step(search)
             # Where the residual is 0, or a product overflows, there is no next direction.
@@ -96,17 +95,18 @@ class NewtonCGDirections:
             # Until a register fewer is filled, a model that has ended costs nothing.
             saves = _n_registers(search, len(left)) < _n_registers(search, len(models))
             if is_last or saves or not is_sound.all():
-                direction.index_copy_(0, models, _by_model(search.x))
+                direction.index_copy_(0, models, _by_model(search.x).to(direction.dtype))
                 change.index_copy_(0, models, _by_model(search.change))
                 if is_last:
                     break
                 search, models = take_models(search, left), models[left]
-        self.logits_change = change
+        self.logits_change = None if point.logits is None else change
         return direction
 
-    def _first(self, point: Point, logits: Tensor) -> _Search:
+    def _first(self, point: Point) -> _Search:
         objective = self._objective
-        residual = _by_column(-point.grad)
+        logits = objective.logits(point.W) if point.logits is None else point.logits
+        residual = _by_column(-point.grad.to(self._inverse.dtype))
         p = self._inverse * residual
         curvature = _by_column(objective.row_curvature(logits))
         return _Search(

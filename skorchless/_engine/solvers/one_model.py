@@ -317,7 +317,8 @@ def _progress(model: OneModel, state: State, status: Status, method: str) -> Pro
     )
 
     def weights() -> Tensor:
-        return torch.from_numpy(model.weights_of(state.u)[None])
+        with _quiet():
+            return torch.from_numpy(model.weights_of(state.u)[None])
 
     return Progress(weights, value, of_status, violation, method=method)
 
@@ -348,7 +349,8 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
     change, slope = model.margins(d), min(_dot(state.grad, d), 0.0)
     step = _exact_step(model, state, d, change, slope) if is_plain else 1.0
 
-    step *= _correction(model, state.u + step * d, state.margins + step * change, d, change, slope)
+    if model.shape[0] <= MAX_CORRECTED_CLASSES:
+        step *= _correction(model, state, step, d, change, slope)
     for _ in range(MAX_BACKTRACKS):
         point = model.at(state.u + step * d, state.margins + step * change)
         if point.value <= state.value + SUFFICIENT_DECREASE * step * slope:
@@ -364,14 +366,15 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
 
 
 def _correction(
-    model: OneModel, u: Vector, margins: Vector, d: Vector, change: Vector, slope: float
+    model: OneModel, state: State, step: float, d: Vector, change: Vector, slope: float
 ) -> float:
-    """Return the ratio of the best step to that to ``u``, by the slopes at both ends."""
-    if model.shape[0] > MAX_CORRECTED_CLASSES:
-        return 1.0
-    weighted = model.proba(margins) * model.weights
-    at_end = _dot(weighted.ravel(), change.ravel()) + _dot(model.penalty_weight * u, d)
+    """Return the ratio of the best step to ``step``, by the slopes at both ends."""
+    weighted = model.proba(state.margins + step * change) * model.weights
+    at_end = _dot(weighted.ravel(), change.ravel())
+    at_end += _dot(model.penalty_weight * (state.u + step * d), d)
     fall = slope - at_end
+    if math.isnan(fall):
+        return 1.0
     ratio = max(slope / fall, 1 / MAX_RATIO) if fall < slope / MAX_RATIO else MAX_RATIO
     return ratio if abs(ratio - 1.0) > MIN_CORRECTION else 1.0
 

@@ -197,18 +197,21 @@ class CandidatesWatcher:
 
     def after(self, number: int, progress: Progress, ended: list[int]) -> bool:
         """Take an iteration; return whether to stop."""
-        assert self._first_W is not None  # noqa: S101
-        is_stopped = False
+        first_W, is_stopped = self._first_W, False
+        assert first_W is not None  # noqa: S101
         if number == 1:
             self._n_finished = 0  # of this group of labels
         for m in ended:
-            # Read at once: a callback may keep the function.
-            first_W, W = self._first_W[m : m + 1], progress.W[m : m + 1]
-            self._tasks.begin(first_W.detach, "candidate", m)
-            is_stopped |= self._tasks.end(W.detach)
+            self._tasks.begin(_of_model(lambda: first_W, m), "candidate", m)
+            is_stopped |= self._tasks.end(_of_model(lambda: progress.W, m))
         self._n_finished += len(ended)
         if self._verbose:
             counts = (number, self._n_finished, self._n_candidates)
             violation = float(progress.max_violation.max())
             self._table.add_row(*counts, violation, method=progress.method)
         return is_stopped
+
+
+def _of_model(weights: Callable[[], Tensor], m: int) -> Callable[[], Tensor]:
+    """Return what makes the weights (1, K, D) of a model from what makes those of all."""
+    return lambda: weights()[m : m + 1]

@@ -209,8 +209,8 @@ def test_where_float32_is_too_coarse_there_is_no_copy(X, tol, n_copies):
 def test_where_float32_stalls_the_fit_goes_on_with_X_itself(n_copies, monkeypatch):
     steps_in_dtype = full_batch._minimize_in_dtype
 
-    def stalled(objective, *args):
-        steps = steps_in_dtype(objective, *args)
+    def stalled(objective, *args, **options):
+        steps = steps_in_dtype(objective, *args, **options)
         if objective.rows.placement.dtype == torch.float64:
             return steps
         before, last = next(steps), next(steps)

@@ -11,6 +11,7 @@ from scipy import sparse
 from skorchless._engine import products as products_module
 from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import centered_objective
+from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.sparse import SparseRows
 from skorchless._engine.rows.workers import sharing
 from skorchless._engine.solvers import full_batch, newton_cg
@@ -70,7 +71,10 @@ def test_a_step_that_is_not_solved_to_the_end_descends_by_most_of_what_is_there_
     assert lowest <= g @ d + 0.5 * d @ hessian @ d < 0.8 * lowest
 
 
-def test_a_model_has_the_same_step_alone():
+@pytest.mark.parametrize("register_size", [1, 16])
+def test_a_model_has_the_same_step_alone(register_size, monkeypatch):
+    # By 1 a model leaves the batch as soon as it has ended, by 16 all stay to the end.
+    monkeypatch.setattr(newton_cg, "REGISTER_SIZE", register_size)
     _, rows = both(make_labels, n_labels=3, alphas=(1e-3, 1.0))
     W = random_weights(rows)
     _, together = directions(rows, W)
@@ -123,6 +127,20 @@ def test_a_step_that_is_much_too_long_is_shortened(dtype):
     assert (point.value < start.value).all()
     value, _ = objective.value_and_grad(point.W.double())
     torch.testing.assert_close(point.value, value, rtol=1e-5, atol=0.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_fit_in_blocks_of_rows_is_that_of_all_rows(n_classes, dtype):
+    options = {"n_classes": n_classes, "alphas": (1e-3, 1.0), "dtype": dtype}
+    whole = fit(both(**options)[1], tol=1e-3)
+    _, rows = both(**options)
+    placement = replace(rows.rows.placement, block_sizes=BlockSizes(sparse_block_values=60))
+    assert SparseRows(rows.rows._X, rows.rows.columns, placement)._n_blocks(2) > 1
+    in_blocks = replace(rows, rows=SparseRows(rows.rows._X, rows.rows.columns, placement))
+    parts = fit(in_blocks, tol=1e-3)
+    assert parts[-1].method == whole[-1].method == "newton-cg"
+    torch.testing.assert_close(parts[-1].W, whole[-1].W, rtol=1e-4, atol=1e-5)
 
 
 def test_trials_of_a_step_take_half_a_pass(monkeypatch):
