@@ -42,6 +42,7 @@ class SparseBlock:
     ) -> None:
         self._given = X
         self._sizes = sizes
+        self._tensors: dict[tuple[str, int], list[Tensor]] = {}  # by format and number of shares
         if csc is not None:
             self.csc = csc
 
@@ -63,48 +64,30 @@ class SparseBlock:
     @property
     def by_row(self) -> list[Tensor]:
         """The rows of the block (B, P) as CSR tensors: one, or one for each share of workers."""
-        return self._row_shares if self._is_shared else self._all_rows
+        return self._as_tensors("csr")
 
     @property
     def by_column(self) -> list[Tensor]:
         """The rows of the transpose (P, B) as CSR tensors, as those of `by_row`."""
-        return self._column_shares if self._is_shared else self._all_columns
-
-    @cached_property
-    def _all_rows(self) -> list[Tensor]:
-        return self._as_tensors(self.csr, 1)
-
-    @cached_property
-    def _all_columns(self) -> list[Tensor]:
-        return self._as_tensors(self.csc.T, 1)
-
-    @cached_property
-    def _row_shares(self) -> list[Tensor]:
-        return self._as_tensors(self.csr, self._n_shares)
-
-    @cached_property
-    def _column_shares(self) -> list[Tensor]:
-        return self._as_tensors(self.csc.T, self._n_shares)
-
-    @property
-    def _n_shares(self) -> int:
-        return self._sizes.n_entry_shares(self._given.nnz)
-
-    @property
-    def _is_shared(self) -> bool:
-        return self._n_shares > 1 and n_workers() > 1
+        return self._as_tensors("csc")
 
     @cached_property
     def rows(self) -> list[tuple[slice, csr_array]]:
         """Slices of rows, and these rows."""
         return _row_shares(self.csr, self._sizes.n_entry_shares(self.csr.nnz, self.shape[1]))
 
-    def _as_tensors(self, X: csr_array, n_shares: int) -> list[Tensor]:
+    def _as_tensors(self, name: str) -> list[Tensor]:
         """Return rows of the block or its transpose as CSR tensors, in the same memory."""
-        return [
-            csr_tensor(as_tensor(X.indptr), as_tensor(X.indices), as_tensor(X.data), X.shape)
-            for _, X in _row_shares(X, n_shares)
-        ]
+        n_shares = self._sizes.n_entry_shares(self._given.nnz)
+        if n_shares > 1 and n_workers() == 1:
+            n_shares = 1
+        if (name, n_shares) not in self._tensors:
+            X = self.csr if name == "csr" else self.csc.T
+            self._tensors[name, n_shares] = [
+                csr_tensor(as_tensor(X.indptr), as_tensor(X.indices), as_tensor(X.data), X.shape)
+                for _, X in _row_shares(X, n_shares)
+            ]
+        return self._tensors[name, n_shares]
 
     @property
     def summed(self) -> csr_array | csc_array:
