@@ -121,13 +121,25 @@ class Costs:
     # whatever that costs: 2,000 x 5,000 of mixed scales is 20 % above the optimum after 100
     # iterations by its features.
     max_cheap_iterations: float = 60
-    # Iterations between two Hessians in the row space: of 1, 2, 3 and 5, 3 takes the least time
-    # for 500 x 2,000 of mixed scales (17 iterations after it is entered; 13 with 1, 20 with 5).
+    # Iterations between two Hessians in the row space, at least: of 1, 2, 3 and 5, 3 takes the
+    # least time for 500 x 2,000 of mixed scales (17 iterations after it is entered; 13 with 1, 20
+    # with 5). And at most, of a small table, however dear they are: with 20 fits of 1,000 x 3,000
+    # of mixed scales take 86 and 99 iterations, with 12 85 and 93 in 1.4 times the time,
+    # and without Hessians more than 100.
     row_space_interval: int = 3
+    max_row_space_interval: int = 20
     # Hessians that a fit of two classes takes there by Newton's method, and sets of class Hessians
     # that others count with: 4 and more are made, in iterations that would have been made as well.
-    row_space_hessians: int = 4
+    row_space_hessians: int = 5
     row_space_class_hessians: int = 2
+    # To enter the row space and to leave it, beside its products.
+    row_space_entry_seconds: float = 7e-4
+    # Iterations that fits of 40 to 200 rows take by their features, in the row space, and there by
+    # Newton's method: 72 of 5 kinds, from normal to clusters and mixed scales, with 2, 3 and 8
+    # classes.
+    wide_iterations: int = 20
+    square_iterations: int = 12
+    square_newton_iterations: int = 5
     # Models whose Hessians are made there, one model after the other: of 1,200 x 4,000 5 take 0.8
     # times as long as by L-BFGS, 20 twice.
     max_row_space_models: int = 5

@@ -213,12 +213,23 @@ class Watch:
     value: float
     violation: float
     is_exact: bool = False
+    min_objective: float = MIN_OBJECTIVE
     lowest: float = field(init=False)
     n_idle: int = 0
     has_failed: bool = False  # the last line search found no step
 
     def __post_init__(self) -> None:
         self.lowest = self.value
+
+    def is_level(self, value: float, slope: float | None, tol: float) -> bool:
+        """Return whether the decrease that is expected after another iteration is within ``tol``.
+
+        ``slope`` is that of the next step, None where its decrease does not matter.
+        """
+        if slope is None:
+            return True
+        decrease = -0.5 * slope if self.is_exact else max(-0.5 * slope, self.value - value)
+        return decrease <= tol * max(abs(value), self.min_objective)
 
     def status(
         self,
@@ -230,22 +241,18 @@ class Watch:
         rounding: float,
         has_failed: bool = False,
     ) -> Status:
-        """Return the status after another iteration; ``rounding`` is the relative one of values.
+        """Return the status after another iteration; ``rounding`` is that of values, relative.
 
-        ``slope`` is that of the next step, None where its decrease does not matter.
+        ``slope`` is as in `is_level`.
         """
-        decrease, self.value = self.value - value, value
+        is_level, self.value = self.is_level(value, slope, tol), value
         has_failed_twice, self.has_failed = has_failed and self.has_failed, has_failed
         is_lower = self.lowest - value > rounding * abs(value)
         is_nearer = violation < VIOLATION_DROP * self.violation
         self.lowest = value if is_lower else self.lowest
         self.violation = violation if is_nearer else self.violation
         self.n_idle = 0 if is_lower or is_nearer else self.n_idle + 1
-        expected = 0.0 if slope is None else -0.5 * slope
-        if slope is not None and not self.is_exact:
-            expected = max(expected, decrease)
-        most = tol * max(abs(value), MIN_OBJECTIVE)
-        if violation <= tol and expected <= most:
+        if violation <= tol and is_level:
             return Status.CONVERGED
         if has_failed_twice or self.n_idle >= MAX_IDLE_ITERATIONS:
             return Status.STALLED

@@ -13,7 +13,6 @@ from torch import Tensor
 from skorchless._engine.curvature.feature_moments import (
     FeatureMoments,
     centered_objective,
-    feature_moments,
     have_different_ranges,
 )
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
@@ -34,6 +33,7 @@ from skorchless._engine.solvers.strategy import (
     is_newton_cg_cheap,
     is_newton_cheap,
     is_newton_for_rows,
+    is_row_space_cheap,
     is_small_table,
     multiplies_many_columns,
     row_space_pace,
@@ -152,6 +152,10 @@ def _minimize_in_dtype(
         objective = replace(objective, rows=objective.rows.ready_to_select())
     by_features = partial(_minimize_by_features, is_rounded=is_rounded)
     pace = row_space_pace(objective)
+    by_rows = partial(_minimize_by_rows, moments)
+    if is_row_space_cheap(objective):
+        yield from _uncentred(by_rows, objective, W, tol)
+        return
     if math.isinf(pace.n_passes):
         # The pace needs a number after each iteration, for which a GPU would have to wait.
         yield from by_features(objective, moments, W, tol)
@@ -161,7 +165,7 @@ def _minimize_in_dtype(
         if pace.is_due(float(progress.max_violation.max()), tol):
             break
     if Status.RUNNING in progress.status.tolist():
-        yield from _uncentred(partial(_minimize_by_rows, moments), objective, progress.W, tol)
+        yield from _uncentred(by_rows, objective, progress.W, tol)
 
 
 def _minimize_by_rows(
@@ -174,13 +178,16 @@ def _minimize_by_rows(
             _lbfgs(moments, ClassHessianSchedule.of(objective)), objective, W, tol=tol
         )
         return
-    square, moments = space.objective, feature_moments(space.objective)
-    V, tol = space.from_features(W), tol / space.grad_ratio
-    if is_newton_for_rows(objective) or is_newton_cheap(square):
-        minimize = partial(minimize_one_model, tol=tol, by_newton=True)
-        steps = _minimize_each(minimize, square, moments, V)
-    else:
-        steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)
+    square, moments = space.objective, space.moments
+    V = space.from_features(W)
+    by_newton = is_newton_for_rows(objective) or is_newton_cheap(square)
+    if by_newton or is_small_table(square):
+        minimize = partial(minimize_one_model, tol=tol, by_newton=by_newton, space=space)
+        for progress in _minimize_each(minimize, square, moments, V):
+            yield progress.map_weights(space.to_features)
+        return
+    tol = tol / space.grad_ratio
+    steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)
     for progress in steps:
         yield replace(
             progress.map_weights(space.to_features),

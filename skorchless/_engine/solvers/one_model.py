@@ -29,9 +29,20 @@ from skorchless._engine.curvature.feature_moments import FeatureMoments
 from skorchless._engine.objective import MIN_CLASS_SHARE, PenalizedNLL
 from skorchless._engine.rows.memory import LocalRows, Rows
 from skorchless._engine.solvers.base import Progress, Status
-from skorchless._engine.solvers.descent import LEVEL_ROUNDINGS, SUFFICIENT_DECREASE, Watch, to_host
+from skorchless._engine.solvers.descent import (
+    LEVEL_ROUNDINGS,
+    MIN_OBJECTIVE,
+    SUFFICIENT_DECREASE,
+    Watch,
+    to_host,
+)
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
-from skorchless._engine.solvers.strategy import hessian_pace, is_hessian_cheap
+from skorchless._engine.solvers.row_space import RowSpace
+from skorchless._engine.solvers.strategy import (
+    hessian_pace,
+    is_hessian_cheap,
+    row_space_hessian_pace,
+)
 
 Vector = np.ndarray[Any, Any]  # float64: of weights (K * D,), or of rows as `State` says
 MAX_BACKTRACKS = 40  # to 1e-12 of the step at least
@@ -90,6 +101,7 @@ class OneModel:
     def __init__(
         self, objective: PenalizedNLL, moments: FeatureMoments, dtype: torch.dtype | None = None
     ) -> None:
+        self.objective = objective
         X, *columns = _whole(objective.rows)
         codes, weights = (column.numpy() for column in columns)
         self._n_copied = objective.rows.placement.block_sizes.copied_entries
@@ -203,10 +215,14 @@ class OneModel:
             residual = weighted - self._own_weights
             by_u = torch.mm(self._to_torch(residual), self.X).numpy().ravel()
         grad = by_u + self.penalty_weight * u
-        of_raw = grad.reshape(self.shape) / self.scale
+        return State(u, margins, value, grad, float(np.abs(self.raw_grad(grad)).max()), proba)
+
+    def raw_grad(self, grad: Vector) -> Vector:
+        """Return the gradient (K, D) by the weights of the features as they are."""
+        of_raw: Vector = grad.reshape(self.shape) / self.scale
         if self.has_intercept:
             of_raw += of_raw[:, -1:] * self._center
-        return State(u, margins, value, grad, float(np.abs(of_raw).max()), proba)
+        return of_raw
 
     def hessian(self, p: Vector) -> Tensor:
         """Return the Hessian (K * D, K * D) of the NLL from the probabilities."""
@@ -233,12 +249,26 @@ class OneModel:
         blocks.diagonal(dim1=0, dim2=2).add_(of_classes.permute(1, 2, 0))
         return hessian
 
-    def inverse_hessian(self, p: Vector) -> Tensor | None:
-        """Return the inverse of the Hessian and a ridge, None where its factorisation fails."""
-        hessian = self.hessian(p)
-        hessian.diagonal().add_(torch.from_numpy(self.penalty_weight + RIDGE))
-        factor, info = torch.linalg.cholesky_ex(hessian)
-        return None if info else torch.cholesky_inverse(factor).to(torch.float64)
+    def inverse_hessians(self, p: Vector, *, is_shared: bool = False) -> Tensor | None:
+        """Return the inverse (K, D, D) of each class's own Hessian and a ridge, None if it fails.
+
+        Of two classes it is that of the Hessian. Where it ``is_shared`` it is (1, D, D), of the
+        mean of the classes.
+        """
+        hessians = self.hessian(p)[None] if self.is_binary else self._of_classes(p, is_shared)
+        ridge = self.penalty_weight[: self.shape[1]] + RIDGE
+        hessians.diagonal(dim1=1, dim2=2).add_(torch.from_numpy(ridge))
+        factors, info = torch.linalg.cholesky_ex(hessians)
+        return None if info.any() else torch.cholesky_inverse(factors).to(torch.float64)
+
+    def _of_classes(self, p: Vector, is_shared: bool) -> Tensor:
+        """Return the Hessian (K, D, D) of the NLL by each class's weights, or (1, D, D)."""
+        # With equal shares the Hessian of all classes is this times that of each, and 0 along
+        # equal weights of all.
+        curvature = p * (1.0 - p) * self.weights * (len(p) / (len(p) - 1))
+        curvature = curvature.mean(0, keepdims=True) if is_shared else curvature
+        of_classes = [(self.X.T * of_rows) @ self.X for of_rows in self._to_torch(curvature)]
+        return torch.stack(of_classes)
 
     def state_at(self, u: Vector) -> State:
         """Return the state at ``u``, whose margins are not known."""
@@ -272,20 +302,21 @@ def minimize_one_model(
     tol: float,
     by_newton: bool,
     max_iter: float = math.inf,
+    space: RowSpace | None = None,
 ) -> Iterator[Progress]:
     """Yield the progress of each iteration from ``W`` (1, K, D), weights of features as they are.
 
-    Stop as `descend` does, or after ``max_iter`` with a model that still runs.
+    Stop as `descend` does, or after ``max_iter`` with a model that still runs. The rows of
+    ``objective`` may be those of a row ``space``; the violation is that by its features.
     """
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
         state = model.state_at(model.of_weights(to_host(W[0])))
-        directions: NewtonStep | LBFGSStep
-        directions = NewtonStep(model, tol) if by_newton else LBFGSStep()
-        pace = hessian_pace(objective)
-        if isinstance(directions, LBFGSStep) and is_hessian_cheap(objective):
-            directions.start_from(model.inverse_hessian(state.proba))
-        watch = Watch(state.value, state.violation, is_exact=by_newton)
+        directions = NewtonStep(model, tol) if by_newton else _lbfgs_step(model, state, space)
+        pace = hessian_pace(objective) if space is None else row_space_hessian_pace(objective)
+        # The row space has a penalty: no class lowers the objective for ever.
+        least = MIN_OBJECTIVE if space is None else 0.0
+        watch = Watch(state.value, math.inf, is_exact=by_newton, min_objective=least)
         direction = directions.at(state)
     status, n_iter = Status.RUNNING, 0
     while status == Status.RUNNING and n_iter < max_iter:
@@ -296,13 +327,25 @@ def minimize_one_model(
                 directions.forget()
             state = new or state
             if isinstance(directions, LBFGSStep) and pace.is_due(state.violation, tol):
-                directions.start_from(model.inverse_hessian(state.proba))
+                directions.start_from(model.inverse_hessians(state.proba))
             direction = directions.at(state)
             slope = _dot(state.grad, direction)
-            at_state = (state.value, state.violation, slope, tol)
+            violation = state.violation if space is None else space.grad_ratio * state.violation
+            if space is not None and watch.is_level(state.value, slope, tol):
+                violation = space.violation(model.raw_grad(state.grad))
+            at_state = (state.value, violation, slope, tol)
             status = watch.status(*at_state, rounding=model.eps, has_failed=new is None)
-            progress = _progress(model, state, status, directions.method)
+            method = directions.method if space is None else "row-space"
+            progress = _progress(model, state, status, violation, method)
         yield progress
+
+
+def _lbfgs_step(model: OneModel, state: State, space: RowSpace | None) -> LBFGSStep:
+    """Return the directions of L-BFGS from ``state`` on, from a Hessian where that is cheap."""
+    directions = LBFGSStep()
+    if space is not None or is_hessian_cheap(model.objective):
+        directions.start_from(model.inverse_hessians(state.proba, is_shared=True))
+    return directions
 
 
 def _quiet() -> np.errstate:
@@ -311,16 +354,18 @@ def _quiet() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore")
 
 
-def _progress(model: OneModel, state: State, status: Status, method: str) -> Progress:
-    value, of_status, violation = (
-        torch.from_numpy(np.array([each])) for each in (state.value, int(status), state.violation)
+def _progress(
+    model: OneModel, state: State, status: Status, violation: float, method: str
+) -> Progress:
+    value, of_status, of_violation = (
+        torch.from_numpy(np.array([each])) for each in (state.value, int(status), violation)
     )
 
     def weights() -> Tensor:
         with _quiet():
             return torch.from_numpy(model.weights_of(state.u)[None])
 
-    return Progress(weights, value, of_status, violation, method=method)
+    return Progress(weights, value, of_status, of_violation, method=method)
 
 
 def _dot(a: Vector, b: Vector) -> float:
@@ -391,13 +436,33 @@ def _exact_step(model: OneModel, state: State, d: Vector, change: Vector, slope:
     return step if np.isfinite(step) else 1.0
 
 
+def _by_class(matrices: Tensor, v: Vector) -> Vector:
+    """Return the products (K * D,) of the matrices (K, D, D) of classes, or one (1, D, D) of all.
+
+    Less their mean over classes, along which the objective is flat.
+    """
+    n_columns = matrices.shape[1]
+    if len(v) == n_columns:
+        of_one: Vector = torch.mv(matrices[0], torch.from_numpy(v)).numpy()
+        return of_one
+    of_classes = torch.from_numpy(v).view(-1, n_columns)
+    if len(matrices) == 1:
+        products = torch.mm(of_classes, matrices[0])
+    else:
+        # A batch of products takes five times as long.
+        pairs = zip(matrices, of_classes, strict=True)
+        products = torch.stack([torch.mv(*pair) for pair in pairs])
+    result: Vector = products.sub_(products.mean(0)).view(-1).numpy()
+    return result
+
+
 class LBFGSStep:
     """The inverse BFGS matrix of the last pairs, from the identity or the inverse of a Hessian."""
 
     def __init__(self) -> None:
         self._pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=N_PAIRS)  # s, y, s'y
         self._scale = 1.0  # of the identity
-        self._inverse: Tensor | None = None  # (K * D, K * D)
+        self._inverse: Tensor | None = None  # (K, D, D), or (1, D, D) of all classes
         self._last: State | None = None
 
     @property
@@ -428,7 +493,7 @@ class LBFGSStep:
         if self._inverse is None:
             r *= self._scale
         else:
-            r = torch.mv(self._inverse, torch.from_numpy(r)).numpy()
+            r = _by_class(self._inverse, r)
         for s, y, s_y in self._pairs:
             _add(r, s, shares.pop() - _dot(y, r) / s_y)
         return r

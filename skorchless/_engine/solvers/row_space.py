@@ -15,10 +15,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from skorchless._engine.curvature.feature_moments import FeatureMoments
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.products import Block, logits, weighted_sum
 from skorchless._engine.rows.memory import LocalRows, TensorRows
@@ -37,16 +41,31 @@ class RowSpace:
     whole: PenalizedNLL  # of the rows themselves
     L: Tensor  # (N, N), lower triangular
 
-    @property
+    @cached_property
     def grad_ratio(self) -> float:
         """How many times larger a gradient entry of the features may be than any of these."""
         center = self.whole.center
         largest = 0.0 if center is None else float(center.abs().max())
         return math.sqrt(len(self.L)) * (1.0 + largest)
 
+    @property
+    def moments(self) -> FeatureMoments:
+        """The moments of the columns of L, whose rows are centred, as if all weighed the same."""
+        return FeatureMoments(self.objective.rows, self.objective.mean, self.L.square().mean(0))
+
+    def violation(self, grad: np.ndarray[Any, Any]) -> float:
+        """Return the largest entry of the gradient by the features, of one by V, (K, N + 1)."""
+        # W = X' L'^-1 V, whose matrix has orthonormal columns: gradients go the same way.
+        of_features = self.to_features(torch.from_numpy(grad[None]))[0]
+        if self.whole.center is not None:
+            of_features += of_features[:, -1:] * self.whole.center
+        return float(of_features.abs().max())
+
     def from_features(self, W: Tensor) -> Tensor:
         """Return the weights (M, K, N + 1) that predict as ``W`` (M, K, D) does."""
         rows, dtype = self.whole.rows, self.L.dtype
+        if not W[..., : rows.n_features].any():
+            return torch.nn.functional.pad(W[..., rows.n_features :], (len(self.L), 0)).to(dtype)
         coef, intercept = W[..., : rows.n_features].flatten(0, 1), W[..., rows.n_features :]
 
         def logits_of(X: Block, *_columns: Tensor) -> Tensor:

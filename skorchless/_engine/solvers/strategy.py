@@ -51,8 +51,13 @@ def is_float32_near_enough(objective: PenalizedNLL, moments: FeatureMoments, tol
     return moments.mean is None or not are_far(moments, torch.float32).any()
 
 
-def pass_seconds(objective: PenalizedNLL, n_models: int | None = None) -> float:
-    """Return what an iteration of all models, or of some, takes that makes one pass."""
+def pass_seconds(
+    objective: PenalizedNLL, n_models: int | None = None, n_features: int | None = None
+) -> float:
+    """Return what an iteration of all models, or of some, takes that makes one pass.
+
+    Of all features, or of as many others.
+    """
     rows, costs = objective.rows, objective.costs
     values_per_row = (n_models or objective.weights_shape[0]) * objective.weights_shape[1]
     if rows.n_stored is not None:
@@ -61,7 +66,7 @@ def pass_seconds(objective: PenalizedNLL, n_models: int | None = None) -> float:
     of_entry = rows.placement.dtype.itemsize * (
         costs.seconds_per_byte + 2 * values_per_row * costs.seconds_per_product
     )
-    of_row = rows.n_features * of_entry + values_per_row * costs.seconds_per_logit
+    of_row = (n_features or rows.n_features) * of_entry + values_per_row * costs.seconds_per_logit
     return costs.iteration_seconds + rows.n_rows * of_row
 
 
@@ -105,13 +110,25 @@ def is_proximal_newton_cheap(objective: PenalizedNLL, max_ratio: float) -> bool:
 
 def is_small_table(objective: PenalizedNLL) -> bool:
     """Return whether `one_model` is faster: a pass takes less time than the interpreter."""
-    n_models, n_weight_rows, n_columns = objective.weights_shape
-    rows, costs = objective.rows, objective.costs
-    if n_models > costs.max_small_models or rows.n_stored is not None or not rows.are_in_memory:
+    rows = objective.rows
+    if rows.n_stored is not None or not rows.are_in_memory:
         return False
-    n_entries = rows.n_rows * (rows.n_features + costs.logit_entries * n_weight_rows)
-    n_weights = n_weight_rows * n_columns
-    return n_entries <= costs.max_small_entries and n_weights <= costs.max_small_weights
+    return _is_small(objective, rows.n_features)
+
+
+def is_small_square(objective: PenalizedNLL) -> bool:
+    """Return whether the rows of the row space are a small table."""
+    return _is_small(objective, objective.rows.n_rows)
+
+
+def _is_small(objective: PenalizedNLL, n_features: int) -> bool:
+    """Return whether as many rows of ``n_features``, in memory, are a small table."""
+    n_models, n_weight_rows, _ = objective.weights_shape
+    costs = objective.costs
+    n_entries = objective.rows.n_rows * (n_features + costs.logit_entries * n_weight_rows)
+    n_weights = n_weight_rows * (n_features + int(objective.fit_intercept))
+    is_small = n_entries <= costs.max_small_entries and n_weights <= costs.max_small_weights
+    return is_small and n_models <= costs.max_small_models
 
 
 def are_products_cheap(objective: PenalizedNLL, max_ratio: float) -> bool:
@@ -166,20 +183,41 @@ def class_hessian_seconds(objective: PenalizedNLL) -> float:
 def row_space_seconds(objective: PenalizedNLL) -> float:
     """Return what the row space takes, and the first Hessians in it; infinity where it is none."""
     rows, costs = objective.rows, objective.costs
-    n_entries = rows.n_entries
+    n_entries, n_weight_rows = rows.n_entries, objective.weights_shape[1]
     is_wide = rows.n_rows < rows.n_features and rows.n_rows**2 <= n_entries
     if not is_wide or not rows.are_in_memory or not bool((objective.ridge > 0).all()):
         return math.inf
+    of_each = costs.iteration_seconds
     if is_newton_for_rows(objective):
-        n_hessians, of_each = costs.row_space_hessians * objective.weights_shape[0], 0.0
+        n_hessians = costs.row_space_hessians * objective.weights_shape[0]
+    elif is_small_square(objective):
+        # Each with its inverse: one that all classes share, and one for each.
+        n_hessians, of_each = 2 * (1 + n_weight_rows), 0.0
     else:
-        n_hessians = costs.row_space_class_hessians * objective.weights_shape[1]
+        n_hessians = costs.row_space_class_hessians * n_weight_rows
         of_each = costs.class_seconds
     n_products = rows.n_rows * n_entries + rows.n_rows**3 * (1 / 3 + n_hessians)
     of_byte = (
         costs.seconds_per_matrix_product * n_products + 2 * costs.seconds_per_copy * n_entries
     )
-    return torch.float64.itemsize * of_byte + n_hessians * of_each
+    of_products = torch.float64.itemsize * of_byte + n_hessians * of_each
+    return costs.row_space_entry_seconds + of_products
+
+
+def is_row_space_cheap(objective: PenalizedNLL) -> bool:
+    """Return whether a small table is fitted in the row space from the start.
+
+    There it takes 10 to 20 iterations whatever the data, of fewer weights; by its features 10 to
+    40, and of mixed scales hundreds.
+    """
+    if not is_small_table(objective):
+        return False
+    rows, costs = objective.rows, objective.costs
+    of_square = pass_seconds(objective, n_features=rows.n_rows)
+    by_newton = is_newton_for_rows(objective)
+    n_iter = costs.square_newton_iterations if by_newton else costs.square_iterations
+    saved = costs.wide_iterations * pass_seconds(objective) - n_iter * of_square
+    return row_space_seconds(objective) <= saved
 
 
 @dataclass
@@ -200,11 +238,9 @@ class Pace:
     def is_due(self, violation: float, tol: float) -> bool:
         """Count an iteration; return whether those that are left to ``tol`` would cost more."""
         self.lowest.append(min([violation, *self.lowest[-1:]]))
-        if math.isinf(self.n_passes):
-            return False
         n_iter, last = len(self.lowest), self.lowest[-1]
         if n_iter < self.max_iter:
-            if n_iter < self.costs.min_iterations or not last > tol:
+            if math.isinf(self.n_passes) or n_iter < self.costs.min_iterations or not last > tol:
                 return False
             n_recent = n_iter // 2
             fallen = math.log(self.lowest[-1 - n_recent] / last)
@@ -234,6 +270,16 @@ def hessian_pace(objective: PenalizedNLL) -> Pace:
     seconds = in_blocks * (newton_seconds(objective) + of_inverse)
     n_passes = seconds / pass_seconds(objective) if is_binary else math.inf
     return Pace(n_passes, costs=costs)
+
+
+def row_space_hessian_pace(square: PenalizedNLL) -> Pace:
+    """Return when class Hessians are due in the row space, of a small table."""
+    (_, n_weight_rows, n_columns), costs = square.weights_shape, square.costs
+    n_products = n_weight_rows * n_columns**2 * (square.rows.n_rows + n_columns)
+    seconds = torch.float64.itemsize * costs.seconds_per_matrix_product * n_products
+    n_passes = costs.block_hessian_ratio * seconds / pass_seconds(square)
+    interval = min(max(costs.row_space_interval, n_passes), costs.max_row_space_interval)
+    return Pace(math.inf, interval, costs)
 
 
 def row_space_pace(objective: PenalizedNLL) -> Pace:

@@ -305,10 +305,42 @@ def test_the_hessian_is_that_of_all_rows(n_rows, n_classes):
 def test_from_the_inverse_of_its_hessian_lbfgs_steps_as_newton_does():
     model, state = model_and_state(make_objective(2)[0])
     step = LBFGSStep()
-    step.start_from(model.inverse_hessian(state.proba))
+    step.start_from(model.inverse_hessians(state.proba))
     np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4)
     assert step.method == "lbfgs-hessian"
     assert not step.is_plain
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_the_hessian_of_each_class_is_inverted_by_itself(is_shared):
+    objective, *data = make_objective(4, fit_intercept=False)
+    W = objective.center_over_classes(random_weights(objective))
+    model, state = model_and_state(objective, W)
+    hessian = oracles.hessian(W[0], *data, 0.0, n_classes=4, fit_intercept=False)
+    of_classes = 4 / 3 * np.einsum("kikj->kij", hessian.reshape(4, 5, 4, 5))
+    of_classes = of_classes.mean(0, keepdims=True) if is_shared else of_classes
+    by_u = of_classes * np.outer(model.scale, model.scale) + np.diag(model.penalty_weight[:5])
+    inverses = model.inverse_hessians(state.proba, is_shared=is_shared)
+    np.testing.assert_allclose(inverses, np.linalg.inv(by_u), rtol=1e-4)
+
+
+def test_with_the_inverses_of_classes_a_direction_has_no_part_that_all_classes_share():
+    objective = make_objective(4)[0]
+    W = objective.center_over_classes(random_weights(objective))
+    model, state = model_and_state(objective, W)
+    step = LBFGSStep()
+    step.start_from(model.inverse_hessians(state.proba))
+    of_classes = step.at(state).reshape(4, -1)
+    np.testing.assert_allclose(of_classes.sum(0), 0.0, atol=1e-12)
+    assert step.at(state) @ state.grad < 0.0
+
+
+def test_at_the_best_model_without_features_equal_classes_take_newtons_step():
+    objective = make_objective(3, n_rows=60)[0]
+    model, state = model_and_state(objective, torch.zeros(objective.weights_shape))
+    step = LBFGSStep()
+    step.start_from(model.inverse_hessians(state.proba, is_shared=True))
+    np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4, atol=1e-8)
 
 
 def test_a_slow_fit_of_two_classes_makes_its_hessian():

@@ -7,7 +7,7 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from problems import make_objective, random_weights
+from problems import fit, make_objective, of_teacher, random_weights
 from scipy import sparse
 
 from skorchless._engine.costs import Costs
@@ -22,11 +22,15 @@ from skorchless._engine.solvers.row_space import row_space
 N_ROWS = 30
 
 
-@pytest.fixture
-def solve():
+@pytest.fixture(params=["as a small table", "by blocks"])
+def solve(request):
     """Return a function that gives the last progress of a fit in the row space."""
 
     def last(objective, W=None, tol=1e-9):
+        if request.param == "by blocks":
+            rows = objective.rows
+            costs = replace(rows.placement.costs, max_small_entries=0)
+            rows.placement = replace(rows.placement, costs=costs)
         W = torch.zeros(objective.weights_shape) if W is None else W
         *_, last = minimize_full_batch(objective, W, tol=tol)
         assert last.method == "row-space"
@@ -116,7 +120,7 @@ def test_float32_rows_end_near_the_optimum_of_float64(solve):
     X = make_wide()[1].float()
     objective, _, codes, weights = make_wide(X=X, dtype=torch.float32)
     expected = oracles.optimum(X.double(), codes, weights, 0.1, fit_intercept=True)
-    last = solve(objective, tol=1e-6)
+    last = solve(objective, tol=1e-7)
     assert last.W.dtype == torch.float64
     torch.testing.assert_close(last.W[0], expected, rtol=0, atol=1e-5)
 
@@ -182,6 +186,35 @@ def test_the_value_is_that_of_the_features(fit_intercept):
         options = {"n_classes": 3, "fit_intercept": fit_intercept}
         expected, _ = oracles.value_and_grad(W, X, codes, weights, alpha, **options)
         assert float(value[m]) == pytest.approx(float(expected), rel=1e-7)
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_violation_is_the_largest_gradient_entry_of_the_features(
+    n_classes, fit_intercept, offset
+):
+    X = make_wide()[1] + offset
+    objective, *data = make_wide(n_classes, X=X, fit_intercept=fit_intercept)
+    centered, _ = centered_objective(objective)
+    space = row_space(centered)
+    V = space.from_features(random_weights(objective))
+    center = None if centered.center is None else centered.center[:-1]
+    W = weights_of_raw(space.to_features(V), center)[0]
+    options = {"n_classes": n_classes, "fit_intercept": fit_intercept}
+    _, expected = oracles.value_and_grad(W, *data, 0.1, **options)
+    _, grad = space.objective.value_and_grad(V)
+    violation = space.violation(grad[0].numpy())
+    assert violation == pytest.approx(float(expected.abs().max()), rel=1e-6)
+    assert violation <= space.grad_ratio * float(grad.abs().max())
+
+
+@pytest.mark.parametrize("kind", ["plain", "correlated", "scaled"])
+def test_a_fit_of_a_small_table_there_takes_few_iterations_whatever_the_data(kind):
+    steps = fit(of_teacher(60, 600, 3, kind))
+    assert {step.method for step in steps} == {"row-space"}
+    assert len(steps) <= 30
+    assert steps[-1].status == Status.CONVERGED
 
 
 def test_rows_that_overflow_have_none():

@@ -18,8 +18,10 @@ from skorchless._engine.solvers.strategy import (
     class_hessian_seconds,
     is_hessian_cheap,
     is_newton_cheap,
+    is_row_space_cheap,
     is_small_table,
     pass_seconds,
+    row_space_hessian_pace,
     row_space_schedule,
     row_space_seconds,
 )
@@ -64,8 +66,28 @@ def test_the_row_space_is_never_entered_without_an_l2_penalty_alone(options, kin
 
 
 def test_a_wide_fit_that_is_easy_ends_before_the_row_space_pays():
-    steps = fit(of_teacher(40, 1000, 2, alphas=(10.0,)))
+    steps = fit(of_teacher(400, 2000, 2, alphas=(10.0,)))
     assert "row-space" not in {progress.method for progress in steps}
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_cheap"),
+    [
+        ((40, 500, 2), True),
+        ((60, 2000, 8), True),
+        ((100, 1000, 3), True),
+        ((300, 2000, 2), False),
+        ((300, 2000, 8), False),
+        ((40, 30, 2), False),
+        ((50, 200_000, 3), False),
+    ],
+)
+def test_a_wide_table_of_few_rows_is_fitted_in_the_row_space_from_the_start(shape, is_cheap):
+    assert is_row_space_cheap(of_shape(*shape)) == is_cheap
+
+
+def test_without_a_penalty_no_fit_starts_in_the_row_space():
+    assert not is_row_space_cheap(of_shape(40, 500, 2, alphas=(0.0,)))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +203,14 @@ def test_in_the_row_space_two_classes_take_newtons_steps():
 
 def test_after_the_most_iterations_it_is_due_whatever_the_pace():
     assert due_by_pace(Pace(n_passes=1e6, max_iter=5), [1e-9] * 9) == [5]
-    assert due_by_pace(Pace(n_passes=math.inf, max_iter=5), [1.0] * 9) == []
+    assert due_by_pace(Pace(n_passes=math.inf, max_iter=5), [1.0] * 9) == [5]
+    assert due_by_pace(Pace(n_passes=math.inf), [1.0] * 30) == []
+
+
+@pytest.mark.parametrize(("n_rows", "interval"), [(20, 3), (1000, 20)])
+def test_class_hessians_are_due_in_the_row_space_however_dear_they_are(n_rows, interval):
+    pace = row_space_hessian_pace(of_shape(n_rows, n_rows, 3))
+    assert due_by_pace(pace, [1.0] * 45) == list(range(interval, 46, interval))
 
 
 def test_class_hessians_are_twice_as_far_apart_and_less_damped_each_time():
