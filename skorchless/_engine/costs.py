@@ -48,15 +48,12 @@ class Costs:
     # factorisation.
     seconds_per_copy: float = 4e-10
     seconds_per_matrix_product: float = 5e-12
-    # Each class Hessian beside its product; to leave `one_model`.
+    # Each class Hessian beside its product.
     class_seconds: float = 5e-4
-    switch_seconds: float = 6e-3
 
     # Class Hessians are due when the passes have cost this many times as much. On MNIST half saves
-    # a tenth of a fit of 10,000 rows compared with once, and changes none of all rows. A small
-    # table is mostly fitted before: a switch for the last iterations takes longer.
+    # a tenth of a fit of 10,000 rows compared with once, and changes none of all rows.
     class_hessian_ratio: float = 0.5
-    small_class_hessian_ratio: float = 2.5
     # Iterations before class Hessians: the softmax part of the curvature changes much in the first
     # ones, and plain tables are fitted after 6 to 10.
     min_iterations: int = 8

@@ -90,7 +90,7 @@ def test_a_fit_reads_X_at_most_twice_as_often_as_scikit_learn(
 
 @pytest.mark.parametrize("shape", [(4000, 40, 5), (30_000, 100, 2), (3000, 200, 3)])
 def test_class_hessians_of_a_fit_never_cost_more_than_twice_its_passes(shape, monkeypatch):
-    costs = Costs(max_newton_ratio=0.0)
+    costs = Costs(max_newton_ratio=0.0, max_small_entries=0)
     objective = of_teacher(*shape, "scaled", alphas=(1e-7,), costs=costs)
     made, n_iterations = [], 0
     class_hessians = quasi_newton.class_hessians

@@ -124,7 +124,7 @@ def _minimize_smooth(
     """Yield the progress of fits without an L1 penalty, by float32 where that is near enough."""
     if is_float32_near_enough(objective, moments, tol):
         assert isinstance(objective.rows, TensorRows | SparseRows)  # noqa: S101
-        is_copied = not _is_for_one_model(objective)  # which makes a copy itself
+        is_copied = not is_small_table(objective)  # which makes a copy itself
         rows = objective.rows.rounded(torch.float32, is_copied=is_copied)
         rounded = replace(objective, rows=rows)
         rest = tol - float32_rounding(moments)
@@ -202,7 +202,7 @@ def _minimize_by_features(
     """Yield the progress of fits without an L1 penalty, by the weights of features."""
     by_newton = is_newton_cheap(objective)
     minimize_small = partial(minimize_one_model, tol=tol, by_newton=by_newton)
-    if by_newton or _is_for_one_model(objective):
+    if by_newton or is_small_table(objective):
         yield from _minimize_each(minimize_small, objective, moments, W)
         return
     if is_newton_cg_cheap(objective):
@@ -214,20 +214,8 @@ def _minimize_by_features(
         yield from _uncentred(minimize, objective, W, tol)
         return
     schedule = ClassHessianSchedule.of(objective)
-    if is_small_table(objective):
-        minimize_small = partial(minimize_small, max_iter=schedule.first)
-        for progress in _minimize_each(minimize_small, objective, moments, W):
-            yield progress
-        if Status.RUNNING not in progress.status.tolist():
-            return
-        W, schedule = progress.W, ClassHessianSchedule.of(objective, first=0)
     minimize = partial(_descend, _lbfgs(moments, schedule))
     yield from _uncentred(minimize, objective, W, tol)
-
-
-def _is_for_one_model(objective: PenalizedNLL) -> bool:
-    """Return whether `one_model` alone fits a table: it makes the Hessian of two classes too."""
-    return objective.n_classes == 2 and is_small_table(objective)
 
 
 def _descend(

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -226,15 +226,18 @@ class OneModel:
 
     def hessian(self, p: Vector) -> Tensor:
         """Return the Hessian (K * D, K * D) of the NLL from the probabilities."""
+        function = self._hessian_of_two if self.is_binary else self._hessian
+        return self._in_blocks(function, self._to_torch(p), self._to_torch(self.weights))
+
+    def _in_blocks(self, function: Callable[..., Tensor], *of_rows: Tensor) -> Tensor:
+        """Return the sum of what ``function`` makes of blocks of X and of ``of_rows`` (..., N)."""
         n_weights = math.prod(self.shape)
         # At least as many rows as weights: of fewer, sums take as long as products.
         step = max(n_weights, self._n_copied // n_weights)
-        function = self._hessian_of_two if self.is_binary else self._hessian
-        proba, weights = self._to_torch(p), self._to_torch(self.weights)
-        total = function(self.X[:step], proba[..., :step], weights[:step])
-        for start in range(step, len(p.T), step):
+        total = function(self.X[:step], *(each[..., :step] for each in of_rows))
+        for start in range(step, len(self.X), step):
             part = slice(start, start + step)
-            total += function(self.X[part], proba[..., part], weights[part])
+            total += function(self.X[part], *(each[..., part] for each in of_rows))
         return total
 
     def _hessian_of_two(self, X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
@@ -267,8 +270,11 @@ class OneModel:
         # equal weights of all.
         curvature = p * (1.0 - p) * self.weights * (len(p) / (len(p) - 1))
         curvature = curvature.mean(0, keepdims=True) if is_shared else curvature
-        of_classes = [(self.X.T * of_rows) @ self.X for of_rows in self._to_torch(curvature)]
-        return torch.stack(of_classes)
+
+        def of_block(X: Tensor, curvature: Tensor) -> Tensor:
+            return torch.stack([(X.T * of_class) @ X for of_class in curvature])
+
+        return self._in_blocks(of_block, self._to_torch(curvature))
 
     def state_at(self, u: Vector) -> State:
         """Return the state at ``u``, whose margins are not known."""
@@ -301,13 +307,12 @@ def minimize_one_model(
     *,
     tol: float,
     by_newton: bool,
-    max_iter: float = math.inf,
     space: RowSpace | None = None,
 ) -> Iterator[Progress]:
     """Yield the progress of each iteration from ``W`` (1, K, D), weights of features as they are.
 
-    Stop as `descend` does, or after ``max_iter`` with a model that still runs. The rows of
-    ``objective`` may be those of a row ``space``; the violation is that by its features.
+    Stop as `descend` does. The rows of ``objective`` may be those of a row ``space``: violations
+    are those by its features.
     """
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
@@ -318,9 +323,8 @@ def minimize_one_model(
         least = MIN_OBJECTIVE if space is None else 0.0
         watch = Watch(state.value, math.inf, is_exact=by_newton, min_objective=least)
         direction = directions.at(state)
-    status, n_iter = Status.RUNNING, 0
-    while status == Status.RUNNING and n_iter < max_iter:
-        n_iter += 1
+    status = Status.RUNNING
+    while status == Status.RUNNING:
         with _quiet():
             new = line_search(model, state, direction, is_plain=directions.is_plain)
             if new is None:

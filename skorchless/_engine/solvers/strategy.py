@@ -261,25 +261,25 @@ def is_hessian_cheap(objective: PenalizedNLL) -> bool:
 
 
 def hessian_pace(objective: PenalizedNLL) -> Pace:
-    """Return when the Hessian of a small table of two classes is due."""
-    is_binary = objective.weights_shape[1] == 1
-    costs, n_weights = objective.costs, math.prod(objective.weights_shape[1:])
-    of_inverse = torch.float64.itemsize * costs.seconds_per_matrix_product * n_weights**3 * 2 / 3
-    relative_size = objective.rows.placement.dtype.itemsize / torch.float64.itemsize
-    in_blocks = costs.block_hessian_ratio * relative_size
-    seconds = in_blocks * (newton_seconds(objective) + of_inverse)
-    n_passes = seconds / pass_seconds(objective) if is_binary else math.inf
-    return Pace(n_passes, costs=costs)
+    """Return when the Hessian of a small table is due: of two classes the one, else of each."""
+    return Pace(_hessian_passes(objective), costs=objective.costs)
 
 
 def row_space_hessian_pace(square: PenalizedNLL) -> Pace:
     """Return when class Hessians are due in the row space, of a small table."""
-    (_, n_weight_rows, n_columns), costs = square.weights_shape, square.costs
-    n_products = n_weight_rows * n_columns**2 * (square.rows.n_rows + n_columns)
-    seconds = torch.float64.itemsize * costs.seconds_per_matrix_product * n_products
-    n_passes = costs.block_hessian_ratio * seconds / pass_seconds(square)
-    interval = min(max(costs.row_space_interval, n_passes), costs.max_row_space_interval)
-    return Pace(math.inf, interval, costs)
+    costs = square.costs
+    interval = max(costs.row_space_interval, _hessian_passes(square))
+    return Pace(math.inf, min(interval, costs.max_row_space_interval), costs)
+
+
+def _hessian_passes(objective: PenalizedNLL) -> float:
+    """Return what each class's own Hessian and its inverse take, of a small table, in passes."""
+    (_, n_weight_rows, n_columns), costs = objective.weights_shape, objective.costs
+    n_rows = objective.rows.n_rows
+    of_copies = costs.seconds_per_copy * n_rows * n_columns
+    of_products = costs.seconds_per_matrix_product * n_columns**2 * (n_rows + n_columns)
+    of_byte = n_weight_rows * costs.block_hessian_ratio * (of_copies + of_products)
+    return objective.rows.placement.dtype.itemsize * of_byte / pass_seconds(objective)
 
 
 def row_space_pace(objective: PenalizedNLL) -> Pace:
@@ -304,11 +304,9 @@ class ClassHessianSchedule:
     @classmethod
     def of(cls, objective: PenalizedNLL, first: float | None = None) -> ClassHessianSchedule:
         """Return the schedule of an objective; its ``first`` iteration, None for the default."""
-        costs, seconds = objective.costs, class_hessian_seconds(objective)
-        ratio = costs.class_hessian_ratio
-        if is_small_table(objective):
-            seconds, ratio = seconds + costs.switch_seconds, costs.small_class_hessian_ratio
-        return cls(max(costs.min_iterations, ratio * seconds / pass_seconds(objective)), first)
+        costs = objective.costs
+        n_passes = class_hessian_seconds(objective) / pass_seconds(objective)
+        return cls(max(costs.min_iterations, costs.class_hessian_ratio * n_passes), first)
 
     def is_due(self) -> bool:
         """Count an iteration; return whether class Hessians are due now."""

@@ -392,7 +392,7 @@ def test_class_hessians_come_later_the_more_they_cost():
         return ClassHessianSchedule.of(make_objective(**shape)[0]).first
 
     assert n_iterations(n_rows=100_000, n_features=5) == MIN_ITERATIONS
-    costly, more = (n_iterations(n_rows=n, n_features=150) for n in (4000, 1000))
+    costly, more = (n_iterations(n_rows=8000, n_features=p) for p in (700, 1400))
     assert MIN_ITERATIONS < costly < more < math.inf
     assert n_iterations(n_rows=100, n_features=150) == math.inf  # larger than X itself
 

@@ -66,9 +66,8 @@ def test_every_method_ends_at_the_optimum_of_scikit_learn(method, n_features, n_
 @pytest.mark.parametrize("method", SMOOTH)
 def test_no_ground_is_lost_where_one_method_hands_over_to_the_next(method):
     # Class Hessians after three iterations.
-    costs = replace(
-        SMOOTH[method], min_iterations=3, class_hessian_ratio=0.0, small_class_hessian_ratio=0.0
-    )
+    due = {"min_iterations": 3, "class_hessian_ratio": 0.0, "dear_iterations": 0.0}
+    costs = replace(SMOOTH[method], **due)
     n_features = 60 if method.startswith("row-space") else 5
     objective, *data = make(method, n_rows=400, n_features=n_features, alphas=(1e-4,), costs=costs)
     W = torch.zeros(objective.weights_shape)

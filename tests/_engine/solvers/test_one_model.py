@@ -21,7 +21,6 @@ from scipy import sparse
 from scipy.optimize import minimize_scalar
 
 from skorchless._engine.costs import Costs
-from skorchless._engine.curvature.feature_moments import centered_objective
 from skorchless._engine.placement import place
 from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.containers import rows_of
@@ -33,7 +32,6 @@ from skorchless._engine.solvers.one_model import (
     OneModel,
     State,
     line_search,
-    minimize_one_model,
 )
 from skorchless._engine.solvers.quasi_newton import N_PAIRS
 
@@ -178,13 +176,6 @@ def test_squares_that_overflow_leave_the_weights_finite(solve, fit_intercept, si
     assert float(last.value) <= math.log(3) + 1e-6  # of no features
 
 
-def test_it_ends_after_max_iter_with_a_model_that_runs():
-    objective, moments = centered_objective(make_objective(alphas=(1e-6,))[0])
-    W = torch.zeros(objective.weights_shape).double()
-    steps = minimize_one_model(objective, moments, W, tol=1e-12, by_newton=False, max_iter=3)
-    assert [p.status.tolist() for p in steps] == [[Status.RUNNING]] * 3
-
-
 def raw(model, u):
     """Return the weights (K, D) of raw features of ``u``."""
     return torch.from_numpy(model.weights_of(u))
@@ -311,9 +302,12 @@ def test_from_the_inverse_of_its_hessian_lbfgs_steps_as_newton_does():
     assert not step.is_plain
 
 
+@pytest.mark.parametrize("n_rows", [40, 5000])
 @pytest.mark.parametrize("is_shared", [False, True])
-def test_the_hessian_of_each_class_is_inverted_by_itself(is_shared):
-    objective, *data = make_objective(4, fit_intercept=False)
+def test_the_hessian_of_each_class_is_inverted_by_itself(is_shared, n_rows):
+    sizes = BlockSizes(copied_entries=3000)  # of 5,000 rows in several parts
+    options = {"fit_intercept": False, "block_sizes": sizes}
+    objective, *data = make_objective(4, n_rows=n_rows, **options)
     W = objective.center_over_classes(random_weights(objective))
     model, state = model_and_state(objective, W)
     hessian = oracles.hessian(W[0], *data, 0.0, n_classes=4, fit_intercept=False)
@@ -343,9 +337,12 @@ def test_at_the_best_model_without_features_equal_classes_take_newtons_step():
     np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4, atol=1e-8)
 
 
-def test_a_slow_fit_of_two_classes_makes_its_hessian():
-    costs = Costs(cheap_hessian_passes=0.0)  # not at once
-    objective, *data = make_objective(2, n_rows=400, n_features=30, alphas=(1e-6,), costs=costs)
+@pytest.mark.parametrize("n_classes", [2, 3, 6])
+def test_a_slow_fit_makes_the_hessian_of_each_class(n_classes):
+    costs = Costs(cheap_hessian_passes=0.0, dear_iterations=0.0)  # not at once, but soon
+    objective, *data = make_objective(
+        n_classes, n_rows=400, n_features=30, alphas=(1e-6,), costs=costs
+    )
     first, *_, last = history(by_one_model, objective, tol=1e-9, by_newton=False)
     assert first.method == "lbfgs"
     assert last.method == "lbfgs-hessian"
