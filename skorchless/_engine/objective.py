@@ -46,6 +46,8 @@ class PenalizedNLL:
     label: Tensor  # (M,) of int64, which column of label codes each model has
     # (P,) of the features as `rows` gives them; None: weights are those of these features.
     mean: Tensor | None = field(default=None, metadata=SHARED)
+    # (P,) as `find_dummies` gives them: W is kept free of what they have in common.
+    dummies: Tensor | None = field(default=None, metadata=SHARED)
     # (M, classes), the share of each class in the weight of a model's rows; None: not known yet.
     shares: Tensor | None = None
 
@@ -94,7 +96,7 @@ class PenalizedNLL:
         if len(features) == self.rows.n_features:
             return self
         mean = None if self.mean is None else self.mean[features]
-        return replace(self, rows=self.rows.select_features(features), mean=mean)
+        return replace(self, rows=self.rows.select_features(features), mean=mean, dummies=None)
 
     def value_and_grad(self, W: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values (M,) and the gradients (M, K, D), from one pass over the rows."""
@@ -274,6 +276,20 @@ class PenalizedNLL:
             return W
         shift = W.mean(1, keepdim=True)
         return W - (torch.where(self.threshold == 0, shift, 0.0) if self.has_l1 else shift)
+
+    def center_over_dummies(self, W: Tensor) -> Tensor:
+        """Return the weights (M, K, D) of the same models whose mean over dummies is 0.
+
+        By the weights of centred features, whose intercept stays as it is.
+        """
+        if self.dummies is None:
+            return W
+        coef, intercept = W[..., : len(self.dummies)], W[..., len(self.dummies) :]
+        sizes = torch.bincount(self.dummies)
+        sums = W.new_zeros(*W.shape[:2], len(sizes)).index_add_(2, self.dummies, coef)
+        means = sums / sizes.clamp(min=1)
+        means[..., 0] = 0.0  # of features that are no dummies
+        return torch.cat([coef - means[..., self.dummies], intercept], dim=-1)
 
     def penalty(self, W: Tensor) -> Tensor:
         """Return the penalty (M,)."""

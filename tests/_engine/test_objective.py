@@ -555,3 +555,19 @@ def test_evaluate_of_several_labels_is_the_mean_log_loss_and_the_accuracy_of_all
     expected = accuracy_score(codes, proba > 0.5, sample_weight=weights)
     assert float(accuracy) == pytest.approx(expected)
     assert 0 < expected < 1
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_less_what_dummies_have_in_common_a_model_predicts_the_same_at_a_lower_penalty(n_classes):
+    X = torch.eye(5, dtype=torch.float64)[torch.arange(40) ** 2 % 5]
+    X = torch.cat([torch.arange(40.0)[:, None].double() / 40, X[:, [0, 1, 4]]], dim=1)
+    objective, *_ = make_objective(n_classes, X=X, alphas=(0.1, 1.0))
+    dummies = torch.tensor([0, 1, 1, 1])
+    objective = replace(objective.centered(X.mean(0)), dummies=dummies)
+    W = random_weights(objective)
+    centred = objective.center_over_dummies(W)
+    torch.testing.assert_close(objective.logits(centred), objective.logits(W))
+    torch.testing.assert_close(centred[..., 1:4].sum(2), torch.zeros(W.shape[:2]).double())
+    assert torch.equal(centred[..., [0, 4]], W[..., [0, 4]])
+    assert (objective.penalty(centred) < objective.penalty(W)).all()
+    torch.testing.assert_close(objective.center_over_dummies(centred), centred)

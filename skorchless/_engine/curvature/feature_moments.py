@@ -1,15 +1,19 @@
-"""The mean, variance and range of each feature: fits are centred, scaled and damped by them."""
+"""The mean, variance and range of each feature: fits are centred, scaled and damped by them.
+
+And which features are the dummies of a category.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skorchless._engine.objective import PenalizedNLL
-from skorchless._engine.products import Block, SparseBlock, extremes, weighted_moments
+from skorchless._engine.products import Block, SparseBlock, extremes, logits, weighted_moments
 from skorchless._engine.rows.memory import Rows
 
 # The seed of a thinned set of rows: any number would do, the same each time.
@@ -18,6 +22,8 @@ THINNING_SEED = 0
 # from zero may cause: a hundredth of the default ``tol``. float32 features are centred beyond 3
 # standard deviations, float64 ones beyond 70,000.
 MAX_GRADIENT_ROUNDING = 1e-6
+# A choice: the rounding of the shares of dummies and of their sums, in float64.
+SHARE_ROUNDING = 1e-9
 # How many times larger a feature's range may be in one fold than in another if they are to share a
 # curvature. With outliers of 10 ranges in 4,000 x 100 the fold without them takes 15 iterations
 # instead of 9, of 30 ranges 27.
@@ -87,6 +93,49 @@ def centered_objective(objective: PenalizedNLL) -> tuple[PenalizedNLL, FeatureMo
             objective = replace(objective, rows=rows.centered(center))
             moments = feature_moments(objective)
     return objective.centered(moments.mean), moments
+
+
+def find_dummies(objective: PenalizedNLL, moments: FeatureMoments) -> Tensor | None:
+    """Return the category (P,) of each dummy, from 1 on, 0 of other features; None without any.
+
+    Of the dummies of a category, which lie side by side, each row with a weight has one.
+    """
+    if moments.mean is None:
+        return None
+    share = moments.mean
+    # What is 0 or 1 varies as its mean tells.
+    is_dummy = (moments.variance - share * (1.0 - share)).abs() <= SHARE_ROUNDING
+    if not is_dummy.any():
+        return None
+    # The shares of a category add up to 1: it ends where their sum is 1 more than at its start.
+    until = np.cumsum(torch.where(is_dummy, share, 2.0).cpu().numpy())
+    until = np.concatenate([[0.0], until])
+    ends = np.searchsorted(until, until + 1.0 - SHARE_ROUNDING)
+    reached = until[np.minimum(ends, len(share))] - until
+    category, end = np.zeros(len(share), dtype=np.int64), 0
+    for start in np.flatnonzero(np.abs(reached - 1.0) <= SHARE_ROUNDING):
+        if start >= end:
+            end = ends[start]
+            category[start:end] = category.max() + 1
+    found = torch.from_numpy(category).to(share.device)
+    return found if found.any() and _are_dummies(objective, found) else None
+
+
+def _are_dummies(objective: PenalizedNLL, category: Tensor) -> bool:
+    """Return whether each row with a weight has one dummy of each category."""
+    folds, dtype = objective.folds, objective.rows.placement.dtype
+    # Of numbers without a pattern, one for each category, each row has the same sum.
+    generator = torch.Generator().manual_seed(THINNING_SEED)
+    numbers = torch.rand(int(category.max()) + 1, generator=generator, dtype=torch.float64)
+    numbers[0] = 0.0
+    of_features = numbers.to(category.device)[category][None].to(dtype)
+
+    def furthest(X: Block, _codes: Tensor, weights: Tensor) -> tuple[Tensor]:
+        distance = (logits(X, of_features)[0] - float(numbers.sum())).abs()
+        return (torch.where(weights[:, folds].any(1), distance, 0.0).amax()[None],)
+
+    (distance,) = objective.rows.map_max(furthest)
+    return float(distance) <= len(numbers) * torch.finfo(dtype).eps
 
 
 def thinned(rows: Rows, n_rows: int) -> Rows:

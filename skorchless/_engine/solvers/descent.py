@@ -310,6 +310,7 @@ def descend(
 
 def _next_line(objective: PenalizedNLL, point: Point, directions: Directions) -> SearchLine:
     direction = objective.center_over_classes(directions.at(point))
+    direction = objective.center_over_dummies(direction)
     l1_change = objective.l1_change(point.W, direction)
     slope = dot(point.grad, direction) + l1_change
     # Where rounding makes it an ascent, no increase is to be called sufficient.

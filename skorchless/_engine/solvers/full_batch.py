@@ -13,6 +13,7 @@ from torch import Tensor
 from skorchless._engine.curvature.feature_moments import (
     FeatureMoments,
     centered_objective,
+    find_dummies,
     have_different_ranges,
 )
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
@@ -114,7 +115,8 @@ def _uncentred(
         # An L1 penalty leaves coefficients whose sum over classes moves intercepts together.
         return objective.center_over_classes(W) if objective.has_l1 else W
 
-    for progress in minimize(objective, weights_of_centred(W, center), tol=tol):
+    start = objective.center_over_dummies(weights_of_centred(W, center))
+    for progress in minimize(objective, start, tol=tol):
         yield progress.map_weights(of_raw)
 
 
@@ -122,6 +124,9 @@ def _minimize_smooth(
     objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, by float32 where that is near enough."""
+    # Along what the dummies of a category have in common the penalty alone is curved. Scaled by
+    # feature, steps lead there: 20,000 x 80 dummies end 2e-4 above the optimum, kept out 1e-5.
+    objective = replace(objective, dummies=find_dummies(objective, moments))
     if is_float32_near_enough(objective, moments, tol):
         assert isinstance(objective.rows, TensorRows | SparseRows)  # noqa: S101
         is_copied = not is_small_table(objective)  # which makes a copy itself

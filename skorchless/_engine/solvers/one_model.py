@@ -169,6 +169,13 @@ class OneModel:
             W[:, -1] += intercept
         return (W / self.scale).ravel()
 
+    def center_over_dummies(self, u: Vector) -> Vector:
+        """Return ``u``, or a step, less what the dummies of each category have in common."""
+        if self.objective.dummies is None:
+            return u
+        W = torch.from_numpy(u.reshape(self.shape) * self.scale)[None]
+        return (self.objective.center_over_dummies(W)[0].numpy() / self.scale).ravel()
+
     def _to_torch(self, array: Vector) -> Tensor:
         """Return ``array`` in the dtype of X."""
         tensor = torch.from_numpy(array)
@@ -316,13 +323,13 @@ def minimize_one_model(
     """
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
-        state = model.state_at(model.of_weights(to_host(W[0])))
+        state = model.state_at(model.center_over_dummies(model.of_weights(to_host(W[0]))))
         directions = NewtonStep(model, tol) if by_newton else _lbfgs_step(model, state, space)
         pace = hessian_pace(objective) if space is None else row_space_hessian_pace(objective)
         # The row space has a penalty: no class lowers the objective for ever.
         least = MIN_OBJECTIVE if space is None else 0.0
         watch = Watch(state.value, math.inf, is_exact=by_newton, min_objective=least)
-        direction = directions.at(state)
+        direction = model.center_over_dummies(directions.at(state))
     status = Status.RUNNING
     while status == Status.RUNNING:
         with _quiet():
@@ -332,7 +339,7 @@ def minimize_one_model(
             state = new or state
             if isinstance(directions, LBFGSStep) and pace.is_due(state.violation, tol):
                 directions.start_from(model.inverse_hessians(state.proba))
-            direction = directions.at(state)
+            direction = model.center_over_dummies(directions.at(state))
             slope = _dot(state.grad, direction)
             violation = state.violation if space is None else space.grad_ratio * state.violation
             if space is not None and watch.is_level(state.value, slope, tol):

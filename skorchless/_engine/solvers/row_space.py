@@ -112,7 +112,8 @@ def row_space(objective: PenalizedNLL) -> RowSpace | None:
             codes, weights = rows.columns
             columns = (codes, weights.to(placement.dtype))
             mean = torch.zeros_like(L[0]) if objective.fit_intercept else None
-            square = replace(objective, rows=TensorRows(L, columns, placement), mean=mean)
+            of_L = TensorRows(L, columns, placement)
+            square = replace(objective, rows=of_L, mean=mean, dummies=None)
             return RowSpace(square, objective, L)
         share *= 10.0
     return None

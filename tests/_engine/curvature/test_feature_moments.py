@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from skorchless._engine.curvature.feature_moments import (
     centered_objective,
     feature_moments,
+    find_dummies,
     have_different_ranges,
     thinned,
 )
@@ -167,3 +168,61 @@ def test_folds_are_told_apart_by_the_range_of_a_feature():
     objective, *_ = make_objective(X=X, alphas=(0.1, 0.1), weights=folds)
     assert have_different_ranges(objective)
     assert not have_different_ranges(objective.take(torch.tensor([0])))
+
+
+def dummies_of(*n_categories, n_rows=60):
+    """Return dense dummies of some categories, each of which occurs."""
+    generator = np.random.default_rng(0)
+    codes = [generator.permutation(np.arange(n_rows) ** 2 % n) for n in n_categories]
+    seen = [np.unique(each, return_inverse=True)[1] for each in codes]
+    return np.hstack([np.eye(each.max() + 1)[each] for each in seen])
+
+
+def categories_of(X, change=lambda objective: objective, **options):
+    """Return the categories that are found, as a list."""
+    objective = change(objective_of(X, **options))
+    found = find_dummies(objective, feature_moments(objective))
+    return None if found is None else found.tolist()
+
+
+@pytest.mark.parametrize("change", [lambda objective: objective, made_sparse])
+def test_dummies_are_found_beside_other_features(change):
+    normal = np.random.default_rng(0).standard_normal((60, 2))
+    is_even = (np.arange(60) % 7 == 0)[:, None].astype(float)
+    X = np.hstack([is_even, dummies_of(5), normal, dummies_of(7), is_even, dummies_of(3)])
+    expected = [0, 1, 1, 1, 0, 0, 2, 2, 2, 2, 0, 3, 3]
+    assert categories_of(X, change) == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_dummies_are_found_in_either_precision(dtype):
+    assert categories_of(dummies_of(11, 13), dtype=dtype) == [1] * 6 + [2] * 7
+
+
+def test_rows_without_a_weight_need_no_dummy():
+    X, weights = dummies_of(5), torch.ones(60)
+    X[3], weights[3] = np.nan, 0.0
+    X[4], weights[4] = 1.0, 0.0
+    clean = np.where(np.isnan(X), 5.0, X)  # NaN there is an estimator's business
+    assert categories_of(clean, weights=weights) == [1] * 3
+    assert categories_of(clean) is None
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        dummies_of(5)[:, 1:],  # the first one dropped
+        np.random.default_rng(0).standard_normal((60, 3)),
+        np.eye(60)[:, :20].repeat(3, axis=1),
+        # Their shares add up to 1, and the features do not.
+        np.stack([np.arange(60) % 2 == 0, np.arange(60) // 2 % 2 == 0], axis=1).astype(float),
+        np.ones((60, 1)) * 0.5,
+    ],
+    ids=["one dropped", "normal", "rare", "half and half", "constant"],
+)
+def test_other_features_are_no_dummies(X):
+    assert categories_of(X) is None
+
+
+def test_without_an_intercept_dummies_have_nothing_in_common_that_is_free():
+    assert categories_of(dummies_of(5), fit_intercept=False) is None

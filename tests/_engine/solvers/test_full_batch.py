@@ -368,3 +368,24 @@ def test_labels_of_rows_of_any_kind_end_where_those_of_dense_ones_do(
     for m in range(6):
         violation = oracles.smallest_subgradient(W[m], *data_of(objective, m), **options)
         assert float(violation.abs().max()) < 1e-7
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("method", SMOOTH)
+def test_fits_of_dummies_stay_where_the_penalty_is_lowest(method, n_classes, is_sparse):
+    generator = np.random.default_rng(0)
+    codes = (8 ** generator.random((60, 9))).astype(int)
+    X = torch.from_numpy((codes[:, :, None] == np.arange(1, 8)).reshape(60, -1)).double()
+    objective, X, codes, weights = make(method, n_classes, X=X, alphas=(1e-3,))
+    if is_sparse:
+        rows = objective.rows
+        rows = rows_of(sparse.csr_array(X.numpy()), rows.columns, rows.placement)
+        objective = replace(objective, rows=rows)
+    start = random_weights(objective)
+    *_, last = minimize_full_batch(objective, start, tol=1e-4)
+    of_categories = last.W[0, :, :-1].unflatten(1, (9, 7)).sum(2)
+    torch.testing.assert_close(of_categories, torch.zeros_like(of_categories), atol=1e-4, rtol=0)
+    *_, last = minimize_full_batch(objective, start, tol=1e-10)
+    expected = oracles.optimum(X, codes, weights, 1e-3, fit_intercept=True)
+    torch.testing.assert_close(last.W[0], expected, rtol=1e-4, atol=1e-6)
