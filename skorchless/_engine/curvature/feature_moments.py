@@ -112,13 +112,14 @@ def find_dummies(objective: PenalizedNLL, moments: FeatureMoments) -> Tensor | N
     until = np.concatenate([[0.0], until])
     ends = np.searchsorted(until, until + 1.0 - SHARE_ROUNDING)
     reached = until[np.minimum(ends, len(share))] - until
-    category, end = np.zeros(len(share), dtype=np.int64), 0
+    category = np.zeros(len(share), dtype=np.int64)
+    n_found, end = 0, 0
     for start in np.flatnonzero(np.abs(reached - 1.0) <= SHARE_ROUNDING):
         if start >= end:
-            end = ends[start]
-            category[start:end] = category.max() + 1
+            n_found, end = n_found + 1, ends[start]
+            category[start:end] = n_found
     found = torch.from_numpy(category).to(share.device)
-    return found if found.any() and _are_dummies(objective, found) else None
+    return found if n_found and _are_dummies(objective, found) else None
 
 
 def _are_dummies(objective: PenalizedNLL, category: Tensor) -> bool:

@@ -59,6 +59,8 @@ MAX_CORRECTED_CLASSES = 3
 TALL = 20
 # Entries up to which operations of BLAS on vectors stay on one core.
 MAX_BLAS_ENTRIES = 10_000
+# Entries that are centred and scaled at a time, 1 MB of float64: 256 kB take up to twice as long.
+STANDARDIZED_ENTRIES = 2**17
 # A choice: added to a Hessian that is inverted, whose diagonal is about 1. It is above rounding,
 # and below any curvature that matters.
 RIDGE = 1e-6
@@ -146,13 +148,16 @@ class OneModel:
         Z = Z.T if is_tall else Z
         Z[:, n_features:] = float(self.scale[-1])
         features = Z[:, :n_features]
-        mean, scale = (
-            torch.from_numpy(v[:n_features]).to(X.dtype) for v in (self._mean, self.scale)
+        scale, shift = (
+            torch.from_numpy(v[:n_features]).to(Z.dtype)
+            for v in (self.scale, -self._mean * self.scale)
         )
-        step = max(1, self._n_copied // max(1, n_features))
+        step = max(1, STANDARDIZED_ENTRIES // max(1, n_features))
         for start in range(0, n_rows, step):
             part = slice(start, start + step)
-            torch.mul(X[part].sub(mean), scale, out=features[part])
+            # In the dtype of Z: float64 read for float32 would take twice as long.
+            given = X[part] if X.dtype == Z.dtype else features[part].copy_(X[part])
+            torch.addcmul(shift, given, scale, out=features[part])
         return Z
 
     def weights_of(self, u: Vector) -> Vector:
