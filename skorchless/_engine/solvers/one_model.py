@@ -347,7 +347,7 @@ def minimize_one_model(
             direction = model.center_over_dummies(directions.at(state))
             slope = _dot(state.grad, direction)
             violation = state.violation if space is None else space.grad_ratio * state.violation
-            if space is not None and watch.is_level(state.value, slope, tol):
+            if space is not None and violation > tol and watch.is_level(state.value, slope, tol):
                 violation = space.violation(model.raw_grad(state.grad))
             at_state = (state.value, violation, slope, tol)
             status = watch.status(*at_state, rounding=model.eps, has_failed=new is None)
