@@ -14,8 +14,9 @@ from skorchless._engine.rows.block_sizes import BlockSizes
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.solvers.descent import SearchLine, descend, point_at
 from skorchless._engine.solvers.full_batch import minimize_full_batch
-from skorchless._engine.solvers.one_model import OneModel, minimize_one_model
+from skorchless._engine.solvers.one_model import OneModel
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
+from skorchless._engine.solvers.small_table import minimize_one_model
 from skorchless._engine.solvers.strategy import ClassHessianSchedule
 
 CPU = torch.device("cpu")
@@ -124,6 +125,13 @@ def random_weights(objective, seed=1):
     return torch.randn(objective.weights_shape, generator=generator, dtype=torch.float64)
 
 
+def weights_with_zeros(n_rows=40):
+    """Return row weights of which each fifth is 0."""
+    weights = torch.rand(n_rows, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    weights[::5] = 0.0
+    return weights
+
+
 def by_descent(objective, moments, W, *, tol, schedule=None):
     """Yield the progress of L-BFGS for all models; of no ``schedule``, that of the cost model."""
     center = None if objective.center is None else objective.center[:-1]
@@ -177,6 +185,11 @@ def model_and_state(objective, W=None):
     W = torch.zeros(objective.weights_shape).double() if W is None else W
     model = OneModel(*centered_objective(objective))
     return model, model.state_at(model.of_weights(W[0].numpy()))
+
+
+def raw(model, u):
+    """Return the weights (K, D) of raw features of ``u``."""
+    return torch.from_numpy(model.weights_of(u))
 
 
 class Downhill:

@@ -141,8 +141,8 @@ class Costs:
     # times as long as by L-BFGS, 20 twice.
     max_row_space_models: int = 5
 
-    # Entries of X, weights and models that `one_model` takes: it goes through the former in about
-    # a millisecond on one core, and several models share their passes elsewhere.
+    # Entries of X, weights and models that `small_table` takes: it goes through the former in a
+    # millisecond or so on one core, and several models share their passes elsewhere.
     max_small_entries: int = 2**21
     max_small_weights: int = 20_002
     max_small_models: int = 1

@@ -34,7 +34,7 @@ from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.descent import descend, line_search, point_at
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 from skorchless._engine.solvers.one_model import OneModel
-from skorchless._engine.solvers.one_model import line_search as search_of_one_model
+from skorchless._engine.solvers.small_table import line_search as search_of_one_model
 from skorchless._engine.solvers.strategy import class_hessian_seconds, pass_seconds
 
 

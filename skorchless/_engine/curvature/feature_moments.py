@@ -102,14 +102,13 @@ def find_dummies(objective: PenalizedNLL, moments: FeatureMoments) -> Tensor | N
     """
     if moments.mean is None:
         return None
-    share = moments.mean
+    share, variance = moments.mean.cpu().numpy(), moments.variance.cpu().numpy()
     # What is 0 or 1 varies as its mean tells.
-    is_dummy = (moments.variance - share * (1.0 - share)).abs() <= SHARE_ROUNDING
+    is_dummy = np.abs(variance - share * (1.0 - share)) <= SHARE_ROUNDING
     if not is_dummy.any():
         return None
     # The shares of a category add up to 1: it ends where their sum is 1 more than at its start.
-    until = np.cumsum(torch.where(is_dummy, share, 2.0).cpu().numpy())
-    until = np.concatenate([[0.0], until])
+    until = np.concatenate([[0.0], np.cumsum(np.where(is_dummy, share, 2.0))])
     ends = np.searchsorted(until, until + 1.0 - SHARE_ROUNDING)
     reached = until[np.minimum(ends, len(share))] - until
     category = np.zeros(len(share), dtype=np.int64)
@@ -118,7 +117,7 @@ def find_dummies(objective: PenalizedNLL, moments: FeatureMoments) -> Tensor | N
         if start >= end:
             n_found, end = n_found + 1, ends[start]
             category[start:end] = n_found
-    found = torch.from_numpy(category).to(share.device)
+    found = torch.from_numpy(category).to(moments.mean.device)
     return found if n_found and _are_dummies(objective, found) else None
 
 

@@ -269,14 +269,13 @@ def descend(
 ) -> Iterator[Progress]:
     """Yield the progress of each iteration until all models have stopped.
 
-    ``tol`` bounds the expected decrease too where ``bounds_decrease`` says so. A model that has
-    stopped leaves the batch, and costs nothing any more.
+    A model that has stopped leaves the batch. ``bounds_decrease``: what is expected, by ``tol``.
     """
     rounding, device = relative_rounding(objective), start.value.device
     running = torch.arange(len(start.value), device=device)
     violation = objective.violation(start.W, start.grad)
     at_start = zip(start.value.tolist(), violation.tolist(), strict=True)
-    watches = [Watch(*each, directions.is_exact) for each in at_start]
+    watches = [Watch(*state, directions.is_exact) for state in at_start]
     line = _next_line(objective, start, directions)
     ended: list[tuple[Tensor, Progress]] = []
     left = list(range(len(watches)))
@@ -284,12 +283,12 @@ def descend(
         point, lost = line_search(line)
         # Where the learnt direction leads nowhere, the gradient itself may.
         directions.forget(lost)
-        violation = objective.violation(point.W, point.grad)
+        violation = line.objective.violation(point.W, point.grad)
         if bounds_decrease or bool((violation > tol).any()):
-            line = _next_line(objective, point, directions)
+            line = _next_line(line.objective, point, directions)
         slopes = line.slope.tolist() if bounds_decrease else [None] * len(watches)
-        failed = set(lost.tolist())
         now = zip(watches, point.value.tolist(), violation.tolist(), slopes, strict=True)
+        failed = set(lost.tolist())
         status = [
             int(watch.status(value, at, slope, tol, rounding=rounding, has_failed=m in failed))
             for m, (watch, value, at, slope) in enumerate(now)
@@ -304,7 +303,6 @@ def descend(
             stopped = latest.status.nonzero()[:, 0]
             ended.append((running[stopped], latest.take(stopped)))
             running, line = running[index], take_models(line, index)
-            objective = line.objective
             directions.keep(index)
 
 

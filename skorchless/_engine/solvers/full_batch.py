@@ -23,10 +23,10 @@ from skorchless._engine.rows.workers import in_turns, share
 from skorchless._engine.solvers.base import Progress, Status, join
 from skorchless._engine.solvers.descent import Directions, descend, point_at, point_with_logits
 from skorchless._engine.solvers.newton_cg import NewtonCGDirections
-from skorchless._engine.solvers.one_model import minimize_one_model
 from skorchless._engine.solvers.proximal import ProximalDirections
 from skorchless._engine.solvers.quasi_newton import LBFGSDirections
 from skorchless._engine.solvers.row_space import row_space
+from skorchless._engine.solvers.small_table import minimize_one_model
 from skorchless._engine.solvers.strategy import (
     ClassHessianSchedule,
     float32_rounding,
@@ -126,7 +126,8 @@ def _minimize_smooth(
     """Yield the progress of fits without an L1 penalty, by float32 where that is near enough."""
     # Along what the dummies of a category have in common the penalty alone is curved. Scaled by
     # feature, steps lead there: 20,000 x 80 dummies end 2e-4 above the optimum, kept out 1e-5.
-    objective = replace(objective, dummies=find_dummies(objective, moments))
+    if (dummies := find_dummies(objective, moments)) is not None:
+        objective = replace(objective, dummies=dummies)
     if is_float32_near_enough(objective, moments, tol):
         assert isinstance(objective.rows, TensorRows | SparseRows)  # noqa: S101
         is_copied = not is_small_table(objective)  # which makes a copy itself
@@ -157,13 +158,13 @@ def _minimize_in_dtype(
         objective = replace(objective, rows=objective.rows.ready_to_select())
     by_features = partial(_minimize_by_features, is_rounded=is_rounded)
     pace = row_space_pace(objective)
-    by_rows = partial(_minimize_by_rows, moments)
-    if is_row_space_cheap(objective):
-        yield from _uncentred(by_rows, objective, W, tol)
-        return
     if math.isinf(pace.n_passes):
         # The pace needs a number after each iteration, for which a GPU would have to wait.
         yield from by_features(objective, moments, W, tol)
+        return
+    by_rows = partial(_minimize_by_rows, moments)
+    if is_row_space_cheap(objective):
+        yield from _uncentred(by_rows, objective, W, tol)
         return
     for progress in by_features(objective, moments, W, tol):
         yield progress

@@ -109,7 +109,7 @@ def is_proximal_newton_cheap(objective: PenalizedNLL, max_ratio: float) -> bool:
 
 
 def is_small_table(objective: PenalizedNLL) -> bool:
-    """Return whether `one_model` is faster: a pass takes less time than the interpreter."""
+    """Return whether `small_table` is faster: a pass takes less time than the interpreter."""
     rows = objective.rows
     if rows.n_stored is not None or not rows.are_in_memory:
         return False
@@ -261,8 +261,12 @@ def is_hessian_cheap(objective: PenalizedNLL) -> bool:
 
 
 def hessian_pace(objective: PenalizedNLL) -> Pace:
-    """Return when the Hessian of a small table is due: of two classes the one, else of each."""
-    return Pace(_hessian_passes(objective), costs=objective.costs)
+    """Return when the Hessian of a small table is due: of two classes the one, else of each.
+
+    Never where those of all classes have more entries than X.
+    """
+    is_affordable = objective.n_classes == 2 or n_affordable(objective) >= 1
+    return Pace(_hessian_passes(objective) if is_affordable else math.inf, costs=objective.costs)
 
 
 def row_space_hessian_pace(square: PenalizedNLL) -> Pace:

@@ -16,6 +16,7 @@ from skorchless._engine.solvers.strategy import (
     ClassHessianSchedule,
     Pace,
     class_hessian_seconds,
+    hessian_pace,
     is_hessian_cheap,
     is_newton_cheap,
     is_row_space_cheap,
@@ -205,6 +206,14 @@ def test_after_the_most_iterations_it_is_due_whatever_the_pace():
     assert due_by_pace(Pace(n_passes=1e6, max_iter=5), [1e-9] * 9) == [5]
     assert due_by_pace(Pace(n_passes=math.inf, max_iter=5), [1.0] * 9) == [5]
     assert due_by_pace(Pace(n_passes=math.inf), [1.0] * 30) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_affordable"),
+    [((1000, 50, 10), True), ((1000, 200, 10), False), ((1000, 200, 2), True)],
+)
+def test_class_hessians_of_a_small_table_have_no_more_entries_than_X(shape, is_affordable):
+    assert math.isfinite(hessian_pace(of_shape(*shape)).n_passes) == is_affordable
 
 
 @pytest.mark.parametrize(("n_rows", "interval"), [(20, 3), (1000, 20)])
