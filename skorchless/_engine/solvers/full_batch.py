@@ -35,6 +35,7 @@ from skorchless._engine.solvers.strategy import (
     is_newton_cheap,
     is_newton_for_rows,
     is_row_space_cheap,
+    is_row_space_precise,
     is_small_table,
     multiplies_many_columns,
     row_space_pace,
@@ -158,20 +159,24 @@ def _minimize_in_dtype(
         objective = replace(objective, rows=objective.rows.ready_to_select())
     by_features = partial(_minimize_by_features, is_rounded=is_rounded)
     pace = row_space_pace(objective)
-    if math.isinf(pace.n_passes):
+    if math.isinf(pace.n_passes) or not is_row_space_precise(moments):
         # The pace needs a number after each iteration, for which a GPU would have to wait.
         yield from by_features(objective, moments, W, tol)
         return
-    by_rows = partial(_minimize_by_rows, moments)
-    if is_row_space_cheap(objective):
-        yield from _uncentred(by_rows, objective, W, tol)
-        return
-    for progress in by_features(objective, moments, W, tol):
+    if not is_row_space_cheap(objective):
+        for progress in by_features(objective, moments, W, tol):
+            yield progress
+            if pace.is_due(float(progress.max_violation.max()), tol):
+                break
+        if Status.RUNNING not in progress.status.tolist():
+            return
+        W = progress.W
+    for progress in _uncentred(partial(_minimize_by_rows, moments), objective, W, tol):
+        if len(W) == 1 and int(progress.status) == Status.STALLED:
+            # Features that are nearly alike may be told apart where rows are not.
+            yield from by_features(objective, moments, W, tol)
+            return
         yield progress
-        if pace.is_due(float(progress.max_violation.max()), tol):
-            break
-    if Status.RUNNING in progress.status.tolist():
-        yield from _uncentred(by_rows, objective, progress.W, tol)
 
 
 def _minimize_by_rows(
@@ -187,13 +192,16 @@ def _minimize_by_rows(
     square, moments = space.objective, space.moments
     V = space.from_features(W)
     by_newton = is_newton_for_rows(objective) or is_newton_cheap(square)
-    if by_newton or is_small_table(square):
-        minimize = partial(minimize_one_model, tol=tol, by_newton=by_newton, space=space)
-        for progress in _minimize_each(minimize, square, moments, V):
+    minimize = partial(minimize_one_model, by_newton=by_newton)
+    if len(W) == 1 and (by_newton or is_small_table(square)):
+        for progress in minimize(square, moments, V, tol=tol, space=space):
             yield progress.map_weights(space.to_features)
         return
     tol = tol / space.grad_ratio
-    steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)
+    if by_newton:
+        steps = _minimize_each(partial(minimize, tol=tol), square, moments, V)
+    else:
+        steps = _descend(_lbfgs(moments, row_space_schedule(square)), square, V, tol=tol)
     for progress in steps:
         yield replace(
             progress.map_weights(space.to_features),

@@ -16,16 +16,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from skorchless._engine.curvature.feature_moments import FeatureMoments
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.products import Block, logits, weighted_sum
-from skorchless._engine.rows.memory import LocalRows, TensorRows
+from skorchless._engine.rows.memory import LocalRows, Rows, TensorRows
 
 # A choice: added to the diagonal of the Gram matrix, as a share of its mean, because centred rows
 # are linearly dependent. Raised tenfold while rounding lets the factorisation fail.
@@ -53,13 +51,13 @@ class RowSpace:
         """The moments of the columns of L, whose rows are centred, as if all weighed the same."""
         return FeatureMoments(self.objective.rows, self.objective.mean, self.L.square().mean(0))
 
-    def violation(self, grad: np.ndarray[Any, Any]) -> float:
-        """Return the largest entry of the gradient by the features, of one by V, (K, N + 1)."""
-        # W = X' L'^-1 V, whose matrix has orthonormal columns: gradients go the same way.
-        of_features = self.to_features(torch.from_numpy(grad[None]))[0]
-        if self.whole.center is not None:
-            of_features += of_features[:, -1:] * self.whole.center
-        return float(of_features.abs().max())
+    def violation(self, V: Tensor) -> float:
+        """Return the largest violation of optimality by the features, at ``V`` (M, K, N + 1)."""
+        # At the weights themselves: where one feature outweighs all others, or rows are nearly
+        # alike, they predict what `objective` does only to its rounding.
+        W = self.to_features(V)
+        _, grad = self.whole.value_and_grad(W)
+        return float(self.whole.violation(W, grad).max())
 
     def from_features(self, W: Tensor) -> Tensor:
         """Return the weights (M, K, N + 1) that predict as ``W`` (M, K, D) does."""
@@ -69,7 +67,7 @@ class RowSpace:
         coef, intercept = W[..., : rows.n_features].flatten(0, 1), W[..., rows.n_features :]
 
         def logits_of(X: Block, *_columns: Tensor) -> Tensor:
-            return logits(X, coef.to(rows.placement.dtype)).T
+            return logits(*_precise(X, coef, rows)).T
 
         Z = rows.map_rows(logits_of, values_per_row=len(coef)).to(dtype)
         if self.whole.fit_intercept:
@@ -86,14 +84,22 @@ class RowSpace:
         A = torch.linalg.solve_triangular(self.L.T, of_rows, upper=True)
 
         def sums(X: Block, *columns: Tensor) -> tuple[Tensor]:
-            return (weighted_sum(X, columns[-1].T),)
+            return (weighted_sum(*_precise(X, columns[-1].T, rows)),)
 
-        beside = rows.beside(A.to(rows.placement.dtype))
+        beside = rows.beside(A)
         (W,) = beside.map_sum(sums, values_per_row=A.shape[1])  # (M * K, P)
         if self.whole.mean is not None:
             W = W - A.sum(0)[:, None] * self.whole.mean
         W = W.view(*V.shape[:2], -1).to(V.dtype)
         return torch.cat([W, V[..., n_rows:]], dim=-1)
+
+
+def _precise(X: Block, weights: Tensor, rows: Rows) -> tuple[Block, Tensor]:
+    """Return a block and what it is multiplied with in one dtype: of a dense one that of sums."""
+    # What is small in L is large in the weights, and with it the rounding of float32.
+    if isinstance(X, Tensor):
+        return X.to(weights.dtype), weights
+    return X, weights.to(rows.placement.dtype)
 
 
 def row_space(objective: PenalizedNLL) -> RowSpace | None:
