@@ -126,7 +126,7 @@ class Costs:
     row_space_interval: int = 3
     max_row_space_interval: int = 20
     # Hessians that a fit of two classes takes there by Newton's method, and sets of class Hessians
-    # that others count with: 4 and more are made, in iterations that would have been made as well.
+    # that others count with: 4 to 10 are made, in iterations that would have been made as well.
     row_space_hessians: int = 5
     row_space_class_hessians: int = 2
     # To enter the row space and to leave it, beside its products.

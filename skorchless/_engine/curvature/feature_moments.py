@@ -1,6 +1,6 @@
 """The mean, variance and range of each feature: fits are centred, scaled and damped by them.
 
-And which features are the dummies of a category.
+`find_dummies` tells by them which features are the dummies of a category.
 """
 
 from __future__ import annotations

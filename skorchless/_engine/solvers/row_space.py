@@ -46,7 +46,7 @@ class RowSpace:
         largest = 0.0 if center is None else float(center.abs().max())
         return math.sqrt(len(self.L)) * (1.0 + largest)
 
-    @property
+    @cached_property
     def moments(self) -> FeatureMoments:
         """The moments of the columns of L, whose rows are centred, as if all weighed the same."""
         return FeatureMoments(self.objective.rows, self.objective.mean, self.L.square().mean(0))
