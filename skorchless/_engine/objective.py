@@ -285,11 +285,18 @@ class PenalizedNLL:
         if self.dummies is None:
             return W
         coef, intercept = W[..., : len(self.dummies)], W[..., len(self.dummies) :]
-        sizes = torch.bincount(self.dummies)
+        sizes = self._category_sizes
         sums = W.new_zeros(*W.shape[:2], len(sizes)).index_add_(2, self.dummies, coef)
-        means = sums / sizes.clamp(min=1)
+        means = sums / sizes
         means[..., 0] = 0.0  # of features that are no dummies
         return torch.cat([coef - means[..., self.dummies], intercept], dim=-1)
+
+    @cached_property
+    def _category_sizes(self) -> Tensor:
+        """How many dummies each category has, at least 1; the first are no dummies."""
+        # Once: each step centres its direction, and a GPU has to wait for the count.
+        assert self.dummies is not None  # noqa: S101
+        return torch.bincount(self.dummies).clamp(min=1)
 
     def penalty(self, W: Tensor) -> Tensor:
         """Return the penalty (M,)."""

@@ -190,14 +190,10 @@ class OneModel:
             residual = weighted - self._own_weights
             by_u = torch.mm(self._to_torch(residual), self.X).numpy().ravel()
         grad = by_u + self.penalty_weight * u
-        return State(u, margins, value, grad, float(np.abs(self.raw_grad(grad)).max()), proba)
-
-    def raw_grad(self, grad: Vector) -> Vector:
-        """Return the gradient (K, D) by the weights of the features as they are."""
-        of_raw: Vector = grad.reshape(self.shape) / self.scale
+        of_raw = grad.reshape(self.shape) / self.scale
         if self.has_intercept:
             of_raw += of_raw[:, -1:] * self._center
-        return of_raw
+        return State(u, margins, value, grad, float(np.abs(of_raw).max()), proba)
 
     def hessian(self, p: Vector) -> Tensor:
         """Return the Hessian (K * D, K * D) of the NLL from the probabilities."""

@@ -95,7 +95,7 @@ def minimize_one_model(
             slope = dot(state.grad, direction)
             bound = violation = state.violation * (1.0 if space is None else space.grad_ratio)
             if space is not None and watch.is_level(state.value, slope, tol):
-                violation = space.violation(torch.from_numpy(model.weights_of(state.u)[None]))
+                violation = space.violation(_weights(model, state))
             at_state = (state.value, violation, slope, tol)
             status = watch.status(*at_state, rounding=model.eps, has_failed=new is None)
             if bound <= tol < violation:
@@ -128,9 +128,14 @@ def _progress(
 
     def weights() -> Tensor:
         with _quiet():
-            return torch.from_numpy(model.weights_of(state.u)[None])
+            return _weights(model, state)
 
     return Progress(weights, value, of_status, of_violation, method=method)
+
+
+def _weights(model: OneModel, state: State) -> Tensor:
+    """Return the weights (1, K, D) of the features as they are."""
+    return torch.from_numpy(model.weights_of(state.u)[None])
 
 
 def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> State | None:

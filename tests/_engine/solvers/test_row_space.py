@@ -7,7 +7,7 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from problems import fit, make_objective, of_teacher, random_weights
+from problems import fit, make_objective, of_teacher, random_weights, weights_with_zeros
 from scipy import sparse
 
 from skorchless._engine.costs import Costs
@@ -45,18 +45,11 @@ AT_ONCE = Costs(max_cheap_iterations=1)
 make_wide = partial(make_objective, n_rows=N_ROWS, n_features=80, costs=AT_ONCE)
 
 
-def weights_with_zeros():
-    """Return row weights of which each fifth is 0."""
-    weights = torch.rand(N_ROWS, generator=torch.Generator().manual_seed(2)).double()
-    weights[::5] = 0.0
-    return weights
-
-
 @pytest.mark.parametrize(
     ("fit_intercept", "offset"),
     [(True, 0.0), (True, 3.0), (True, 1e6), (False, 0.0), (False, 3.0)],
 )
-@pytest.mark.parametrize("weights", [None, weights_with_zeros()], ids=["plain", "weighted"])
+@pytest.mark.parametrize("weights", [None, weights_with_zeros(N_ROWS)], ids=["plain", "weighted"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_it_ends_at_the_optimum_of_scikit_learn(solve, n_classes, fit_intercept, weights, offset):
     X = make_wide()[1] + offset
@@ -97,7 +90,7 @@ FORMS = {
 def test_rows_of_any_kind_end_at_the_optimum_of_dense_ones(solve, form, fit_intercept, tmp_path):
     X = make_wide()[1].mul(2).round().abs()
     objective, _, codes, weights = make_wide(
-        X=X, weights=weights_with_zeros(), fit_intercept=fit_intercept
+        X=X, weights=weights_with_zeros(N_ROWS), fit_intercept=fit_intercept
     )
     expected = oracles.optimum(X, codes, weights, 0.1, fit_intercept=fit_intercept)
     given = FORMS[form](X.numpy(), tmp_path)
