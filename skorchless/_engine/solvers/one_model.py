@@ -30,6 +30,12 @@ STANDARDIZED_ENTRIES = 2**17
 # A choice: added to a Hessian that is inverted, whose diagonal is about 1. It is above rounding,
 # and below any curvature that matters.
 RIDGE = 1e-6
+# A choice: the curvature of the rows counts as this share at least of that at the first weights.
+MIN_CURVATURE_RATIO = 1e-12
+# The diagonal of the intercept, which has no penalty, falls as if it had this share of the mean of
+# the others. With 0 clusters of 40 classes take twice as many iterations as with a diagonal that
+# stays as it is, with 1 plain tables of two and three classes a third more than with 0.1.
+INTERCEPT_SHARE = 0.1
 # Beyond, softplus(x) is x in float64.
 SOFTPLUS_LIMIT = 40.0
 
@@ -77,6 +83,7 @@ class OneModel:
         self.weights = np.divide(weights[:, int(objective.fold)], total, dtype=np.float64)  # (N,)
         shares = np.bincount(codes, self.weights)
         curvature = max(float(shares.dot(1.0 - shares)) / len(shares), MIN_CLASS_SHARE)
+        self._curvature = curvature
         n_features = X.shape[1]
         self._mean, self._center = np.zeros(n_columns), np.zeros(n_columns)
         variance = np.ones(n_columns)
@@ -89,10 +96,16 @@ class OneModel:
         if objective.rows.center is not None:
             self._center[:n_features] += to_host(objective.rows.center)
         ridge = np.full(n_columns, float(objective.alpha) * (1.0 - float(objective.l1_ratio)))
+        self.is_penalized = ridge[0] > 0.0
         ridge[n_features:] = 0.0
         # The inverse root of the diagonal of the Hessian at the best model that ignores X.
         self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
         self.penalty_weight = np.concatenate([ridge * self.scale**2] * n_weight_rows)
+        # Of the diagonal there, the penalty's share.
+        share = ridge * self.scale**2
+        if self.has_intercept:
+            share[-1] = INTERCEPT_SHARE * share[:-1].mean() if n_features else 0.0
+        self._penalty_share = np.concatenate([share] * n_weight_rows)
         self.X = self._standardized(X, dtype or objective.rows.placement.dtype)
         self.eps = torch.finfo(self.X.dtype).eps
         if self.is_binary:
@@ -222,6 +235,17 @@ class OneModel:
         blocks = hessian.view(*self.shape, *self.shape)
         blocks.diagonal(dim1=0, dim2=2).add_(of_classes.permute(1, 2, 0))
         return hessian
+
+    def inverse_diagonal(self, p: Vector) -> Vector:
+        """Return the inverse diagonal (K * D,) of the Hessian, as if features were uncorrelated.
+
+        As rows are told apart their curvature falls, and the penalty's share in it grows.
+        """
+        weighted = p * self.weights
+        curvature = (weighted.sum() - dot(weighted.ravel(), p.ravel())) / self.shape[0]
+        ratio = max(curvature / self._curvature, MIN_CURVATURE_RATIO)
+        diagonal: Vector = 1.0 / (ratio + (1.0 - ratio) * self._penalty_share)
+        return diagonal
 
     def inverse_hessians(self, p: Vector, *, is_shared: bool = False) -> Tensor | None:
         """Return the inverse (K, D, D) of each class's own Hessian and a ridge, None if it fails.

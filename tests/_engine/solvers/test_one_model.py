@@ -53,6 +53,18 @@ def test_the_hessian_is_that_of_all_rows(n_rows, n_classes):
     np.testing.assert_allclose(hessian, expected, rtol=1e-7, atol=1e-12)
 
 
+@pytest.mark.parametrize("proba", [0.5, 0.1, 1e-4])
+def test_the_diagonal_is_that_of_the_hessian_where_all_rows_have_one_curvature(proba):
+    objective = make_objective(2, alphas=(0.3,))[0]
+    model, _ = model_and_state(objective, torch.zeros(objective.weights_shape))
+    of_rows = proba * (1.0 - proba) * model.X.square().mean(0).numpy()
+    expected = 1.0 / (of_rows + model.penalty_weight)
+    inverse = model.inverse_diagonal(np.full(40, proba))
+    np.testing.assert_allclose(inverse[:-1], expected[:-1], rtol=1e-6)
+    # The intercept, which has no penalty, goes no further than that tells.
+    assert 0.99 * inverse[:-1].min() < inverse[-1] < 1.001 * expected[-1]
+
+
 @pytest.mark.parametrize("n_rows", [40, 5000])
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_the_hessian_of_each_class_is_inverted_by_itself(is_shared, n_rows):

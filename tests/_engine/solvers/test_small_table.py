@@ -235,7 +235,7 @@ def test_newton_converges_quadratically():
 
 def test_from_the_inverse_of_its_hessian_lbfgs_steps_as_newton_does():
     model, state = model_and_state(make_objective(2)[0])
-    step = LBFGSStep()
+    step = LBFGSStep(model.inverse_diagonal)
     step.start_from(model.inverse_hessians(state.proba))
     np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4)
     assert step.method == "lbfgs-hessian"
@@ -246,7 +246,7 @@ def test_with_the_inverses_of_classes_a_direction_has_no_part_that_all_classes_s
     objective = make_objective(4)[0]
     W = objective.center_over_classes(random_weights(objective))
     model, state = model_and_state(objective, W)
-    step = LBFGSStep()
+    step = LBFGSStep(model.inverse_diagonal)
     step.start_from(model.inverse_hessians(state.proba))
     of_classes = step.at(state).reshape(4, -1)
     np.testing.assert_allclose(of_classes.sum(0), 0.0, atol=1e-12)
@@ -256,7 +256,7 @@ def test_with_the_inverses_of_classes_a_direction_has_no_part_that_all_classes_s
 def test_at_the_best_model_without_features_equal_classes_take_newtons_step():
     objective = make_objective(3, n_rows=60)[0]
     model, state = model_and_state(objective, torch.zeros(objective.weights_shape))
-    step = LBFGSStep()
+    step = LBFGSStep(model.inverse_diagonal)
     step.start_from(model.inverse_hessians(state.proba, is_shared=True))
     np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4, atol=1e-8)
 
@@ -289,14 +289,15 @@ def test_the_lbfgs_direction_is_that_of_dense_updates(n_states):
     curvature = root @ root.T + np.eye(N_WEIGHTS)
     visited = generator.standard_normal((n_states, N_WEIGHTS))
     states = [state_of(u, curvature @ u) for u in visited]
-    step = LBFGSStep()
+    diagonal = generator.uniform(0.5, 2.0, N_WEIGHTS)
+    step = LBFGSStep(lambda _p: diagonal)
     *_, direction = (step.at(state) for state in states)
     pairs = [(b.u - a.u, b.grad - a.grad) for a, b in pairwise(states)]
     pairs = pairs[-N_PAIRS:]
     H = np.eye(N_WEIGHTS)
     if pairs:
         s, y = pairs[-1]
-        H *= s @ y / (y @ y)
+        H = np.diag(diagonal) * (s @ y / (y @ (diagonal * y)))
     for s, y in pairs:
         # Nocedal & Wright, equation 6.17.
         left = np.eye(N_WEIGHTS) - np.outer(s, y) / (y @ s)
@@ -307,7 +308,7 @@ def test_the_lbfgs_direction_is_that_of_dense_updates(n_states):
 
 def test_lbfgs_learns_no_pair_without_curvature_and_forgets_all():
     u, grad = np.ones(N_WEIGHTS), np.arange(1.0, N_WEIGHTS + 1)
-    step = LBFGSStep()
+    step = LBFGSStep(lambda _p: np.ones(N_WEIGHTS))
     step.at(state_of(u, grad))
     direction = step.at(state_of(2 * u, grad - u))  # curved downwards
     np.testing.assert_array_equal(direction, u - grad)
