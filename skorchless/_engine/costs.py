@@ -131,12 +131,15 @@ class Costs:
     row_space_class_hessians: int = 2
     # To enter the row space and to leave it, beside its products.
     row_space_entry_seconds: float = 7e-4
-    # Iterations that fits of 40 to 200 rows take by their features, in the row space, and there by
-    # Newton's method: 72 of 5 kinds, from normal to clusters and mixed scales, with 2, 3 and 8
-    # classes.
-    wide_iterations: int = 20
-    square_iterations: int = 12
-    square_newton_iterations: int = 5
+    # Iterations that plain fits take by their features and in the row space alike, what each takes
+    # for a weight beside its products, in a small table and elsewhere, where they are more as
+    # well, and the share of the time by features that the row space may take from the start. Of 19
+    # shapes of 40 to 300 rows and 200 to 20,000 features those that start there take 0.1 to 0.9
+    # times as long; of the others only those of mixed scales would be faster by a fifth.
+    plain_iterations: int = 10
+    seconds_per_weight: float = 3e-8
+    seconds_per_batched_weight: float = 1.5e-7
+    max_row_space_ratio: float = 0.75
     # Models whose Hessians are made there, one model after the other: of 1,200 x 4,000 5 take 0.8
     # times as long as by L-BFGS, 20 twice.
     max_row_space_models: int = 5
@@ -144,7 +147,7 @@ class Costs:
     # Entries of X, weights and models that `small_table` takes: it goes through the former in a
     # millisecond or so on one core, and several models share their passes elsewhere.
     max_small_entries: int = 2**21
-    max_small_weights: int = 20_002
+    max_small_weights: int = 50_000
     max_small_models: int = 1
     # A logit takes as long as this many entries of X.
     logit_entries: int = 10

@@ -217,19 +217,21 @@ def is_row_space_precise(moments: FeatureMoments) -> bool:
 
 
 def is_row_space_cheap(objective: PenalizedNLL) -> bool:
-    """Return whether a small table is fitted in the row space from the start.
+    """Return whether a fit starts in the row space, where a plain one takes as many iterations.
 
-    There plain tables take about 10 iterations, of fewer weights, and those of mixed scales 15 to
-    100; by its features 10 to 40, and hundreds.
+    Those of mixed scales take hundreds by their features, and go there when their pace tells.
     """
-    if not is_small_table(objective):
-        return False
     rows, costs = objective.rows, objective.costs
-    of_square = pass_seconds(objective, n_features=rows.n_rows)
-    by_newton = is_newton_for_rows(objective)
-    n_iter = costs.square_newton_iterations if by_newton else costs.square_iterations
-    saved = costs.wide_iterations * pass_seconds(objective) - n_iter * of_square
-    return row_space_seconds(objective) <= saved
+    if rows.n_stored is not None:
+        return False
+    is_small = is_small_table(objective)
+    per_weight = costs.seconds_per_weight if is_small else costs.seconds_per_batched_weight
+    of_weights = per_weight * math.prod(objective.weights_shape)
+    by_features = pass_seconds(objective) + of_weights
+    of_square = of_weights * rows.n_rows / rows.n_features
+    by_rows = pass_seconds(objective, n_features=rows.n_rows) + of_square
+    saved = costs.max_row_space_ratio * by_features - by_rows
+    return row_space_seconds(objective) <= costs.plain_iterations * saved
 
 
 @dataclass

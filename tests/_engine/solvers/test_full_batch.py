@@ -19,7 +19,7 @@ from skorchless._engine.solvers.full_batch import minimize_full_batch
 
 # Neither Newton's method, nor the Hessian or the row space that a fit may go on or start with.
 PLAIN = Costs(
-    wide_iterations=0,
+    plain_iterations=0,
     max_newton_ratio=0.0,
     cheap_hessian_passes=0.0,
     dear_iterations=math.inf,
@@ -27,7 +27,7 @@ PLAIN = Costs(
 )
 # The costs by which each method is chosen.
 SMOOTH = {
-    "newton": Costs(max_newton_ratio=math.inf, wide_iterations=0),
+    "newton": Costs(max_newton_ratio=math.inf, plain_iterations=0),
     "lbfgs of a small table": replace(PLAIN, max_small_models=3),
     "lbfgs": replace(PLAIN, max_small_entries=0, class_hessian_ratio=math.inf),
     "row-space": replace(PLAIN, max_small_entries=0, max_cheap_iterations=2),
