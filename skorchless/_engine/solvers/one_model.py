@@ -96,8 +96,8 @@ class OneModel:
         if objective.rows.center is not None:
             self._center[:n_features] += to_host(objective.rows.center)
         ridge = np.full(n_columns, float(objective.alpha) * (1.0 - float(objective.l1_ratio)))
-        self.is_penalized = ridge[0] > 0.0
         ridge[n_features:] = 0.0
+        self.has_l2 = bool(ridge.any())
         # The inverse root of the diagonal of the Hessian at the best model that ignores X.
         self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
         self.penalty_weight = np.concatenate([ridge * self.scale**2] * n_weight_rows)

@@ -79,7 +79,7 @@ def minimize_one_model(
         state = model.state_at(model.center_over_dummies(model.of_weights(to_host(W[0]))))
         directions = NewtonStep(model, tol) if by_newton else _lbfgs_step(model, state, space)
         pace = hessian_pace(objective) if space is None else row_space_hessian_pace(objective)
-        least = MIN_PENALIZED_OBJECTIVE if model.is_penalized else MIN_OBJECTIVE
+        least = MIN_PENALIZED_OBJECTIVE if model.has_l2 else MIN_OBJECTIVE
         watch = Watch(state.value, math.inf, is_exact=by_newton, min_objective=least)
         direction = model.center_over_dummies(directions.at(state))
     status = Status.RUNNING

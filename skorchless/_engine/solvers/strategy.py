@@ -23,6 +23,8 @@ ROUNDINGS = 20.0
 # Standard deviations of the largest feature, in those of the median one, up to which the row space
 # is near enough: with 10**6 30 x 60 ends far from the optimum. Scales of e^(2z) have up to 2,500.
 MAX_DEVIATION_RATIO = 1e4
+# A choice: the largest mean of a feature with which several models start in the row space.
+MAX_SHARED_CENTER = 10.0
 # The damping of class Hessians, in squared ranges of the features, and its factor from each to the
 # next: Hessians near the optimum need less. With constant damping MNIST needs 25 iterations to
 # tol=1e-4 (decaying: 32), but highly correlated features need 150 (58).
@@ -219,10 +221,16 @@ def is_row_space_precise(moments: FeatureMoments) -> bool:
 def is_row_space_cheap(objective: PenalizedNLL) -> bool:
     """Return whether a fit starts in the row space, where a plain one takes as many iterations.
 
-    Those of mixed scales take hundreds by their features, and go there when their pace tells.
+    Those of mixed scales take hundreds by their features, and go there when their pace tells. Not
+    where class Hessians would take more memory than X, nor several models of features far from
+    zero, whose fits end there by a bound that grows with the distance.
     """
     rows, costs = objective.rows, objective.costs
-    if rows.n_stored is not None:
+    n_models, n_weight_rows, _ = objective.weights_shape
+    if rows.n_stored is not None or n_weight_rows * rows.n_rows**2 > rows.n_entries:
+        return False
+    center = objective.center
+    if n_models > 1 and center is not None and float(center.abs().max()) > MAX_SHARED_CENTER:
         return False
     is_small = is_small_table(objective)
     per_weight = costs.seconds_per_weight if is_small else costs.seconds_per_batched_weight

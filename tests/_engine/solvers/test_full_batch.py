@@ -63,6 +63,32 @@ def test_every_method_ends_at_the_optimum_of_scikit_learn(method, n_features, n_
     torch.testing.assert_close(W[0], expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+@pytest.mark.parametrize("alphas", [(0.1,), (0.1, 0.2), (0.1, 0.1, 0.2, 0.3, 0.4, 0.1)])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("max_small_entries", [0, 10**6])
+def test_a_fit_that_starts_in_the_row_space_ends_there(
+    max_small_entries, n_classes, alphas, offset
+):
+    dear = {
+        "plain_iterations": 10**6,
+        "seconds_per_weight": 1.0,
+        "seconds_per_batched_weight": 1.0,
+    }
+    costs = replace(PLAIN, max_small_entries=max_small_entries, **dear)
+    X = make_objective(n_rows=12, n_features=60)[1]
+    objective, _, codes, weights = make_objective(
+        n_classes, X=X + offset, alphas=alphas, costs=costs
+    )
+    steps = list(minimize_full_batch(objective, torch.zeros(objective.weights_shape), tol=1e-8))
+    is_shared_and_far = len(alphas) > 1 and offset > 0.0
+    assert {step.method for step in steps} == {"lbfgs" if is_shared_and_far else "row-space"}
+    for W, alpha in zip(steps[-1].W, alphas, strict=True):
+        # An offset changes the intercept alone.
+        expected = oracles.optimum(X, codes, weights, alpha, fit_intercept=True)
+        torch.testing.assert_close(W[:, :-1], expected[:, :-1], rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("method", SMOOTH)
 def test_no_ground_is_lost_where_one_method_hands_over_to_the_next(method):
     # Class Hessians after three iterations.

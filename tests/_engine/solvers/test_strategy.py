@@ -91,6 +91,13 @@ def test_a_wide_table_of_few_rows_is_fitted_in_the_row_space_from_the_start(shap
     assert is_row_space_cheap(of_shape(*shape)) == is_cheap
 
 
+@pytest.mark.parametrize(("distance", "is_cheap"), [(0.0, True), (100.0, False)])
+def test_several_models_start_in_the_row_space_near_zero_alone(distance, is_cheap):
+    objective = of_shape(60, 3000, 8, alphas=(0.1, 1.0))
+    far = objective.centered(torch.full((3000,), distance, dtype=torch.float64))
+    assert is_row_space_cheap(far) == is_cheap
+
+
 def test_without_a_penalty_no_fit_starts_in_the_row_space():
     assert not is_row_space_cheap(of_shape(60, 3000, 8, alphas=(0.0,)))
 
