@@ -337,7 +337,7 @@ class PenalizedNLL:
     def centred_tol(self, tol: float) -> float:
         """Return how small a centred gradient is, that of raw features being within ``tol``."""
         # The intercept's counts there once more for each unit of a feature's mean.
-        return tol if self.center is None else tol / (1.0 + float(self.center.abs().max()))
+        return tol / (1.0 + self.largest_center)
 
     @cached_property
     def center(self) -> Tensor | None:
@@ -347,6 +347,11 @@ class PenalizedNLL:
         for part in parts:
             center[:-1] += part
         return center if parts else None
+
+    @property
+    def largest_center(self) -> float:
+        """The largest absolute value that a column is centred by."""
+        return 0.0 if self.center is None else float(self.center.abs().max())
 
 
 def _of_rows(of_models: Tensor) -> Tensor:

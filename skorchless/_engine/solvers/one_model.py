@@ -100,9 +100,8 @@ class OneModel:
         self.has_l2 = bool(ridge.any())
         # The inverse root of the diagonal of the Hessian at the best model that ignores X.
         self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
-        self.penalty_weight = np.concatenate([ridge * self.scale**2] * n_weight_rows)
-        # Of the diagonal there, the penalty's share.
-        share = ridge * self.scale**2
+        share = ridge * self.scale**2  # the penalty's, of that diagonal
+        self.penalty_weight = np.concatenate([share] * n_weight_rows)
         if self.has_intercept:
             share[-1] = INTERCEPT_SHARE * share[:-1].mean() if n_features else 0.0
         self._penalty_share = np.concatenate([share] * n_weight_rows)

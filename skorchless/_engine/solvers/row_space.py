@@ -42,9 +42,7 @@ class RowSpace:
     @cached_property
     def grad_ratio(self) -> float:
         """How many times larger a gradient entry of the features may be than any of these."""
-        center = self.whole.center
-        largest = 0.0 if center is None else float(center.abs().max())
-        return math.sqrt(len(self.L)) * (1.0 + largest)
+        return math.sqrt(len(self.L)) * (1.0 + self.whole.largest_center)
 
     @cached_property
     def moments(self) -> FeatureMoments:

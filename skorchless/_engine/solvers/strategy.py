@@ -229,8 +229,7 @@ def is_row_space_cheap(objective: PenalizedNLL) -> bool:
     n_models, n_weight_rows, _ = objective.weights_shape
     if rows.n_stored is not None or n_weight_rows * rows.n_rows**2 > rows.n_entries:
         return False
-    center = objective.center
-    if n_models > 1 and center is not None and float(center.abs().max()) > MAX_SHARED_CENTER:
+    if n_models > 1 and objective.largest_center > MAX_SHARED_CENTER:
         return False
     is_small = is_small_table(objective)
     per_weight = costs.seconds_per_weight if is_small else costs.seconds_per_batched_weight
