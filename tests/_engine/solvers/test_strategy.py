@@ -63,7 +63,7 @@ def test_the_method_suits_the_shape(shape, method):
 @pytest.mark.parametrize("kind", ["plain", "scaled"])
 def test_the_row_space_is_never_entered_without_an_l2_penalty_alone(options, kind):
     shape = (60, 2000, 10, kind)
-    steps = fit(of_teacher(*shape, **options), max_iter=40)
+    steps = fit(of_teacher(*shape, **options), max_iter=200)
     assert "row-space" not in {progress.method for progress in steps}
     assert "row-space" in {progress.method for progress in fit(of_teacher(*shape))}
 
