@@ -131,21 +131,23 @@ class Costs:
     row_space_class_hessians: int = 2
     # To enter the row space and to leave it, beside its products.
     row_space_entry_seconds: float = 7e-4
-    # Iterations that plain fits take by their features and in the row space alike, what each takes
-    # for a weight beside its products, in a small table and elsewhere, where they are more as
-    # well, and the share of the time by features that the row space may take from the start. Of 19
-    # shapes of 40 to 300 rows and 200 to 20,000 features those that start there take 0.1 to 0.9
-    # times as long; of the others only those of mixed scales would be faster by a fifth.
+    # Iterations that a plain fit takes, by its features and in the row space alike.
     plain_iterations: int = 10
+    # What an iteration takes for a weight beside its products: in a small table, and elsewhere,
+    # where there are more iterations as well.
     seconds_per_weight: float = 3e-8
     seconds_per_batched_weight: float = 1.5e-7
+    # The share of the time by features that the row space may take from the start. Of 19 shapes of
+    # 40 to 300 rows and 200 to 20,000 features those that start there take 0.1 to 0.9 times as
+    # long; of the others only those of mixed scales would be faster by a fifth.
     max_row_space_ratio: float = 0.75
     # Models whose Hessians are made there, one model after the other: of 1,200 x 4,000 5 take 0.8
     # times as long as by L-BFGS, 20 twice.
     max_row_space_models: int = 5
 
     # Entries of X, weights and models that `small_table` takes: it goes through the former in a
-    # millisecond or so on one core, and several models share their passes elsewhere.
+    # millisecond or so on one core, and several models share their passes elsewhere. Of 24,000 to
+    # 40,000 weights most tables take 0.3 to 0.9 times as long as there, some of mixed scales 1.2.
     max_small_entries: int = 2**21
     max_small_weights: int = 50_000
     max_small_models: int = 1
