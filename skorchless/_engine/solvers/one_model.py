@@ -40,20 +40,27 @@ INTERCEPT_SHARE = 0.1
 SOFTPLUS_LIMIT = 40.0
 
 
+class OfRows(NamedTuple):
+    """What weights make of the rows: (N,) of two classes, else (K, N)."""
+
+    margins: Vector
+    proba: Vector  # with two classes of the other one
+    nll: Vector | None  # (N,); None: not known yet
+
+
 class Point(NamedTuple):
     """The weights of centred and scaled features, with what a line search asks for."""
 
     u: Vector
-    margins: Vector  # (N,) of two classes, else (K, N)
+    of_rows: OfRows
     value: float
-    proba: Vector  # as the margins; with two classes of the other one
 
 
 class State(NamedTuple):
     """The weights of centred and scaled features, with the objective there."""
 
     u: Vector
-    margins: Vector  # (N,) of two classes, else (K, N)
+    margins: Vector  # as those of `OfRows`
     value: float
     grad: Vector
     violation: float  # the largest entry of the gradient by the features as they are
@@ -103,12 +110,13 @@ class OneModel:
         share = ridge * self.scale**2  # the penalty's, of that diagonal
         self.penalty_weight = np.concatenate([share] * n_weight_rows)
         if self.has_intercept:
-            share[-1] = INTERCEPT_SHARE * share[:-1].mean() if n_features else 0.0
+            share[-1] = INTERCEPT_SHARE * share[:-1].sum() / max(1, n_features)
         self._penalty_share = np.concatenate([share] * n_weight_rows)
         self.X = self._standardized(X, dtype or objective.rows.placement.dtype)
         self.eps = torch.finfo(self.X.dtype).eps
         if self.is_binary:
             self._signs = 1.0 - 2.0 * codes
+            self._signed_weights = self._signs * self.weights
         else:
             self._own = codes * len(X) + np.arange(len(X))
             self._own_weights = np.zeros((n_weight_rows, len(X)))
@@ -170,22 +178,19 @@ class OneModel:
         logits = torch.mm(weights.view(self.shape), self.X.T).numpy()
         return np.subtract(logits, logits.take(self._own), dtype=np.float64)
 
-    def at(self, u: Vector, margins: Vector) -> Point:
-        """Return the point ``u``, whose margins are known."""
+    def of_rows(self, margins: Vector) -> OfRows:
+        """Return the probabilities of ``margins``; of several classes, the NLL comes with them."""
         if self.is_binary:
-            proba, on_torch = self.proba(margins), torch.from_numpy(margins)
-            of_rows = torch.nn.functional.softplus(on_torch, 1.0, SOFTPLUS_LIMIT).numpy()
-        else:
-            proba, of_rows = _proba_and_nll(margins)
-        value = dot(of_rows, self.weights) + 0.5 * self.doubled_penalty(u)
-        return Point(u, margins, value, proba)
+            return OfRows(margins, torch.sigmoid(torch.from_numpy(margins)).numpy(), None)
+        return OfRows(margins, *_proba_and_nll(margins))
 
-    def proba(self, margins: Vector) -> Vector:
-        """Return the probabilities (K, N); with two classes those of the other one, (N,)."""
-        if self.is_binary:
-            probabilities: Vector = torch.sigmoid(torch.from_numpy(margins)).numpy()
-            return probabilities
-        return _proba_and_nll(margins)[0]
+    def at(self, u: Vector, of_rows: OfRows) -> Point:
+        """Return the point ``u``, of which all is known ``of_rows``."""
+        nll = of_rows.nll
+        if nll is None:
+            on_torch = torch.from_numpy(of_rows.margins)
+            nll = torch.nn.functional.softplus(on_torch, 1.0, SOFTPLUS_LIMIT).numpy()
+        return Point(u, of_rows, dot(nll, self.weights) + 0.5 * self.doubled_penalty(u))
 
     def doubled_penalty(self, u: Vector) -> float:
         """Return twice the L2 penalty."""
@@ -193,19 +198,19 @@ class OneModel:
 
     def state(self, point: Point) -> State:
         """Return the state at ``point``."""
-        u, margins, value, proba = point
-        weighted = proba * self.weights
+        u, (margins, proba, _), value = point
         if self.is_binary:
-            residual = weighted * self._signs
+            residual = proba * self._signed_weights
             by_u = torch.mv(self.X.T, self._to_torch(residual)).numpy()
         else:
-            residual = weighted - self._own_weights
+            residual = proba * self.weights - self._own_weights
             by_u = torch.mm(self._to_torch(residual), self.X).numpy().ravel()
         grad = by_u + self.penalty_weight * u
         of_raw = grad.reshape(self.shape) / self.scale
         if self.has_intercept:
             of_raw += of_raw[:, -1:] * self._center
-        return State(u, margins, value, grad, float(np.abs(of_raw).max()), proba)
+        violation = float(np.maximum.reduce(np.abs(of_raw), axis=None))
+        return State(u, margins, value, grad, violation, proba)
 
     def hessian(self, p: Vector) -> Tensor:
         """Return the Hessian (K * D, K * D) of the NLL from the probabilities."""
@@ -272,7 +277,7 @@ class OneModel:
 
     def state_at(self, u: Vector) -> State:
         """Return the state at ``u``, whose margins are not known."""
-        return self.state(self.at(u, self.margins(u)))
+        return self.state(self.at(u, self.of_rows(self.margins(u))))
 
 
 def _proba_and_nll(margins: Vector) -> tuple[Vector, Vector]:

@@ -32,7 +32,7 @@ from skorchless._engine.solvers.descent import (
     Watch,
     to_host,
 )
-from skorchless._engine.solvers.one_model import OneModel, State, Vector, add, dot
+from skorchless._engine.solvers.one_model import OfRows, OneModel, State, Vector, add, dot
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
 from skorchless._engine.solvers.row_space import RowSpace
 from skorchless._engine.solvers.strategy import (
@@ -146,11 +146,15 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
     """
     change, slope = model.margins(d), min(dot(state.grad, d), 0.0)
     step = _exact_step(model, state, d, change, slope) if is_plain else 1.0
-
+    of_rows: OfRows | None = None
     if model.shape[0] <= MAX_CORRECTED_CLASSES:
-        step *= _correction(model, state, step, d, change, slope)
+        of_rows = model.of_rows(state.margins + step * change)
+        ratio = _correction(model, state, of_rows.proba, step, d, change, slope)
+        if ratio != 1.0:
+            step, of_rows = step * ratio, None
     for _ in range(MAX_BACKTRACKS):
-        point = model.at(state.u + step * d, state.margins + step * change)
+        of_rows = of_rows or model.of_rows(state.margins + step * change)
+        point = model.at(state.u + step * d, of_rows)
         if point.value <= state.value + SUFFICIENT_DECREASE * step * slope:
             return model.state(point)
         if point.value <= state.value + LEVEL_ROUNDINGS * model.eps * abs(state.value):
@@ -159,16 +163,24 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
                 return new
         excess = point.value - state.value - step * slope
         parabola = -slope * step * step / (2 * excess) if excess > 0 else 0.0
-        step = min(max(parabola, 0.1 * step), 0.5 * step)
+        step, of_rows = min(max(parabola, 0.1 * step), 0.5 * step), None
     return None
 
 
 def _correction(
-    model: OneModel, state: State, step: float, d: Vector, change: Vector, slope: float
+    model: OneModel,
+    state: State,
+    proba: Vector,
+    step: float,
+    d: Vector,
+    change: Vector,
+    slope: float,
 ) -> float:
-    """Return the ratio of the best step to ``step``, by the slopes at both ends."""
-    weighted = model.proba(state.margins + step * change) * model.weights
-    at_end = dot(weighted.ravel(), change.ravel())
+    """Return the ratio of the best step to ``step``, by the slopes at both ends.
+
+    ``proba`` are those at the end.
+    """
+    at_end = dot((proba * model.weights).ravel(), change.ravel())
     at_end += dot(model.penalty_weight * (state.u + step * d), d)
     fall = slope - at_end
     if math.isnan(fall):
