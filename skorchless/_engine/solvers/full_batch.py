@@ -15,6 +15,7 @@ from skorchless._engine.curvature.feature_moments import (
     centered_objective,
     find_dummies,
     have_different_ranges,
+    scaling_moments,
 )
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
 from skorchless._engine.rows.memory import TensorRows
@@ -89,13 +90,14 @@ def _minimize(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progre
 
 def _minimize_alike(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[Progress]:
     """Yield the progress of fits of one kind, by the weights of centred features."""
-    if objective.has_l1 and objective.rows.n_features > objective.costs.max_matrix_features:
+    has_l1 = objective.has_l1
+    if has_l1 and objective.rows.n_features > objective.costs.max_matrix_features:
         # Few features will matter, and those of each working set are centred by themselves.
         objective = centered_objective(objective)[0].centered(None)
         yield from _uncentred(minimize_by_working_sets, objective, W, tol)
         return
     objective, moments = centered_objective(objective)
-    if objective.has_l1:
+    if has_l1:
         directions_of = partial(ProximalDirections, moments=moments, tol=tol)
         yield from _uncentred(partial(_descend, directions_of), objective, W, tol)
     else:
@@ -214,7 +216,7 @@ def _minimize_by_features(
     objective: PenalizedNLL, moments: FeatureMoments, W: Tensor, tol: float, *, is_rounded: bool
 ) -> Iterator[Progress]:
     """Yield the progress of fits without an L1 penalty, by the weights of features."""
-    by_newton = is_newton_cheap(objective)
+    by_newton, moments = is_newton_cheap(objective), scaling_moments(moments)
     minimize_small = partial(minimize_one_model, tol=tol, by_newton=by_newton)
     if by_newton or is_small_table(objective):
         yield from _minimize_each(minimize_small, objective, moments, W)

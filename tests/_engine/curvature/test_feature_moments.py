@@ -8,14 +8,17 @@ import torch
 from problems import SMALL_BLOCKS, make_objective
 from scipy.sparse import csr_array
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import (
     centered_objective,
     feature_moments,
     find_dummies,
     have_different_ranges,
+    scaling_moments,
     thinned,
 )
 from skorchless._engine.rows.sparse import SparseRows
+from skorchless._engine.solvers import full_batch
 from skorchless._engine.solvers.full_batch import minimize_full_batch
 
 WEIGHTS = torch.rand(40, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -226,3 +229,50 @@ def test_other_features_are_no_dummies(X):
 
 def test_without_an_intercept_dummies_have_nothing_in_common_that_is_free():
     assert categories_of(dummies_of(5), fit_intercept=False) is None
+
+
+def wide_table(n_rows=60, n_features=600, spread=1.0):
+    """Return features whose deviations are e^(spread * z), some of them constant."""
+    rng = np.random.default_rng(0)
+    scales = np.exp(spread * rng.standard_normal(n_features))
+    X = scales * rng.standard_normal((n_rows, n_features))
+    X[:, ::50] = 3.0
+    return X
+
+
+def test_steps_on_wide_tables_are_scaled_by_variances_between_their_own_and_the_mean():
+    moments = feature_moments(objective_of(wide_table()))
+    found, own = scaling_moments(moments).variance, moments.variance
+    varies, mean = own > 0, own.mean()
+    assert (found[~varies] == 0).all()
+    large, small = varies & (own > mean), varies & (own <= mean)
+    np.testing.assert_allclose(found[large], (own[large] * mean).sqrt())
+    np.testing.assert_allclose(found[small], mean)
+
+
+@pytest.mark.parametrize(
+    ("X", "change"),
+    [
+        (wide_table(400, 600), lambda objective: objective),
+        (wide_table(spread=2.5), lambda objective: objective),
+        (wide_table(), made_sparse),
+    ],
+    ids=["not wide", "of very different scales", "sparse"],
+)
+def test_steps_on_other_tables_are_scaled_by_the_variances_of_features(X, change):
+    moments = feature_moments(change(objective_of(X)))
+    assert scaling_moments(moments) is moments
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_wide_tables_take_fewer_iterations_by_variances_that_differ_less(monkeypatch, n_classes):
+    X, by_features = torch.as_tensor(wide_table()), Costs(row_space_entry_seconds=np.inf)
+    objective = make_objective(X=X, n_classes=n_classes, alphas=(0.01,), costs=by_features)[0]
+
+    def n_iterations():
+        start = torch.zeros(objective.weights_shape, dtype=torch.float64)
+        return len(list(minimize_full_batch(objective, start, tol=1e-6)))
+
+    evened = n_iterations()
+    monkeypatch.setattr(full_batch, "scaling_moments", lambda moments: moments)
+    assert evened < 0.9 * n_iterations()
