@@ -196,8 +196,7 @@ def _minimize_by_rows(
     by_newton = is_newton_for_rows(objective) or is_newton_cheap(square)
     minimize = partial(minimize_one_model, by_newton=by_newton)
     if len(W) == 1 and (by_newton or is_small_table(square)):
-        for progress in minimize(square, moments, V, tol=tol, space=space):
-            yield progress.map_weights(space.to_features)
+        yield from minimize(square, moments, V, tol=tol, space=space)
         return
     tol = tol / space.grad_ratio
     if by_newton:

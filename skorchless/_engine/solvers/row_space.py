@@ -49,11 +49,12 @@ class RowSpace:
         """The moments of the columns of L, whose rows are centred, as if all weighed the same."""
         return FeatureMoments(self.objective.rows, self.objective.mean, self.L.square().mean(0))
 
-    def violation(self, V: Tensor) -> float:
-        """Return the largest violation of optimality by the features, at ``V`` (M, K, N + 1)."""
-        # At the weights themselves: where one feature outweighs all others, or rows are nearly
-        # alike, they predict what `objective` does only to its rounding.
-        W = self.to_features(V)
+    def violation(self, W: Tensor) -> float:
+        """Return the largest violation of optimality by the features, at their weights (M, K, D).
+
+        Where one feature outweighs all others, or rows are nearly alike, they predict what
+        `objective` does only to its rounding.
+        """
         _, grad = self.whole.value_and_grad(W)
         return float(self.whole.violation(W, grad).max())
 

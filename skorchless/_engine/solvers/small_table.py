@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ def minimize_one_model(
     """Yield the progress of each iteration from ``W`` (1, K, D), weights of features as they are.
 
     Stop as `descend` does. The rows of ``objective`` may be those of a row ``space``: violations
-    are those by its features.
+    are those by its features, and so are the weights that are yielded.
     """
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
@@ -93,15 +94,20 @@ def minimize_one_model(
                 directions.start_from(model.inverse_hessians(state.proba))
             direction = model.center_over_dummies(directions.at(state))
             slope = dot(state.grad, direction)
+            weights = cache(partial(_weights, model, state, space))
             bound = violation = state.violation * (1.0 if space is None else space.grad_ratio)
             if space is not None and watch.is_level(state.value, slope, tol):
-                violation = space.violation(_weights(model, state))
+                violation = space.violation(weights())
             at_state = (state.value, violation, slope, tol)
             status = watch.status(*at_state, rounding=model.eps, has_failed=new is None)
             if bound <= tol < violation:
                 status = Status.STALLED  # at the optimum of rows that are not near enough
             method = directions.method if space is None else "row-space"
-            progress = _progress(model, state, status, violation, method)
+            value, of_status, of_violation = (
+                torch.from_numpy(np.array([each]))
+                for each in (state.value, int(status), violation)
+            )
+            progress = Progress(weights, value, of_status, of_violation, method=method)
         yield progress
 
 
@@ -119,23 +125,11 @@ def _quiet() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore")
 
 
-def _progress(
-    model: OneModel, state: State, status: Status, violation: float, method: str
-) -> Progress:
-    value, of_status, of_violation = (
-        torch.from_numpy(np.array([each])) for each in (state.value, int(status), violation)
-    )
-
-    def weights() -> Tensor:
-        with _quiet():
-            return _weights(model, state)
-
-    return Progress(weights, value, of_status, of_violation, method=method)
-
-
-def _weights(model: OneModel, state: State) -> Tensor:
+def _weights(model: OneModel, state: State, space: RowSpace | None) -> Tensor:
     """Return the weights (1, K, D) of the features as they are."""
-    return torch.from_numpy(model.weights_of(state.u)[None])
+    with _quiet():
+        W = torch.from_numpy(model.weights_of(state.u)[None])
+    return W if space is None else space.to_features(W)
 
 
 def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> State | None:
