@@ -113,7 +113,8 @@ def on_one_thread(run):
 def take_turns(runs, first_seconds):
     """Return the median seconds of each run and its last model; several in a row of small ones."""
     n_in_a_row = int(np.clip(TURN_SECONDS / first_seconds, 1, 20))
-    # With three turns the ratios of two runs of the same fits of 2 ms differ by up to a quarter.
+    # Of fits of milliseconds: with three turns the ratios of one run of this benchmark differ by
+    # up to a quarter from those of the next.
     n_turns = 3 if n_in_a_row == 1 else 7
     return alternate(runs, n_repeats=n_turns, n_in_a_row=n_in_a_row, max_seconds=REPEATED_SECONDS)
 

@@ -187,9 +187,8 @@ def _minimize_by_rows(
     """Yield the progress of fits without an L1 penalty in the row space, by centred features."""
     space = row_space(objective)
     if space is None:
-        yield from _descend(
-            _lbfgs(moments, ClassHessianSchedule.of(objective)), objective, W, tol=tol
-        )
+        schedule = ClassHessianSchedule.of(objective)
+        yield from _descend(_lbfgs(scaling_moments(moments), schedule), objective, W, tol=tol)
         return
     square, moments = space.objective, space.moments
     V = space.from_features(W)

@@ -1,6 +1,7 @@
 """The objective of one model of a small table in memory, in as few operations as possible.
 
-By the weights of a copy of X whose features are centred and scaled to a curvature of 1.
+By the weights of a copy of X whose features are centred, and scaled to a curvature of 1 as the
+variances tell that it is given.
 `small_table` minimises it.
 """
 
@@ -27,8 +28,8 @@ TALL = 20
 MAX_BLAS_ENTRIES = 10_000
 # Entries that are centred and scaled at a time, 1 MB of float64: 256 kB take up to twice as long.
 STANDARDIZED_ENTRIES = 2**17
-# A choice: added to a Hessian that is inverted, whose diagonal is about 1. It is above rounding,
-# and below any curvature that matters.
+# A choice: added to a Hessian that is inverted, whose diagonal is about 1, of a wide table a tenth
+# and more. It is above rounding, and below any curvature that matters.
 RIDGE = 1e-6
 # A choice: the curvature of the rows counts as this share at least of that at the first weights.
 MIN_CURVATURE_RATIO = 1e-12
@@ -40,19 +41,19 @@ INTERCEPT_SHARE = 0.1
 SOFTPLUS_LIMIT = 40.0
 
 
-class OfRows(NamedTuple):
-    """What weights make of the rows: (N,) of two classes, else (K, N)."""
+class RowTerms(NamedTuple):
+    """What the rows add to the objective and its gradient: (N,) of two classes, else (K, N)."""
 
     margins: Vector
-    proba: Vector  # with two classes of the other one
-    nll: Vector | None  # (N,); None: not known yet
+    proba: Vector  # with two classes that of the class which is not the row's own
+    nll: Vector | None  # (N,); None: not computed yet
 
 
 class Point(NamedTuple):
     """The weights of centred and scaled features, with what a line search asks for."""
 
     u: Vector
-    of_rows: OfRows
+    terms: RowTerms
     value: float
 
 
@@ -60,7 +61,7 @@ class State(NamedTuple):
     """The weights of centred and scaled features, with the objective there."""
 
     u: Vector
-    margins: Vector  # as those of `OfRows`
+    margins: Vector  # as those of `RowTerms`
     value: float
     grad: Vector
     violation: float  # the largest entry of the gradient by the features as they are
@@ -105,12 +106,13 @@ class OneModel:
         ridge = np.full(n_columns, float(objective.alpha) * (1.0 - float(objective.l1_ratio)))
         ridge[n_features:] = 0.0
         self.has_l2 = bool(ridge.any())
-        # The inverse root of the diagonal of the Hessian at the best model that ignores X.
+        # The inverse root of the diagonal of the Hessian at the best model that ignores X, as the
+        # variances tell.
         self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
         share = ridge * self.scale**2  # the penalty's, of that diagonal
         self.penalty_weight = np.concatenate([share] * n_weight_rows)
         if self.has_intercept:
-            share[-1] = INTERCEPT_SHARE * share[:-1].sum() / max(1, n_features)
+            share[-1] = INTERCEPT_SHARE * share[:-1].mean() if n_features else 0.0
         self._penalty_share = np.concatenate([share] * n_weight_rows)
         self.X = self._standardized(X, dtype or objective.rows.placement.dtype)
         self.eps = torch.finfo(self.X.dtype).eps
@@ -178,19 +180,19 @@ class OneModel:
         logits = torch.mm(weights.view(self.shape), self.X.T).numpy()
         return np.subtract(logits, logits.take(self._own), dtype=np.float64)
 
-    def of_rows(self, margins: Vector) -> OfRows:
-        """Return the probabilities of ``margins``; of several classes, the NLL comes with them."""
+    def row_terms(self, margins: Vector) -> RowTerms:
+        """Return what ``margins`` make of the rows; of several classes the NLL comes with it."""
         if self.is_binary:
-            return OfRows(margins, torch.sigmoid(torch.from_numpy(margins)).numpy(), None)
-        return OfRows(margins, *_proba_and_nll(margins))
+            return RowTerms(margins, torch.sigmoid(torch.from_numpy(margins)).numpy(), None)
+        return RowTerms(margins, *_proba_and_nll(margins))
 
-    def at(self, u: Vector, of_rows: OfRows) -> Point:
-        """Return the point ``u``, of which all is known ``of_rows``."""
-        nll = of_rows.nll
+    def at(self, u: Vector, terms: RowTerms) -> Point:
+        """Return the point at ``u``, whose rows have these ``terms``."""
+        nll = terms.nll
         if nll is None:
-            on_torch = torch.from_numpy(of_rows.margins)
-            nll = torch.nn.functional.softplus(on_torch, 1.0, SOFTPLUS_LIMIT).numpy()
-        return Point(u, of_rows, dot(nll, self.weights) + 0.5 * self.doubled_penalty(u))
+            margins = torch.from_numpy(terms.margins)
+            nll = torch.nn.functional.softplus(margins, 1.0, SOFTPLUS_LIMIT).numpy()
+        return Point(u, terms, dot(nll, self.weights) + 0.5 * self.doubled_penalty(u))
 
     def doubled_penalty(self, u: Vector) -> float:
         """Return twice the L2 penalty."""
@@ -209,8 +211,7 @@ class OneModel:
         of_raw = grad.reshape(self.shape) / self.scale
         if self.has_intercept:
             of_raw += of_raw[:, -1:] * self._center
-        violation = float(np.maximum.reduce(np.abs(of_raw), axis=None))
-        return State(u, margins, value, grad, violation, proba)
+        return State(u, margins, value, grad, float(np.abs(of_raw).max()), proba)
 
     def hessian(self, p: Vector) -> Tensor:
         """Return the Hessian (K * D, K * D) of the NLL from the probabilities."""
@@ -277,7 +278,7 @@ class OneModel:
 
     def state_at(self, u: Vector) -> State:
         """Return the state at ``u``, whose margins are not known."""
-        return self.state(self.at(u, self.of_rows(self.margins(u))))
+        return self.state(self.at(u, self.row_terms(self.margins(u))))
 
 
 def _proba_and_nll(margins: Vector) -> tuple[Vector, Vector]:

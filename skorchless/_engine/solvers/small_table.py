@@ -33,7 +33,7 @@ from skorchless._engine.solvers.descent import (
     Watch,
     to_host,
 )
-from skorchless._engine.solvers.one_model import OfRows, OneModel, State, Vector, add, dot
+from skorchless._engine.solvers.one_model import OneModel, RowTerms, State, Vector, add, dot
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
 from skorchless._engine.solvers.row_space import RowSpace
 from skorchless._engine.solvers.strategy import (
@@ -72,8 +72,8 @@ def minimize_one_model(
 ) -> Iterator[Progress]:
     """Yield the progress of each iteration from ``W`` (1, K, D), weights of features as they are.
 
-    Stop as `descend` does. The rows of ``objective`` may be those of a row ``space``: violations
-    are those by its features, and so are the weights that are yielded.
+    Stop as `descend` does. The rows of ``objective`` may be those of a row ``space``: ``W`` are
+    weights there, and those that are yielded, and violations, are by the features of X.
     """
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
@@ -94,6 +94,7 @@ def minimize_one_model(
                 directions.start_from(model.inverse_hessians(state.proba))
             direction = model.center_over_dummies(directions.at(state))
             slope = dot(state.grad, direction)
+            # In the row space they take a pass over X: once for the check and for the caller.
             weights = cache(partial(_weights, model, state, space))
             bound = violation = state.violation * (1.0 if space is None else space.grad_ratio)
             if space is not None and watch.is_level(state.value, slope, tol):
@@ -103,11 +104,7 @@ def minimize_one_model(
             if bound <= tol < violation:
                 status = Status.STALLED  # at the optimum of rows that are not near enough
             method = directions.method if space is None else "row-space"
-            value, of_status, of_violation = (
-                torch.from_numpy(np.array([each]))
-                for each in (state.value, int(status), violation)
-            )
-            progress = Progress(weights, value, of_status, of_violation, method=method)
+            progress = _progress(weights, state.value, status, violation, method)
         yield progress
 
 
@@ -125,8 +122,17 @@ def _quiet() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore")
 
 
+def _progress(
+    weights: Callable[[], Tensor], value: float, status: Status, violation: float, method: str
+) -> Progress:
+    of_value, of_status, of_violation = (
+        torch.from_numpy(np.array([each])) for each in (value, int(status), violation)
+    )
+    return Progress(weights, of_value, of_status, of_violation, method=method)
+
+
 def _weights(model: OneModel, state: State, space: RowSpace | None) -> Tensor:
-    """Return the weights (1, K, D) of the features as they are."""
+    """Return the weights (1, K, D) of the features as they are, of X where rows have a space."""
     with _quiet():
         W = torch.from_numpy(model.weights_of(state.u)[None])
     return W if space is None else space.to_features(W)
@@ -140,15 +146,18 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
     """
     change, slope = model.margins(d), min(dot(state.grad, d), 0.0)
     step = _exact_step(model, state, d, change, slope) if is_plain else 1.0
-    of_rows: OfRows | None = None
+    terms: RowTerms | None = None  # those at the step, once they are known
     if model.shape[0] <= MAX_CORRECTED_CLASSES:
-        of_rows = model.of_rows(state.margins + step * change)
-        ratio = _correction(model, state, of_rows.proba, step, d, change, slope)
+        terms = model.row_terms(state.margins + step * change)
+        end_slope = dot((terms.proba * model.weights).ravel(), change.ravel())
+        end_slope += dot(model.penalty_weight * (state.u + step * d), d)
+        ratio = _correction(slope, end_slope)
         if ratio != 1.0:
-            step, of_rows = step * ratio, None
+            step, terms = step * ratio, None
     for _ in range(MAX_BACKTRACKS):
-        of_rows = of_rows or model.of_rows(state.margins + step * change)
-        point = model.at(state.u + step * d, of_rows)
+        if terms is None:
+            terms = model.row_terms(state.margins + step * change)
+        point = model.at(state.u + step * d, terms)
         if point.value <= state.value + SUFFICIENT_DECREASE * step * slope:
             return model.state(point)
         if point.value <= state.value + LEVEL_ROUNDINGS * model.eps * abs(state.value):
@@ -157,26 +166,13 @@ def line_search(model: OneModel, state: State, d: Vector, *, is_plain: bool) -> 
                 return new
         excess = point.value - state.value - step * slope
         parabola = -slope * step * step / (2 * excess) if excess > 0 else 0.0
-        step, of_rows = min(max(parabola, 0.1 * step), 0.5 * step), None
+        step, terms = min(max(parabola, 0.1 * step), 0.5 * step), None
     return None
 
 
-def _correction(
-    model: OneModel,
-    state: State,
-    proba: Vector,
-    step: float,
-    d: Vector,
-    change: Vector,
-    slope: float,
-) -> float:
-    """Return the ratio of the best step to ``step``, by the slopes at both ends.
-
-    ``proba`` are those at the end.
-    """
-    at_end = dot((proba * model.weights).ravel(), change.ravel())
-    at_end += dot(model.penalty_weight * (state.u + step * d), d)
-    fall = slope - at_end
+def _correction(slope: float, end_slope: float) -> float:
+    """Return the ratio of the best step to the one at whose ends the slopes are these."""
+    fall = slope - end_slope
     if math.isnan(fall):
         return 1.0
     ratio = max(slope / fall, 1 / MAX_RATIO) if fall < slope / MAX_RATIO else MAX_RATIO

@@ -149,11 +149,11 @@ def constant_labels(samples: Samples | DaskSamples) -> Array:
 
 def with_constants(W: Tensor, constants: Array, n_features: int) -> Tensor:
     """Return weights (M, K, D) by which labels of one value are that, with an intercept."""
-    if (constants >= 0).any():
-        is_constant = torch.from_numpy(constants >= 0)
+    is_constant = constants >= 0
+    if is_constant.any():
         W = torch.nn.functional.pad(W, (0, n_features + 1 - W.shape[2]))
         W[:, is_constant] = 0.0
-        logits = CONSTANT_LOGIT * (2 * torch.from_numpy(constants)[is_constant] - 1)
+        logits = CONSTANT_LOGIT * (2 * torch.from_numpy(constants[is_constant]) - 1)
         W[:, is_constant, -1] = logits.to(W)
     return W
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import oracles
 import pytest
 import torch
 from problems import SMALL_BLOCKS, make_objective
@@ -231,23 +232,27 @@ def test_without_an_intercept_dummies_have_nothing_in_common_that_is_free():
     assert categories_of(dummies_of(5), fit_intercept=False) is None
 
 
-def wide_table(n_rows=60, n_features=600, spread=1.0):
-    """Return features whose deviations are e^(spread * z), some of them constant."""
+def wide_table(n_rows=60, n_features=600, spread=0.6):
+    """Return features whose deviations are e^(spread * z), half of them zeros."""
     rng = np.random.default_rng(0)
     scales = np.exp(spread * rng.standard_normal(n_features))
     X = scales * rng.standard_normal((n_rows, n_features))
-    X[:, ::50] = 3.0
+    X[:, ::2] = 0.0
     return X
 
 
-def test_steps_on_wide_tables_are_scaled_by_variances_between_their_own_and_the_mean():
-    moments = feature_moments(objective_of(wide_table()))
-    found, own = scaling_moments(moments).variance, moments.variance
-    varies, mean = own > 0, own.mean()
-    assert (found[~varies] == 0).all()
-    large, small = varies & (own > mean), varies & (own <= mean)
-    np.testing.assert_allclose(found[large], (own[large] * mean).sqrt())
-    np.testing.assert_allclose(found[small], mean)
+@pytest.mark.parametrize("factor", [1.0, 1e100])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_steps_on_wide_tables_are_scaled_by_variances_nearer_to_the_mean(fit_intercept, factor):
+    X, options = torch.as_tensor(wide_table()), {"fit_intercept": fit_intercept}
+    moments = feature_moments(objective_of(factor * X, **options))
+    own = feature_moments(objective_of(X, **options)).variance.numpy()
+    mean = own[own > 0].mean()
+    expected = np.sqrt(mean) * np.where(own > mean, np.sqrt(own), np.sqrt(mean))
+    expected = np.minimum(expected, 30 * own)
+    found = scaling_moments(moments).variance.numpy() / factor**2
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-18)
+    assert (found[own == 0] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -264,15 +269,41 @@ def test_steps_on_other_tables_are_scaled_by_the_variances_of_features(X, change
     assert scaling_moments(moments) is moments
 
 
+@pytest.mark.parametrize("max_small_entries", [0, Costs().max_small_entries])
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_wide_tables_take_fewer_iterations_by_variances_that_differ_less(monkeypatch, n_classes):
-    X, by_features = torch.as_tensor(wide_table()), Costs(row_space_entry_seconds=np.inf)
-    objective = make_objective(X=X, n_classes=n_classes, alphas=(0.01,), costs=by_features)[0]
+def test_wide_tables_take_fewer_iterations_by_variances_that_differ_less(
+    monkeypatch, n_classes, max_small_entries
+):
+    by_features = Costs(row_space_entry_seconds=np.inf, max_small_entries=max_small_entries)
+    X, alphas = torch.as_tensor(wide_table()), (0.01, 0.1)[: 1 if max_small_entries else 2]
+    objective, X, codes, weights = make_objective(
+        X=X, n_classes=n_classes, alphas=alphas, costs=by_features
+    )
 
     def n_iterations():
         start = torch.zeros(objective.weights_shape, dtype=torch.float64)
-        return len(list(minimize_full_batch(objective, start, tol=1e-6)))
+        *others, last = minimize_full_batch(objective, start, tol=1e-7)
+        expected = oracles.optimum(X, codes, weights, 0.01, fit_intercept=True)
+        torch.testing.assert_close(last.W[0], expected, rtol=1e-3, atol=1e-4)
+        return 1 + len(others)
 
-    evened = n_iterations()
+    n_evened = n_iterations()
     monkeypatch.setattr(full_batch, "scaling_moments", lambda moments: moments)
-    assert evened < 0.9 * n_iterations()
+    assert n_evened < 0.9 * n_iterations()
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.01])
+def test_features_much_smaller_than_half_of_the_others_are_fitted_to_the_optimum(ratio):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 1)) + 0.01 * rng.standard_normal((60, 200))
+    X[:, 101:] = ratio * rng.standard_normal((60, 99))
+    costs = Costs(row_space_entry_seconds=np.inf)
+    objective, X, codes, weights = make_objective(
+        X=torch.as_tensor(X), n_classes=2, alphas=(1e-4,), costs=costs
+    )
+    start = torch.zeros(objective.weights_shape, dtype=torch.float64)
+    *_, last = minimize_full_batch(objective, start, tol=1e-4)
+    expected = oracles.optimum(X, codes, weights, 1e-4, fit_intercept=True)
+    options = {"n_classes": 2, "fit_intercept": True}
+    value, _ = oracles.value_and_grad(expected, X, codes, weights, 1e-4, **options)
+    assert float(last.value[0]) == pytest.approx(float(value), rel=2e-3)

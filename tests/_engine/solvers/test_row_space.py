@@ -17,7 +17,7 @@ from skorchless._engine.rows.containers import rows_of
 from skorchless._engine.solvers import full_batch
 from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.full_batch import minimize_full_batch
-from skorchless._engine.solvers.row_space import row_space
+from skorchless._engine.solvers.row_space import RowSpace, row_space
 
 N_ROWS = 30
 ANY = ("row-space", "newton", "lbfgs", "lbfgs-hessian")
@@ -254,6 +254,20 @@ def test_a_fit_that_starts_there_takes_few_iterations_whatever_the_data(kind):
     assert {step.method for step in steps} == {"row-space"}
     assert len(steps) <= 30
     assert steps[-1].status == Status.CONVERGED
+
+
+def test_the_weights_at_the_end_are_made_once_for_the_check_and_for_the_caller(monkeypatch):
+    made, to_features = [], RowSpace.to_features
+
+    def counted(space, V):
+        made.append(V)
+        return to_features(space, V)
+
+    monkeypatch.setattr(RowSpace, "to_features", counted)
+    *_, last = minimize_full_batch(make_wide(n_classes=2)[0], torch.zeros(1, 1, 81), tol=1e-4)
+    n_made = len(made)
+    assert last.W.isfinite().all()
+    assert len(made) == n_made
 
 
 def test_rows_that_overflow_have_none():

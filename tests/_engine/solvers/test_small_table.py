@@ -200,6 +200,19 @@ def test_a_step_that_is_too_short_or_too_long_ends_near_the_minimum_along_it(n_c
     assert reached - least < 0.1 * (value(state.u) - least)
 
 
+@pytest.mark.parametrize("length", [0.3, 1.0, 1.7, 50.0])
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_the_state_that_a_line_search_returns_is_that_at_its_weights(n_classes, length):
+    objective, *_ = make_objective(n_classes, weights=weights_with_zeros())
+    W = objective.center_over_classes(random_weights(objective))
+    model, state = model_and_state(objective, W)
+    d = length * NewtonStep(model).at(state)
+    reached = line_search(model, state, d, is_plain=False)
+    assert reached.value < state.value
+    for found, expected in zip(reached, model.state_at(reached.u), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_newton_ends_without_a_hessian_at_the_last_point(monkeypatch):
     points = []
     hessian = OneModel.hessian
