@@ -256,19 +256,24 @@ class Pace:
     # falls fast at first where features are of mixed scales, and then hardly at all.
     lowest: list[float] = field(default_factory=list)
 
-    def is_due(self, violation: float, tol: float) -> bool:
-        """Count an iteration; return whether those that are left to ``tol`` would cost more."""
+    def is_due(self, violation: float, tol: float, *, are_correlated: bool = False) -> bool:
+        """Count an iteration; return whether those that are left to ``tol`` would cost more.
+
+        Where features ``are_correlated`` fewer iterations tell.
+        """
         self.lowest.append(min([violation, *self.lowest[-1:]]))
         n_iter, last = len(self.lowest), self.lowest[-1]
         if n_iter < self.max_iter:
-            if math.isinf(self.n_passes) or n_iter < self.costs.min_iterations or not last > tol:
+            costs = self.costs
+            n_least = costs.min_correlated_iterations if are_correlated else costs.min_iterations
+            if math.isinf(self.n_passes) or n_iter < n_least or not last > tol:
                 return False
             n_recent = n_iter // 2
             fallen = math.log(self.lowest[-1 - n_recent] / last)
-            n_left = self.costs.max_foresight * n_iter
+            n_left = costs.max_foresight * n_iter
             if fallen > 0.0 and tol > 0.0:
                 n_left = min(n_left, n_recent * math.log(last / tol) / fallen)
-            if n_left < self.n_passes + self.costs.dear_iterations:
+            if n_left < self.n_passes + costs.dear_iterations:
                 return False
         self.lowest.clear()
         return True

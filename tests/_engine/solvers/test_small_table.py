@@ -12,9 +12,11 @@ import torch
 from problems import (
     CPU,
     by_one_model,
+    fit,
     history,
     make_objective,
     model_and_state,
+    of_teacher,
     random_weights,
     raw,
     weights_with_zeros,
@@ -285,6 +287,16 @@ def test_a_slow_fit_makes_the_hessian_of_each_class(n_classes):
     assert last.method == "lbfgs-hessian"
     expected = oracles.optimum(*data, 1e-6, fit_intercept=True)
     torch.testing.assert_close(last.W[0], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_correlated_features_get_their_hessian_sooner(n_classes):
+    def n_iterations_without(kind):
+        steps = fit(of_teacher(1000, 40, n_classes, kind), tol=1e-9)
+        return [step.method for step in steps].count("lbfgs")
+
+    assert n_iterations_without("correlated") < Costs().min_iterations - 1
+    assert n_iterations_without("scaled") == Costs().min_iterations - 1
 
 
 N_WEIGHTS = 8

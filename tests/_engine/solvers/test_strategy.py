@@ -213,6 +213,14 @@ def test_in_the_row_space_two_classes_take_newtons_steps():
     assert violation[-1] < 1e-3 * violation[-2]
 
 
+def test_where_features_are_correlated_fewer_iterations_tell():
+    pace, n_least = Pace(n_passes=10.0), Costs().min_correlated_iterations
+    slow = [0.99**i for i in range(n_least)]
+    assert [pace.is_due(each, 1e-6, are_correlated=True) for each in slow] == (
+        [False] * (n_least - 1) + [True]
+    )
+
+
 def test_after_the_most_iterations_it_is_due_whatever_the_pace():
     assert due_by_pace(Pace(n_passes=1e6, max_iter=5), [1e-9] * 9) == [5]
     assert due_by_pace(Pace(n_passes=math.inf, max_iter=5), [1.0] * 9) == [5]
