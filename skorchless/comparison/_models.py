@@ -151,7 +151,9 @@ def _course_epochs(n_samples: int | None) -> int:
 def _names(models: Any) -> list[str]:
     """Return names of models; raise for what is none."""
     names = models.replace(",", " ").split() if isinstance(models, str) else models
-    names = list(names) if isinstance(names, Iterable) else [names]
+    # An ensemble that is not fitted yet is iterable, and fails when it is gone through.
+    is_iterable = isinstance(names, Iterable) and not hasattr(names, "fit")
+    names = list(names) if is_iterable else [names]
     if not all(isinstance(name, str) for name in names):
         raise ValueError(
             f"models must be a dict of names and classifiers, or a list of names, got {models!r}."

@@ -92,6 +92,7 @@ def test_of_several_labels_those_that_take_one_are_fitted_to_each():
         (["histgradientboosting"], "Did you mean HistGradientBoostingClassifier"),
         ("lbfgs,StackingClassifier", "StackingClassifier needs estimators: pass it to compare in"),
         ([7], "models must be a dict of names and classifiers, or a list of names"),
+        (RandomForestClassifier(), "or a list of names, got RandomForestClassifier"),
     ],
 )
 def test_names_of_no_classifier_are_an_error(names, message):
