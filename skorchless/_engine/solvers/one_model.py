@@ -28,8 +28,8 @@ TALL = 20
 MAX_BLAS_ENTRIES = 10_000
 # Entries that are centred and scaled at a time, 1 MB of float64: 256 kB take up to twice as long.
 STANDARDIZED_ENTRIES = 2**17
-# A choice: added to a Hessian that is inverted, whose diagonal is about 1, of a wide table a tenth
-# and more. It is above rounding, and below any curvature that matters.
+# A choice: added to a Hessian that is inverted, whose diagonal is about 1, of wide tables at least
+# 1/30. It is above rounding, and below any curvature that matters.
 RIDGE = 1e-6
 # A choice: the curvature of the rows counts as this share at least of that at the first weights.
 MIN_CURVATURE_RATIO = 1e-12
@@ -242,7 +242,7 @@ class OneModel:
         return hessian
 
     def inverse_diagonal(self, p: Vector) -> Vector:
-        """Return the inverse diagonal (K * D,) of the Hessian, as if features were uncorrelated.
+        """Return the inverse diagonal (K * D,) of the Hessian, as the variances tell it.
 
         As rows are told apart their curvature falls, and the penalty's share in it grows.
         """

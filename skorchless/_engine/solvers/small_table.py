@@ -226,8 +226,8 @@ class LBFGSStep:
         self._pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=N_PAIRS)  # s, y, s'y
         self._inverse: Tensor | None = None  # (K, D, D), or (1, D, D) of all classes
         self._last: State | None = None
-        # Whether features are, as far as the last pair tells: without a Hessian that is known, the
-        # gradient has changed along another direction than that of the step.
+        # Whether features are, as far as the last pair that was learnt tells: the gradient changed
+        # along another direction than that of the step. Of a known Hessian no pair tells it.
         self.are_correlated = False
 
     @property
@@ -242,6 +242,7 @@ class LBFGSStep:
 
     def start_from(self, inverse: Tensor | None) -> None:
         """Go on from the ``inverse`` of a Hessian, without the pairs so far; None: as before."""
+        self.are_correlated = False
         if inverse is not None:
             self._inverse, self._last = inverse, None
             self._pairs.clear()
@@ -267,8 +268,8 @@ class LBFGSStep:
 
     def _learn(self, s: Vector, y: Vector) -> None:
         s_y, y_y = dot(s, y), dot(y, y)
-        is_plain = self._inverse is not None or s_y * s_y > MIN_PLAIN_COSINE**2 * y_y * dot(s, s)
-        self.are_correlated = not is_plain
+        is_turned = s_y * s_y < MIN_PLAIN_COSINE**2 * y_y * dot(s, s)
+        self.are_correlated = is_turned and self._inverse is None
         if s_y > MIN_CURVATURE * y_y:
             self._pairs.append((s, y, s_y))
 
@@ -276,6 +277,7 @@ class LBFGSStep:
         """Drop all pairs, and the Hessian."""
         self._pairs.clear()
         self._inverse = None
+        self.are_correlated = False
 
 
 class NewtonStep:

@@ -306,4 +306,4 @@ def test_features_much_smaller_than_half_of_the_others_are_fitted_to_the_optimum
     expected = oracles.optimum(X, codes, weights, 1e-4, fit_intercept=True)
     options = {"n_classes": 2, "fit_intercept": True}
     value, _ = oracles.value_and_grad(expected, X, codes, weights, 1e-4, **options)
-    assert float(last.value[0]) == pytest.approx(float(value), rel=2e-3)
+    assert float(last.value[0]) == pytest.approx(float(value), rel=1e-4)

@@ -266,6 +266,8 @@ def test_the_weights_at_the_end_are_made_once_for_the_check_and_for_the_caller(m
     monkeypatch.setattr(RowSpace, "to_features", counted)
     *_, last = minimize_full_batch(make_wide(n_classes=2)[0], torch.zeros(1, 1, 81), tol=1e-4)
     n_made = len(made)
+    assert last.method == "row-space"
+    assert n_made > 0
     assert last.W.isfinite().all()
     assert len(made) == n_made
 
