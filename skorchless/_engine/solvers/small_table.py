@@ -226,9 +226,6 @@ class LBFGSStep:
         self._pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=N_PAIRS)  # s, y, s'y
         self._inverse: Tensor | None = None  # (K, D, D), or (1, D, D) of all classes
         self._last: State | None = None
-        # Whether features are, as far as the last pair that was learnt tells: the gradient changed
-        # along another direction than that of the step. Of a known Hessian no pair tells it.
-        self.are_correlated = False
 
     @property
     def method(self) -> str:
@@ -240,9 +237,19 @@ class LBFGSStep:
         """Whether no curvature is known yet."""
         return self._inverse is None and not self._pairs
 
+    @property
+    def are_correlated(self) -> bool:
+        """Whether features are, as far as the last pair tells: the gradient turned from the step.
+
+        Once a Hessian is known no pair tells it.
+        """
+        if self._inverse is not None or not self._pairs:
+            return False
+        s, y, s_y = self._pairs[-1]
+        return s_y * s_y < MIN_PLAIN_COSINE**2 * dot(y, y) * dot(s, s)
+
     def start_from(self, inverse: Tensor | None) -> None:
         """Go on from the ``inverse`` of a Hessian, without the pairs so far; None: as before."""
-        self.are_correlated = False
         if inverse is not None:
             self._inverse, self._last = inverse, None
             self._pairs.clear()
@@ -267,17 +274,14 @@ class LBFGSStep:
         return r
 
     def _learn(self, s: Vector, y: Vector) -> None:
-        s_y, y_y = dot(s, y), dot(y, y)
-        is_turned = s_y * s_y < MIN_PLAIN_COSINE**2 * y_y * dot(s, s)
-        self.are_correlated = is_turned and self._inverse is None
-        if s_y > MIN_CURVATURE * y_y:
+        s_y = dot(s, y)
+        if s_y > MIN_CURVATURE * dot(y, y):
             self._pairs.append((s, y, s_y))
 
     def forget(self) -> None:
         """Drop all pairs, and the Hessian."""
         self._pairs.clear()
         self._inverse = None
-        self.are_correlated = False
 
 
 class NewtonStep:
