@@ -109,8 +109,7 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         """
         if self.multilabel_:
             return self._predict_labels(X)
-        logits = self._logits(X)  # (N, K)
-        codes = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
+        codes = _most_probable(self._logits(X))
         if returns_tensors(X) and self.classes_.dtype.kind in "biuf":
             return as_tensor(self.classes_).to(codes.device)[codes]
         return self.classes_[codes.cpu().numpy()]
@@ -208,6 +207,14 @@ def _logits_in_range(X: Any, W: Tensor, placement: Placement) -> Tensor:
     limit = torch.finfo(placement.dtype).max / 4
     largest = logits.abs().amax(1, keepdim=True)
     return (logits * (limit / largest).clamp(max=1.0)).to(placement.dtype)
+
+
+def _most_probable(logits: Tensor) -> Tensor:
+    """Return the code (N,) of the most probable class, from the logits (N, K)."""
+    if logits.shape[1] == 1:
+        return (logits[:, 0] > 0).long()
+    # Of ten classes NumPy's takes half of the time of torch's.
+    return torch.from_numpy(logits.numpy().argmax(1)) if logits.is_cpu else logits.argmax(1)
 
 
 def returns_tensors(X: Any) -> bool:

@@ -36,5 +36,5 @@ def map_rows_of(
     """
     rows = rows_of(X, (), placement)
     if isinstance(rows, TensorRows) and rows.are_one_block(values_per_row):
-        return torch.cat([function(rows[:])])
+        return function(rows[:])
     return rows.map_rows(function, values_per_row=values_per_row)
