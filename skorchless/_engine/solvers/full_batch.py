@@ -41,6 +41,7 @@ from skorchless._engine.solvers.strategy import (
     multiplies_many_columns,
     row_space_pace,
     row_space_schedule,
+    row_space_seconds,
 )
 from skorchless._engine.solvers.working_set import minimize_by_working_sets
 
@@ -160,15 +161,16 @@ def _minimize_in_dtype(
     if multiplies_many_columns(objective):
         objective = replace(objective, rows=objective.rows.ready_to_select())
     by_features = partial(_minimize_by_features, is_rounded=is_rounded)
-    pace = row_space_pace(objective)
-    if math.isinf(pace.n_passes) or not is_row_space_precise(moments):
+    seconds = row_space_seconds(objective)
+    if math.isinf(seconds) or not is_row_space_precise(moments):
         # The pace needs a number after each iteration, for which a GPU would have to wait.
         yield from by_features(objective, moments, W, tol)
         return
-    if not is_row_space_cheap(objective):
+    if not is_row_space_cheap(objective, seconds):
+        pace = row_space_pace(objective, seconds)
         for progress in by_features(objective, moments, W, tol):
             yield progress
-            if pace.is_due(float(progress.max_violation.max()), tol):
+            if pace.is_due(max(progress.max_violation.tolist()), tol):
                 break
         if Status.RUNNING not in progress.status.tolist():
             return

@@ -218,8 +218,10 @@ def is_row_space_precise(moments: FeatureMoments) -> bool:
     return bool(variance.max() <= MAX_DEVIATION_RATIO**2 * variance.median())
 
 
-def is_row_space_cheap(objective: PenalizedNLL) -> bool:
+def is_row_space_cheap(objective: PenalizedNLL, seconds: float) -> bool:
     """Return whether a fit starts in the row space, where a plain one takes as many iterations.
+
+    ``seconds`` are those of `row_space_seconds`.
 
     Those of mixed scales take hundreds by their features, and go there when their pace tells. Not
     where class Hessians would take more memory than X, nor several models of features far from
@@ -238,7 +240,7 @@ def is_row_space_cheap(objective: PenalizedNLL) -> bool:
     of_square = of_weights * rows.n_rows / rows.n_features
     by_rows = pass_seconds(objective, n_features=rows.n_rows) + of_square
     saved = costs.max_row_space_ratio * by_features - by_rows
-    return row_space_seconds(objective) <= costs.plain_iterations * saved
+    return seconds <= costs.plain_iterations * saved
 
 
 @dataclass
@@ -312,9 +314,9 @@ def _hessian_passes(objective: PenalizedNLL) -> float:
     return objective.rows.placement.dtype.itemsize * of_byte / pass_seconds(objective)
 
 
-def row_space_pace(objective: PenalizedNLL) -> Pace:
-    """Return when the row space is due."""
-    n_passes = row_space_seconds(objective) / pass_seconds(objective)
+def row_space_pace(objective: PenalizedNLL, seconds: float) -> Pace:
+    """Return when the row space is due, which takes ``seconds``."""
+    n_passes = seconds / pass_seconds(objective)
     return Pace(n_passes, objective.costs.max_cheap_iterations, objective.costs)
 
 
