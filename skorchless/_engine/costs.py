@@ -61,7 +61,9 @@ class Costs:
     # to 100 features, take 0.9 times as long as with 8.
     min_correlated_iterations: int = 4
     # Rows drawn for each class Hessian, for each of its columns and at least, and the rows that
-    # they are drawn from. On MNIST 2,000 rows drawn so serve as well as 10,000 others.
+    # they are drawn from. On MNIST 2,000 rows drawn so serve as well as 10,000 others. Correlated
+    # small tables of 4,000 to 20,000 rows take 0.55 to 0.9 times as long as with all rows, with
+    # 512 rows at least and with 2,048 up to 1.3 times as long as with these.
     drawn_rows_per_column: int = 2
     min_drawn_rows: int = 2**10
     max_candidate_rows: int = 2**16
@@ -81,10 +83,10 @@ class Costs:
     # rows those of 5 take 0.5 to 0.9 times as long as by shared passes, of 20 0.6 to 1.4 times, of
     # 50 1.0 to 1.9 times; 1,000 labels of 569 x 30 12 times.
     max_newton_models: int = 20
-    # Passes that a fit of few features saves at least which starts with its Hessian: 100,000 x 10
-    # takes 4 to 7 iterations in place of 7 to 11. Of more features a plain table takes as many
-    # iterations as without, and others get their Hessian by their pace.
-    cheap_hessian_passes: float = 2.0
+    # Passes that the Hessian may cost which a fit of two classes starts with. Correlated tables of
+    # 20,000 x 30 and 50,000 x 20 take 5 and 4 iterations in place of 8, plain ones as many as
+    # without. Of more classes, whose first Hessian is shared, plain ones take up to three more.
+    cheap_hessian_passes: float = 1.0
     # A Hessian that is added up over blocks takes this many times as long as one large product:
     # 1,000 x 700 in float64 50 ms for 33, 2,000 x 500 in float32 21 for 16.
     block_hessian_ratio: float = 1.5

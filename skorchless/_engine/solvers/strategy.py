@@ -12,7 +12,12 @@ import torch
 
 from skorchless._engine.costs import Costs
 from skorchless._engine.curvature.feature_moments import FeatureMoments, are_far
-from skorchless._engine.curvature.hessian_approximation import groups, n_affordable, n_drawn_rows
+from skorchless._engine.curvature.hessian_approximation import (
+    groups,
+    n_affordable,
+    n_drawn_rows,
+    n_hessian_rows,
+)
 from skorchless._engine.objective import PenalizedNLL
 from skorchless._engine.rows.memory import TensorRows
 from skorchless._engine.rows.sparse import SparseRows
@@ -285,7 +290,7 @@ def is_hessian_cheap(objective: PenalizedNLL) -> bool:
     """Return whether the Hessian of two classes costs so few passes that a fit starts with it."""
     costs, seconds = objective.costs, pass_seconds(objective) - objective.costs.iteration_seconds
     is_binary = objective.weights_shape[1] == 1
-    return is_binary and newton_seconds(objective) <= costs.cheap_hessian_passes * seconds
+    return is_binary and _hessian_seconds(objective) <= costs.cheap_hessian_passes * seconds
 
 
 def hessian_pace(objective: PenalizedNLL) -> Pace:
@@ -294,24 +299,26 @@ def hessian_pace(objective: PenalizedNLL) -> Pace:
     Never where those of all classes have more entries than X.
     """
     is_affordable = objective.n_classes == 2 or n_affordable(objective) >= 1
-    return Pace(_hessian_passes(objective) if is_affordable else math.inf, costs=objective.costs)
+    seconds = _hessian_seconds(objective) if is_affordable else math.inf
+    return Pace(seconds / pass_seconds(objective), costs=objective.costs)
 
 
 def row_space_hessian_pace(square: PenalizedNLL) -> Pace:
     """Return when class Hessians are due in the row space, of a small table."""
     costs = square.costs
-    interval = max(costs.row_space_interval, _hessian_passes(square))
+    n_passes = _hessian_seconds(square) / pass_seconds(square)
+    interval = max(costs.row_space_interval, n_passes)
     return Pace(math.inf, min(interval, costs.max_row_space_interval), costs)
 
 
-def _hessian_passes(objective: PenalizedNLL) -> float:
-    """Return what each class's own Hessian and its inverse take, of a small table, in passes."""
+def _hessian_seconds(objective: PenalizedNLL) -> float:
+    """Return what each class's own Hessian and its inverse take, of a small table."""
     (_, n_weight_rows, n_columns), costs = objective.weights_shape, objective.costs
-    n_rows = objective.rows.n_rows
+    n_rows = n_hessian_rows(objective)
     of_copies = costs.seconds_per_copy * n_rows * n_columns
     of_products = costs.seconds_per_matrix_product * n_columns**2 * (n_rows + n_columns)
     of_byte = n_weight_rows * costs.block_hessian_ratio * (of_copies + of_products)
-    return objective.rows.placement.dtype.itemsize * of_byte / pass_seconds(objective)
+    return objective.rows.placement.dtype.itemsize * of_byte
 
 
 def row_space_pace(objective: PenalizedNLL, seconds: float) -> Pace:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from problems import make_objective, model_and_state, random_weights, raw, weights_with_zeros
 
+from skorchless._engine.costs import Costs
 from skorchless._engine.rows.block_sizes import BlockSizes
 
 
@@ -69,17 +70,49 @@ def test_an_intercept_goes_further_than_features_with_a_penalty_and_not_for_ever
     assert 2.0 * inverse[:-1].max() < inverse[-1] < 100.0 * inverse[:-1].max()
 
 
+def hessians_by_class(model, W, *data, is_shared=False):
+    """Return autograd's Hessian (K, D, D) of each class, or (1, D, D), by the model's weights."""
+    n_classes, n_columns = W.shape[1] if W.shape[1] > 1 else 2, W.shape[2]
+    hessian = oracles.hessian(W[0], *data, 0.0, n_classes=n_classes, fit_intercept=False)
+    blocks = hessian.reshape(W.shape[1], n_columns, W.shape[1], n_columns)
+    of_classes = np.einsum("kikj->kij", blocks)
+    if n_classes > 2:
+        of_classes = n_classes / (n_classes - 1) * of_classes
+    of_classes = of_classes.mean(0, keepdims=True) if is_shared else of_classes
+    penalty = np.diag(model.penalty_weight[:n_columns])
+    return of_classes * np.outer(model.scale, model.scale) + penalty
+
+
 @pytest.mark.parametrize("n_rows", [40, 5000])
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_the_hessian_of_each_class_is_inverted_by_itself(is_shared, n_rows):
     sizes = BlockSizes(copied_entries=3000)  # of 5,000 rows in several parts
-    options = {"fit_intercept": False, "block_sizes": sizes}
+    costs = Costs(min_drawn_rows=n_rows)
+    options = {"fit_intercept": False, "block_sizes": sizes, "costs": costs}
     objective, *data = make_objective(4, n_rows=n_rows, **options)
     W = objective.center_over_classes(random_weights(objective))
     model, state = model_and_state(objective, W)
-    hessian = oracles.hessian(W[0], *data, 0.0, n_classes=4, fit_intercept=False)
-    of_classes = 4 / 3 * np.einsum("kikj->kij", hessian.reshape(4, 5, 4, 5))
-    of_classes = of_classes.mean(0, keepdims=True) if is_shared else of_classes
-    by_u = of_classes * np.outer(model.scale, model.scale) + np.diag(model.penalty_weight[:5])
+    expected = np.linalg.inv(hessians_by_class(model, W, *data, is_shared=is_shared))
     inverses = model.inverse_hessians(state.proba, is_shared=is_shared)
-    np.testing.assert_allclose(inverses, np.linalg.inv(by_u), rtol=1e-4)
+    np.testing.assert_allclose(inverses, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("kind", ["normal", "in cycles", "some without weight"])
+def test_of_many_rows_a_sample_tells_the_hessian(kind, n_classes):
+    X = make_objective(n_rows=8000)[1]
+    weights = torch.ones(8000, dtype=torch.float64)
+    if kind == "in cycles":
+        X = X[:8].repeat(1000, 1)  # one of eight rows drawn alike would be a single one
+    elif kind == "some without weight":
+        X[::2], weights[::2] = 100.0, 0.0
+    costs = Costs(min_drawn_rows=1000)
+    objective, *data = make_objective(
+        n_classes, X=X, weights=weights, costs=costs, fit_intercept=False
+    )
+    zeros = torch.zeros(objective.weights_shape, dtype=torch.float64)
+    for W in (zeros, objective.center_over_classes(random_weights(objective))):
+        model, state = model_and_state(objective, W)
+        inverses = model.inverse_hessians(state.proba).numpy()
+        ratios = np.linalg.eigvals(inverses @ hessians_by_class(model, W, *data)).real
+        assert 0.7 < ratios.min() <= ratios.max() < 1.4
