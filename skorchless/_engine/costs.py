@@ -62,11 +62,14 @@ class Costs:
     min_correlated_iterations: int = 4
     # Rows drawn for each class Hessian, for each of its columns and at least, and the rows that
     # they are drawn from. On MNIST 2,000 rows drawn so serve as well as 10,000 others. Correlated
-    # small tables of 4,000 to 20,000 rows take 0.55 to 0.9 times as long as with all rows, with
-    # 512 rows at least and with 2,048 up to 1.3 times as long as with these.
+    # small tables of 4,000 to 20,000 rows take 0.55 to 0.9 times as long as with all rows; with
+    # 512 rows at least, or 2,048, up to 1.3 times as long as with these.
     drawn_rows_per_column: int = 2
     min_drawn_rows: int = 2**10
     max_candidate_rows: int = 2**16
+    # How many times as many each further Hessian of a small table has. With as many each time 5 of
+    # 400 random fits take 3 to 9 times as many iterations to tol=1e-8 as with all rows.
+    drawn_rows_growth: int = 4
     # Ten penalties from 1e-4 to 1e4 on five folds of MNIST take 24 iterations each with 2, 3 or 6
     # groups, 32 with one; each group takes as much memory as K Gram matrices.
     max_groups: int = 3

@@ -199,12 +199,14 @@ def n_drawn_rows(objective: PenalizedNLL) -> int:
     return max(costs.min_drawn_rows, costs.drawn_rows_per_column * objective.weights_shape[-1])
 
 
-def n_hessian_rows(objective: PenalizedNLL) -> int:
-    """Return how many rows the Hessian of a small table is made of: all, or those that are drawn.
+def n_hessian_rows(objective: PenalizedNLL, n_before: int = 0) -> int:
+    """Return how many rows a Hessian of a small table is made of: all, or those that are drawn.
 
-    To draw takes as long as it saves where it leaves half of them.
+    More of them after others in the same fit, ``n_before``, which have not led to its end. To draw
+    a half takes as long as it saves.
     """
-    n_rows, n_drawn = objective.rows.n_rows, n_drawn_rows(objective)
+    n_rows, costs = objective.rows.n_rows, objective.costs
+    n_drawn = n_drawn_rows(objective) * costs.drawn_rows_growth**n_before
     return n_drawn if n_rows >= 2 * n_drawn else n_rows
 
 

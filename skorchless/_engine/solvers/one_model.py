@@ -216,23 +216,20 @@ class OneModel:
 
     def hessian(self, p: Vector) -> Tensor:
         """Return the Hessian (K * D, K * D) of the NLL from the probabilities."""
-        return self._hessian_of(self.X, p, self.weights)
+        if self.is_binary:
+            return self._in_blocks(_weighted_gram, p * (1.0 - p) * self.weights)
+        return self._in_blocks(self._hessian_of_classes, p, self.weights)
 
-    def _hessian_of(self, X: Tensor, p: Vector, weights: Vector) -> Tensor:
-        """Return the Hessian (K * D, K * D) of some rows."""
-        function = _hessian_of_two if self.is_binary else self._hessian_of_classes
-        return self._in_blocks(function, X, p, weights)
-
-    def _in_blocks(self, function: Callable[..., Tensor], X: Tensor, *of_rows: Vector) -> Tensor:
+    def _in_blocks(self, function: Callable[..., Tensor], *of_rows: Vector) -> Tensor:
         """Return the sum of what ``function`` makes of blocks of X and of ``of_rows`` (..., N)."""
         n_weights = math.prod(self.shape)
         # At least as many rows as weights: of fewer, sums take as long as products.
         step = max(n_weights, self._n_copied // n_weights)
         tensors = [self._to_torch(each) for each in of_rows]
-        total = function(X[:step], *(each[..., :step] for each in tensors))
-        for start in range(step, len(X), step):
+        total = function(self.X[:step], *(each[..., :step] for each in tensors))
+        for start in range(step, len(self.X), step):
             part = slice(start, start + step)
-            total += function(X[part], *(each[..., part] for each in tensors))
+            total += function(self.X[part], *(each[..., part] for each in tensors))
         return total
 
     def _hessian_of_classes(self, X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
@@ -254,55 +251,53 @@ class OneModel:
         diagonal: Vector = 1.0 / (ratio + (1.0 - ratio) * self._penalty_share)
         return diagonal
 
-    def inverse_hessians(self, p: Vector, *, is_shared: bool = False) -> Tensor | None:
+    def inverse_hessians(
+        self, p: Vector, *, is_shared: bool = False, n_before: int = 0
+    ) -> Tensor | None:
         """Return the inverse (K, D, D) of each class's own Hessian and a ridge, None if it fails.
 
         Of two classes it is that of the Hessian. Where it ``is_shared`` it is (1, D, D), of the
-        mean of the classes. Of many rows some are drawn.
+        mean of the classes.
         """
-        if self.is_binary:
-            hessians = self._hessian_of(*self._drawn(p))[None]
-        else:
-            hessians = self._of_classes(*self._drawn(p), is_shared=is_shared)
+        curvature = np.atleast_2d(p * (1.0 - p) * self.weights)
+        if not self.is_binary:
+            # With equal shares the Hessian of all classes is this times that of each, and 0 along
+            # equal weights of all.
+            curvature *= len(p) / (len(p) - 1)
+        if is_shared:
+            curvature = curvature.mean(0, keepdims=True)
+        hessians = torch.stack(
+            [self._hessian_of_class(of_class, n_before) for of_class in curvature]
+        )
         ridge = self.penalty_weight[: self.shape[1]] + RIDGE
         hessians.diagonal(dim1=1, dim2=2).add_(torch.from_numpy(ridge))
         factors, info = torch.linalg.cholesky_ex(hessians)
         return None if info.any() else torch.cholesky_inverse(factors).to(torch.float64)
 
-    def _drawn(self, p: Vector) -> tuple[Tensor, Vector, Vector]:
-        """Return X, the probabilities and the weights of all rows, or of a sample of many."""
-        n_drawn = n_hessian_rows(self.objective)
-        if n_drawn == len(self.X):
-            return self.X, p, self.weights
-        # By their curvature, one from each stretch that has as much of it: rows that come in
-        # cycles are drawn without a bias.
-        curvature = np.atleast_2d(p * (1.0 - p)).sum(0) * self.weights
+    def _hessian_of_class(self, curvature: Vector, n_before: int) -> Tensor:
+        """Return the Hessian (D, D) of the NLL from the ``curvature`` (N,) of rows, or a sample.
+
+        It is drawn by the curvature, one row from each stretch that has as much of it as others:
+        then rows that come in cycles are drawn without a bias.
+        """
+        n_drawn = n_hessian_rows(self.objective, n_before)
+        if n_drawn == len(curvature):
+            return self._in_blocks(_weighted_gram, curvature)
         until = curvature.cumsum()
         points = np.random.default_rng(THINNING_SEED).random(n_drawn) + np.arange(n_drawn)
-        index = np.searchsorted(until, points * (until[-1] / n_drawn))
-        index = np.minimum(index, len(until) - 1)
-        weights = self.weights[index] / curvature[index] * (until[-1] / n_drawn)
-        return self.X[torch.from_numpy(index)], p[..., index], weights
-
-    def _of_classes(self, X: Tensor, p: Vector, weights: Vector, *, is_shared: bool) -> Tensor:
-        """Return the Hessian (K, D, D) of the NLL by each class's weights, or (1, D, D)."""
-        # With equal shares the Hessian of all classes is this times that of each, and 0 along
-        # equal weights of all.
-        curvature = p * (1.0 - p) * weights * (len(p) / (len(p) - 1))
-        curvature = curvature.mean(0, keepdims=True) if is_shared else curvature
-
-        def of_block(X: Tensor, curvature: Tensor) -> Tensor:
-            return torch.stack([(X.T * of_class) @ X for of_class in curvature])
-
-        return self._in_blocks(of_block, X, curvature)
+        of_each = until[-1] / n_drawn
+        index = np.searchsorted(until, points * of_each)
+        X = self.X[torch.from_numpy(np.minimum(index, len(until) - 1))]
+        return (X.T @ X).mul_(of_each)
 
     def state_at(self, u: Vector) -> State:
         """Return the state at ``u``, whose margins are not known."""
         return self.state(self.at(u, self.row_terms(self.margins(u))))
 
 
-def _hessian_of_two(X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
-    return (X.T * torch.addcmul(p, p, p, value=-1.0).mul_(weights)) @ X
+def _weighted_gram(X: Tensor, weights: Tensor) -> Tensor:
+    """Return the sum (D, D) of the outer products of rows (B, D) by ``weights`` (B,)."""
+    return (X.T * weights) @ X
 
 
 def _proba_and_nll(margins: Vector) -> tuple[Vector, Vector]:

@@ -37,6 +37,7 @@ from skorchless._engine.solvers.one_model import OneModel, RowTerms, State, Vect
 from skorchless._engine.solvers.quasi_newton import MIN_CURVATURE, N_PAIRS
 from skorchless._engine.solvers.row_space import RowSpace
 from skorchless._engine.solvers.strategy import (
+    Pace,
     hessian_pace,
     is_hessian_cheap,
     row_space_hessian_pace,
@@ -82,8 +83,7 @@ def minimize_one_model(
     with _quiet():
         model = OneModel(objective, moments, torch.float64 if by_newton else None)
         state = model.state_at(model.center_over_dummies(model.of_weights(to_host(W[0]))))
-        directions = NewtonStep(model, tol) if by_newton else _lbfgs_step(model, state, space)
-        pace = hessian_pace(objective) if space is None else row_space_hessian_pace(objective)
+        directions = NewtonStep(model, tol) if by_newton else _lbfgs_step(model, state, tol, space)
         least = MIN_PENALIZED_OBJECTIVE if model.has_l2 else MIN_OBJECTIVE
         watch = Watch(state.value, math.inf, is_exact=by_newton, min_objective=least)
         direction = model.center_over_dummies(directions.at(state))
@@ -94,10 +94,6 @@ def minimize_one_model(
             if new is None:
                 directions.forget()
             state = new or state
-            if isinstance(directions, LBFGSStep) and pace.is_due(
-                state.violation, tol, are_correlated=directions.are_correlated
-            ):
-                directions.start_from(model.inverse_hessians(state.proba))
             direction = model.center_over_dummies(directions.at(state))
             slope = dot(state.grad, direction)
             weights: Callable[[], Tensor] = partial(_weights, model, state, space)
@@ -115,9 +111,13 @@ def minimize_one_model(
         yield progress
 
 
-def _lbfgs_step(model: OneModel, state: State, space: RowSpace | None) -> LBFGSStep:
+def _lbfgs_step(model: OneModel, state: State, tol: float, space: RowSpace | None) -> LBFGSStep:
     """Return the directions of L-BFGS from ``state`` on, from a Hessian where that is cheap."""
-    directions = LBFGSStep(model.inverse_diagonal)
+    if space is None:
+        pace_of = partial(hessian_pace, model.objective)
+    else:
+        pace_of = partial(row_space_hessian_pace, model.objective)
+    directions = LBFGSStep(model, tol, pace_of)
     if space is not None or is_hessian_cheap(model.objective):
         directions.start_from(model.inverse_hessians(state.proba, is_shared=True))
     return directions
@@ -219,10 +219,16 @@ def _by_class(matrices: Tensor, v: Vector) -> Vector:
 
 
 class LBFGSStep:
-    """The inverse BFGS matrix of the last pairs, from a diagonal or the inverse of a Hessian."""
+    """The inverse BFGS matrix of the last pairs, from a diagonal or the inverse of a Hessian.
 
-    def __init__(self, inverse_diagonal: Callable[[Vector], Vector]) -> None:
-        self._inverse_diagonal = inverse_diagonal  # of probabilities, as that of `OneModel`
+    ``pace_of`` returns the pace that tells when a Hessian is due, after so many others.
+    """
+
+    def __init__(self, model: OneModel, tol: float, pace_of: Callable[[int], Pace]) -> None:
+        self._model = model
+        self._tol = tol
+        self._pace_of = pace_of
+        self._pace, self._n_hessians = pace_of(0), 0
         self._pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=N_PAIRS)  # s, y, s'y
         self._inverse: Tensor | None = None  # (K, D, D), or (1, D, D) of all classes
         self._last: State | None = None
@@ -237,8 +243,43 @@ class LBFGSStep:
         """Whether no curvature is known yet."""
         return self._inverse is None and not self._pairs
 
+    def start_from(self, inverse: Tensor | None) -> None:
+        """Go on from the ``inverse`` of a Hessian, without the pairs so far; None: as before."""
+        if inverse is not None:
+            self._inverse = inverse
+            self._pairs.clear()
+
+    def at(self, state: State) -> Vector:
+        """Return the direction from ``state``, after the pair that led there is learnt."""
+        self._follow(state)
+        r, shares = -state.grad, []
+        for s, y, s_y in reversed(self._pairs):
+            shares.append(dot(s, r) / s_y)
+            add(r, y, -shares[-1])
+        if self._inverse is not None:
+            r = _by_class(self._inverse, r)
+        elif self._pairs:
+            diagonal, (_, y, s_y) = self._model.inverse_diagonal(state.proba), self._pairs[-1]
+            r *= diagonal
+            r *= s_y / dot(diagonal * y, y)
+        for s, y, s_y in self._pairs:
+            add(r, s, shares.pop() - dot(y, r) / s_y)
+        return r
+
+    def _follow(self, state: State) -> None:
+        """Learn the pair that led to ``state``, and make a Hessian when it is due."""
+        last, self._last = self._last, state
+        if last is None:
+            return
+        if state is not last:
+            self._learn(state.u - last.u, state.grad - last.grad)
+        if self._pace.is_due(state.violation, self._tol, are_correlated=self._are_correlated):
+            n_before = self._n_hessians
+            self.start_from(self._model.inverse_hessians(state.proba, n_before=n_before))
+            self._n_hessians, self._pace = n_before + 1, self._pace_of(n_before + 1)
+
     @property
-    def are_correlated(self) -> bool:
+    def _are_correlated(self) -> bool:
         """Whether features are, as far as the last pair tells: the gradient turned from the step.
 
         Once a Hessian is known no pair tells it.
@@ -247,31 +288,6 @@ class LBFGSStep:
             return False
         s, y, s_y = self._pairs[-1]
         return s_y * s_y < MIN_PLAIN_COSINE**2 * dot(y, y) * dot(s, s)
-
-    def start_from(self, inverse: Tensor | None) -> None:
-        """Go on from the ``inverse`` of a Hessian, without the pairs so far; None: as before."""
-        if inverse is not None:
-            self._inverse, self._last = inverse, None
-            self._pairs.clear()
-
-    def at(self, state: State) -> Vector:
-        """Return the direction from ``state``, after the pair that led there is learnt."""
-        last, self._last = self._last, state
-        if last is not None and state is not last:
-            self._learn(state.u - last.u, state.grad - last.grad)
-        r, shares = -state.grad, []
-        for s, y, s_y in reversed(self._pairs):
-            shares.append(dot(s, r) / s_y)
-            add(r, y, -shares[-1])
-        if self._inverse is not None:
-            r = _by_class(self._inverse, r)
-        elif self._pairs:
-            diagonal, (_, y, s_y) = self._inverse_diagonal(state.proba), self._pairs[-1]
-            r *= diagonal
-            r *= s_y / dot(diagonal * y, y)
-        for s, y, s_y in self._pairs:
-            add(r, s, shares.pop() - dot(y, r) / s_y)
-        return r
 
     def _learn(self, s: Vector, y: Vector) -> None:
         s_y = dot(s, y)

@@ -293,28 +293,28 @@ def is_hessian_cheap(objective: PenalizedNLL) -> bool:
     return is_binary and _hessian_seconds(objective) <= costs.cheap_hessian_passes * seconds
 
 
-def hessian_pace(objective: PenalizedNLL) -> Pace:
+def hessian_pace(objective: PenalizedNLL, n_before: int = 0) -> Pace:
     """Return when the Hessian of a small table is due: of two classes the one, else of each.
 
-    Never where those of all classes have more entries than X.
+    Never where those of all classes have more entries than X. ``n_before`` have been made before.
     """
     is_affordable = objective.n_classes == 2 or n_affordable(objective) >= 1
-    seconds = _hessian_seconds(objective) if is_affordable else math.inf
+    seconds = _hessian_seconds(objective, n_before) if is_affordable else math.inf
     return Pace(seconds / pass_seconds(objective), costs=objective.costs)
 
 
-def row_space_hessian_pace(square: PenalizedNLL) -> Pace:
-    """Return when class Hessians are due in the row space, of a small table."""
+def row_space_hessian_pace(square: PenalizedNLL, n_before: int = 0) -> Pace:
+    """Return when class Hessians are due in the row space, of a small table, after others."""
     costs = square.costs
-    n_passes = _hessian_seconds(square) / pass_seconds(square)
+    n_passes = _hessian_seconds(square, n_before) / pass_seconds(square)
     interval = max(costs.row_space_interval, n_passes)
     return Pace(math.inf, min(interval, costs.max_row_space_interval), costs)
 
 
-def _hessian_seconds(objective: PenalizedNLL) -> float:
+def _hessian_seconds(objective: PenalizedNLL, n_before: int = 0) -> float:
     """Return what each class's own Hessian and its inverse take, of a small table."""
     (_, n_weight_rows, n_columns), costs = objective.weights_shape, objective.costs
-    n_rows = n_hessian_rows(objective)
+    n_rows = n_hessian_rows(objective, n_before)
     of_copies = costs.seconds_per_copy * n_rows * n_columns
     of_products = costs.seconds_per_matrix_product * n_columns**2 * (n_rows + n_columns)
     of_byte = n_weight_rows * costs.block_hessian_ratio * (of_copies + of_products)

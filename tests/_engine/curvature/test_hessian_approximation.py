@@ -17,6 +17,7 @@ from skorchless._engine.curvature.hessian_approximation import (
     class_hessians,
     diagonal_approximation,
     groups,
+    n_hessian_rows,
 )
 from skorchless._engine.objective import intercept_only_weights
 from skorchless._engine.records import take_models
@@ -423,3 +424,14 @@ def test_the_diagonal_saves_iterations_on_features_of_different_scales(monkeypat
     monkeypatch.setattr(quasi_newton, "diagonal_approximation", lambda *_: identity)
     enough = 2 * scaled + 1
     assert n_lbfgs_iterations(objective, ClassHessianSchedule(math.inf), enough) == enough
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_before", "n_drawn"),
+    [(20, 0, 20), (24, 0, 12), (95, 1, 95), (96, 1, 48), (96, 2, 96)],
+)
+def test_a_small_table_has_rows_drawn_where_they_are_many_and_more_each_time(
+    n_rows, n_before, n_drawn
+):
+    objective = make_objective(n_rows=n_rows, costs=BY_SAMPLE)[0]
+    assert n_hessian_rows(objective, n_before) == n_drawn

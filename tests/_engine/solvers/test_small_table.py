@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import oracles
@@ -32,8 +33,14 @@ from skorchless._engine.solvers.base import Status
 from skorchless._engine.solvers.one_model import OneModel, State
 from skorchless._engine.solvers.quasi_newton import N_PAIRS
 from skorchless._engine.solvers.small_table import LBFGSStep, NewtonStep, line_search
+from skorchless._engine.solvers.strategy import Pace
 
 METHODS = {"lbfgs": False, "newton": True}
+
+
+def without_hessians(model):
+    """Return the directions of L-BFGS to which no Hessian is ever due."""
+    return LBFGSStep(model, 0.0, lambda _n_before: Pace(math.inf))
 
 
 @pytest.fixture(params=METHODS)
@@ -250,7 +257,7 @@ def test_newton_converges_quadratically():
 
 def test_from_the_inverse_of_its_hessian_lbfgs_steps_as_newton_does():
     model, state = model_and_state(make_objective(2)[0])
-    step = LBFGSStep(model.inverse_diagonal)
+    step = without_hessians(model)
     step.start_from(model.inverse_hessians(state.proba))
     np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4)
     assert step.method == "lbfgs-hessian"
@@ -261,7 +268,7 @@ def test_with_the_inverses_of_classes_a_direction_has_no_part_that_all_classes_s
     objective = make_objective(4)[0]
     W = objective.center_over_classes(random_weights(objective))
     model, state = model_and_state(objective, W)
-    step = LBFGSStep(model.inverse_diagonal)
+    step = without_hessians(model)
     step.start_from(model.inverse_hessians(state.proba))
     of_classes = step.at(state).reshape(4, -1)
     np.testing.assert_allclose(of_classes.sum(0), 0.0, atol=1e-12)
@@ -271,7 +278,7 @@ def test_with_the_inverses_of_classes_a_direction_has_no_part_that_all_classes_s
 def test_at_the_best_model_without_features_equal_classes_take_newtons_step():
     objective = make_objective(3, n_rows=60)[0]
     model, state = model_and_state(objective, torch.zeros(objective.weights_shape))
-    step = LBFGSStep(model.inverse_diagonal)
+    step = without_hessians(model)
     step.start_from(model.inverse_hessians(state.proba, is_shared=True))
     np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4, atol=1e-8)
 
@@ -287,6 +294,18 @@ def test_a_slow_fit_makes_the_hessian_of_each_class(n_classes):
     assert last.method == "lbfgs-hessian"
     expected = oracles.optimum(*data, 1e-6, fit_intercept=True)
     torch.testing.assert_close(last.W[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_hessians_of_a_fit_are_counted():
+    made = []
+    model = SimpleNamespace(
+        inverse_diagonal=lambda _p: np.ones(N_WEIGHTS),
+        inverse_hessians=lambda _p, n_before: made.append(n_before),
+    )
+    step = LBFGSStep(model, 1e-9, lambda n_before: Pace(math.inf, max_iter=1 + n_before))
+    for i in range(7):
+        step.at(state_of(np.full(N_WEIGHTS, float(i)), np.ones(N_WEIGHTS)))
+    assert made == [0, 1, 2]  # after one iteration, two more, and three more
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -315,7 +334,7 @@ def test_the_lbfgs_direction_is_that_of_dense_updates(n_states):
     visited = generator.standard_normal((n_states, N_WEIGHTS))
     states = [state_of(u, curvature @ u) for u in visited]
     diagonal = generator.uniform(0.5, 2.0, N_WEIGHTS)
-    step = LBFGSStep(lambda _p: diagonal)
+    step = without_hessians(SimpleNamespace(inverse_diagonal=lambda _p: diagonal))
     *_, direction = (step.at(state) for state in states)
     pairs = [(b.u - a.u, b.grad - a.grad) for a, b in pairwise(states)]
     pairs = pairs[-N_PAIRS:]
@@ -333,7 +352,8 @@ def test_the_lbfgs_direction_is_that_of_dense_updates(n_states):
 
 def test_lbfgs_learns_no_pair_without_curvature_and_forgets_all():
     u, grad = np.ones(N_WEIGHTS), np.arange(1.0, N_WEIGHTS + 1)
-    step = LBFGSStep(lambda _p: np.ones(N_WEIGHTS))
+    model = SimpleNamespace(inverse_diagonal=lambda _p: np.ones(N_WEIGHTS))
+    step = without_hessians(model)
     step.at(state_of(u, grad))
     direction = step.at(state_of(2 * u, grad - u))  # curved downwards
     np.testing.assert_array_equal(direction, u - grad)
