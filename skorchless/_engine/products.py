@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -251,10 +252,26 @@ def weighted_moments(X: Block, weights: Tensor) -> tuple[Tensor, Tensor]:
     return total, squares
 
 
+# Entries of the rows that are compared as one: of 10 to 54 features torch's `amin` takes 3 to 20
+# times as long row by row.
+REDUCED_ENTRIES = 2**11
+
+
+def _reduced(X: Tensor, reduce: Callable[..., Tensor]) -> Tensor:
+    """Return what ``reduce``, a minimum or a maximum, makes of the rows (B, P): (P,)."""
+    n_rows, n_features = X.shape
+    n_together = REDUCED_ENTRIES // n_features if n_features else 0
+    if n_together < 2 or n_rows < n_together or not X.is_contiguous():
+        return reduce(X, 0)
+    n_whole = n_rows - n_rows % n_together
+    of_whole = reduce(X[:n_whole].view(-1, n_together * n_features), 0)
+    return reduce(torch.cat([of_whole.view(n_together, n_features), X[n_whole:]]), 0)
+
+
 def extremes(X: Block) -> Tensor:
     """Return the smallest and the largest value (2, P) of each feature."""
     if not isinstance(X, SparseBlock):
-        return torch.stack([X.amin(0), X.amax(0)])
+        return torch.stack([_reduced(X, torch.amin), _reduced(X, torch.amax)])
     # By column, or SciPy would convert once for the least values and once for the largest.
     columns = in_format(X.summed, "csc")
     of_columns = (columns.min(axis=0), columns.max(axis=0))
