@@ -87,9 +87,10 @@ class Costs:
     # 50 1.0 to 1.9 times; 1,000 labels of 569 x 30 12 times.
     max_newton_models: int = 20
     # Passes that the Hessian may cost which a fit of two classes starts with. Correlated tables of
-    # 20,000 x 30 and 50,000 x 20 take 5 and 4 iterations in place of 8, plain ones as many as
-    # without. Of more classes, whose first Hessian is shared, plain ones take up to three more.
-    cheap_hessian_passes: float = 1.0
+    # 1,000 x 40 to 50,000 x 20 take 4 or 5 iterations in place of 7 to 9, 0.7 to 0.85 times as
+    # long; plain ones as many as without, or one less, and 1.0 to 1.15 times as long. Of more
+    # classes, whose first Hessian is shared, plain ones take up to three more.
+    cheap_hessian_passes: float = 2.5
     # A Hessian that is added up over blocks takes this many times as long as one large product:
     # 1,000 x 700 in float64 50 ms for 33, 2,000 x 500 in float32 21 for 16.
     block_hessian_ratio: float = 1.5

@@ -288,9 +288,8 @@ class Pace:
 
 def is_hessian_cheap(objective: PenalizedNLL) -> bool:
     """Return whether the Hessian of two classes costs so few passes that a fit starts with it."""
-    costs, seconds = objective.costs, pass_seconds(objective) - objective.costs.iteration_seconds
-    is_binary = objective.weights_shape[1] == 1
-    return is_binary and _hessian_seconds(objective) <= costs.cheap_hessian_passes * seconds
+    is_binary, most = objective.weights_shape[1] == 1, objective.costs.cheap_hessian_passes
+    return is_binary and _hessian_seconds(objective) <= most * pass_seconds(objective)
 
 
 def hessian_pace(objective: PenalizedNLL, n_before: int = 0) -> Pace:
