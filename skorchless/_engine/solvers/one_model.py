@@ -87,15 +87,13 @@ class OneModel:
         self.objective = objective
         X, *columns = _whole(objective.rows)
         codes, weights = (column.numpy() for column in columns)
-        self._n_copied = objective.rows.placement.block_sizes.copied_entries
         self.shape = n_weight_rows, n_columns = objective.weights_shape[1:]
         self.is_binary = objective.n_classes == 2
         codes = codes[:, int(objective.label)]
         total = float(objective.total_weight)
         self.weights = np.divide(weights[:, int(objective.fold)], total, dtype=np.float64)  # (N,)
         shares = np.bincount(codes, self.weights)
-        curvature = max(float(shares.dot(1.0 - shares)) / len(shares), MIN_CLASS_SHARE)
-        self._curvature = curvature
+        self._curvature = max(float(shares.dot(1.0 - shares)) / len(shares), MIN_CLASS_SHARE)
         n_features = X.shape[1]
         self._mean, self._center = np.zeros(n_columns), np.zeros(n_columns)
         variance = np.ones(n_columns)
@@ -112,7 +110,7 @@ class OneModel:
         self.has_l2 = bool(ridge.any())
         # The inverse root of the diagonal of the Hessian at the best model that ignores X, as the
         # variances tell.
-        self.scale = 1.0 / np.sqrt(curvature * variance + ridge)  # (D,)
+        self.scale = 1.0 / np.sqrt(self._curvature * variance + ridge)  # (D,)
         share = ridge * self.scale**2  # the penalty's, of that diagonal
         self.penalty_weight = np.concatenate([share] * n_weight_rows)
         if self.has_intercept:
@@ -227,7 +225,8 @@ class OneModel:
         """Return the sum of what ``function`` makes of blocks of X and of ``of_rows`` (..., N)."""
         n_weights = math.prod(self.shape)
         # At least as many rows as weights: of fewer, sums take as long as products.
-        step = max(n_weights, self._n_copied // n_weights)
+        n_copied = self.objective.rows.placement.block_sizes.copied_entries
+        step = max(n_weights, n_copied // n_weights)
         tensors = [self._to_torch(each) for each in of_rows]
         total = function(self.X[:step], *(each[..., :step] for each in tensors))
         for start in range(step, len(self.X), step):
