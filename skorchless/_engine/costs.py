@@ -63,12 +63,12 @@ class Costs:
     # Rows drawn for each class Hessian, for each of its columns and at least, and the rows that
     # they are drawn from. On MNIST 2,000 rows drawn so serve as well as 10,000 others. Correlated
     # small tables of 4,000 to 20,000 rows take 0.55 to 0.9 times as long as with all rows; with
-    # 512 rows at least, or 2,048, up to 1.3 times as long as with these.
+    # 512 rows at least, or 2,048, up to 1.3 times as long as with 1,024.
     drawn_rows_per_column: int = 2
     min_drawn_rows: int = 2**10
     max_candidate_rows: int = 2**16
-    # How many times as many each further Hessian of a small table has. With as many each time 5 of
-    # 400 random fits take 3 to 9 times as many iterations to tol=1e-8 as with all rows.
+    # How many times as many rows each further Hessian of a small table is made of. With as many
+    # each time 5 of 400 random fits take 3 to 9 times as many iterations to tol=1e-8 as with all.
     drawn_rows_growth: int = 4
     # Ten penalties from 1e-4 to 1e4 on five folds of MNIST take 24 iterations each with 2, 3 or 6
     # groups, 32 with one; each group takes as much memory as K Gram matrices.
@@ -88,8 +88,8 @@ class Costs:
     max_newton_models: int = 20
     # Passes that the Hessian may cost which a fit of two classes starts with. Correlated tables of
     # 1,000 x 40 to 50,000 x 20 take 4 or 5 iterations in place of 7 to 9, 0.7 to 0.85 times as
-    # long; plain ones as many as without, or one less, and 1.0 to 1.15 times as long. Of more
-    # classes, whose first Hessian is shared, plain ones take up to three more.
+    # long; plain ones as many as without, or one less, and 1.0 to 1.15 times as long. More classes
+    # do not start so: with a Hessian that they share plain ones took up to three iterations more.
     cheap_hessian_passes: float = 2.5
     # A Hessian that is added up over blocks takes this many times as long as one large product:
     # 1,000 x 700 in float64 50 ms for 33, 2,000 x 500 in float32 21 for 16.

@@ -514,7 +514,8 @@ class ScoredClassifier(TorchLogisticClassifier):
     def _logits(self, X: Any) -> Tensor:
         """Return the logits (N, K), without a product where they are known."""
         known = self._known_logits(X)
-        return super()._logits(X) if known is None else known
+        # A copy: what a scorer does to its scores is not to change what it asks for next.
+        return super()._logits(X) if known is None else known.clone()
 
     def _are_positive(self, X: Any) -> Tensor:
         """Return the labels (N, L) as bytes, of several labels."""

@@ -161,11 +161,11 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
         """Return the labels (N, L), 0 or 1, in the container that predictions are in."""
         labels = self._are_positive(X)
         if returns_tensors(X):
-            return labels.long()
+            return labels.long().contiguous()
         of_rows = labels.cpu().numpy()
-        return (
-            csr_array(of_rows, dtype=np.int64) if self.sparse_labels_ else of_rows.astype(np.int64)
-        )
+        if self.sparse_labels_:
+            return csr_array(of_rows, dtype=np.int64)
+        return of_rows.astype(np.int64, order="C")
 
     def _are_positive(self, X: Any) -> Tensor:
         """Return the labels (N, L) as bytes: block by block, without the logits of all rows."""

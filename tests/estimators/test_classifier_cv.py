@@ -317,6 +317,18 @@ def test_a_test_set_without_weight_is_refused_before_the_fit():
         clf.fit(X, Y, weights)
 
 
+@pytest.mark.parametrize("y", [Y, Y[0] == Y], ids=["classes", "two classes"])
+def test_what_a_scorer_does_to_its_scores_changes_none_that_it_asks_for_next(y):
+    def scorer(estimator, X, y):
+        first = estimator.decision_function(X)
+        kept = first.copy()
+        first[:] = 0.0
+        np.testing.assert_array_equal(estimator.decision_function(X), kept)
+        return estimator.score(X, y)
+
+    TorchLogisticClassifierCV(**FEW, scoring=scorer).fit(X, y)
+
+
 def test_a_scorer_may_fit_the_classifier_anew():
     def refitted(estimator, X, y):
         before = estimator.predict_proba(X)

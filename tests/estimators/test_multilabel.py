@@ -669,3 +669,12 @@ def test_adam_leaves_the_constant_of_a_fit_before():
         warnings.simplefilter("ignore", UserWarning)  # of the constant, and of convergence
         clf.fit(X, constant).fit(X, Y)
     assert abs(clf.intercept_[1]) < 2.0
+
+
+@pytest.mark.parametrize("n_rows", [N_ROWS, 60_000])  # in one block, and in more
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_predictions_lie_by_row_however_many_samples_there_are(prediction, n_rows):
+    clf, many = fit(tol=1e-3), np.tile(X, (n_rows // N_ROWS, 1))
+    assert getattr(clf, prediction)(many).flags.c_contiguous
+    with config_context(array_api_dispatch=True):
+        assert getattr(clf, prediction)(torch.from_numpy(many)).is_contiguous()

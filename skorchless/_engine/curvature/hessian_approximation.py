@@ -202,8 +202,8 @@ def n_drawn_rows(objective: PenalizedNLL) -> int:
 def n_hessian_rows(objective: PenalizedNLL, n_before: int = 0) -> int:
     """Return how many rows a Hessian of a small table is made of: all, or those that are drawn.
 
-    More of them after others in the same fit, ``n_before``, which have not led to its end. To draw
-    a half takes as long as it saves.
+    More of them after ``n_before`` others in the same fit, which have not led to its end. Of less
+    than twice as many rows all are taken: to copy those that are drawn takes time as well.
     """
     n_rows, costs = objective.rows.n_rows, objective.costs
     n_drawn = n_drawn_rows(objective) * costs.drawn_rows_growth**n_before

@@ -32,7 +32,9 @@ def map_rows_of(
 ) -> torch.Tensor:
     """Return what ``function(X_block)`` returns for each row of ``X``, in their order.
 
-    One block needs no sharing, whose preparations take as long as the logits of iris.
+    ``function`` makes new memory, and of one block its result is returned as it is, in whatever
+    order of axes. One block needs no sharing, whose preparations take as long as the logits of
+    iris.
     """
     rows = rows_of(X, (), placement)
     if isinstance(rows, TensorRows) and rows.are_one_block(values_per_row):

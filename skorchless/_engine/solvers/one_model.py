@@ -38,9 +38,12 @@ MIN_CURVATURE_RATIO = 1e-12
 # the others. With 0 clusters of 40 classes take twice as many iterations as with a diagonal that
 # stays as it is, with 1 plain tables of two and three classes a third more than with 0.1.
 INTERCEPT_SHARE = 0.1
-# Its multiples are spread evenly over the unit interval, and fall in with no cycle of rows; random
+# The fractions of its multiples are spread evenly, and fall in with no cycle of rows. Random
 # numbers take 20 times as long.
-GOLDEN_RATIO = (5.0**0.5 - 1.0) / 2.0
+GOLDEN_RATIO = (5.0**0.5 + 1.0) / 2.0
+# The share of the curvature of a feature that its variance lets expect, below which drawn rows may
+# have missed the few in which it varies: a choice.
+MIN_SEEN = 0.25
 # Beyond, softplus(x) is x in float64.
 SOFTPLUS_LIMIT = 40.0
 
@@ -217,16 +220,21 @@ class OneModel:
 
     def hessian(self, p: Vector) -> Tensor:
         """Return the Hessian (K * D, K * D) of the NLL from the probabilities."""
-        if self.is_binary:
-            return self._in_blocks(_weighted_gram, p * (1.0 - p) * self.weights)
-        return self._in_blocks(self._hessian_of_classes, p, self.weights)
-
-    def _in_blocks(self, function: Callable[..., Tensor], *of_rows: Vector) -> Tensor:
-        """Return the sum of what ``function`` makes of blocks of X and of ``of_rows`` (..., N)."""
         n_weights = math.prod(self.shape)
-        # At least as many rows as weights: of fewer, sums take as long as products.
+        if self.is_binary:
+            return self._in_blocks(_gram, n_weights, p * (1.0 - p) * self.weights)
+        return self._in_blocks(self._joint_hessian, n_weights, p, self.weights)
+
+    def _in_blocks(
+        self, function: Callable[..., Tensor], n_columns: int, *of_rows: Vector
+    ) -> Tensor:
+        """Return the sum of what ``function`` makes of blocks of X and of ``of_rows`` (..., N).
+
+        It copies ``n_columns`` entries of each row.
+        """
+        # At least as many rows as columns: of fewer, sums take as long as products.
         n_copied = self.objective.rows.placement.block_sizes.copied_entries
-        step = max(n_weights, n_copied // n_weights)
+        step = max(n_columns, n_copied // n_columns)
         tensors = [self._to_torch(each) for each in of_rows]
         total = function(self.X[:step], *(each[..., :step] for each in tensors))
         for start in range(step, len(self.X), step):
@@ -234,7 +242,8 @@ class OneModel:
             total += function(self.X[part], *(each[..., part] for each in tensors))
         return total
 
-    def _hessian_of_classes(self, X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
+    def _joint_hessian(self, X: Tensor, p: Tensor, weights: Tensor) -> Tensor:
+        """Return the Hessian (K * D, K * D) of the NLL of some rows of several classes."""
         of_all = (p.T[:, :, None] * X[:, None]).flatten(1)  # (B, K * D)
         hessian = torch.mm(of_all.T * -weights, of_all)
         of_classes = ((p * weights)[:, None] * X.T) @ X  # (K, D, D)
@@ -259,7 +268,7 @@ class OneModel:
         """Return the inverse (K, D, D) of each class's own Hessian and a ridge, None if it fails.
 
         Of two classes it is that of the Hessian. Where it ``is_shared`` it is (1, D, D), of the
-        mean of the classes.
+        mean of the classes. Of many rows a sample tells, a larger one after ``n_before`` others.
         """
         curvature = np.atleast_2d(p * (1.0 - p) * self.weights)
         if not self.is_binary:
@@ -268,36 +277,47 @@ class OneModel:
             curvature *= len(p) / (len(p) - 1)
         if is_shared:
             curvature = curvature.mean(0, keepdims=True)
-        hessians = torch.stack(
-            [self._hessian_of_class(of_class, n_before) for of_class in curvature]
-        )
+        n_drawn = n_hessian_rows(self.objective, n_before)
+        if n_drawn < curvature.shape[1]:
+            grams = [self._drawn_gram(of_class, n_drawn) for of_class in curvature]
+        else:
+            n_columns = self.shape[1]
+            grams = [self._in_blocks(_gram, n_columns, of_class) for of_class in curvature]
+        hessians = torch.stack(grams)
         ridge = self.penalty_weight[: self.shape[1]] + RIDGE
         hessians.diagonal(dim1=1, dim2=2).add_(torch.from_numpy(ridge))
         factors, info = torch.linalg.cholesky_ex(hessians)
         return None if info.any() else torch.cholesky_inverse(factors).to(torch.float64)
 
-    def _hessian_of_class(self, curvature: Vector, n_before: int) -> Tensor:
-        """Return the Hessian (D, D) of the NLL from the ``curvature`` (N,) of rows, or a sample.
+    def _drawn_gram(self, curvature: Vector, n_drawn: int) -> Tensor:
+        """Return the Gram matrix (D, D) of rows of a ``curvature`` (N,), from a sample of them.
 
-        It is drawn by the curvature, one row from each stretch that has as much of it as others:
-        then rows that come in cycles are drawn without a bias.
+        One row is drawn from each of as many stretches that have the same curvature, at a place
+        that differs from one to the next, so that rows which come in cycles cause no bias.
         """
-        n_drawn = n_hessian_rows(self.objective, n_before)
-        if n_drawn == len(curvature):
-            return self._in_blocks(_weighted_gram, curvature)
-        until = curvature.cumsum()
-        stretch, of_each = np.arange(n_drawn), until[-1] / n_drawn
-        points = (stretch + GOLDEN_RATIO * stretch % 1.0) * of_each
-        index = np.searchsorted(until, points, side="right")  # no row without weight
+        until, stretches = curvature.cumsum(), np.arange(n_drawn)
+        of_each = until[-1] / n_drawn
+        points = (stretches + (GOLDEN_RATIO * stretches) % 1.0) * of_each
+        index = np.searchsorted(until, points, side="right")  # no row without curvature
         X = self.X[torch.from_numpy(np.minimum(index, len(until) - 1))]
-        return (X.T @ X).mul_(of_each)
+        gram = (X.T @ X).mul_(of_each)
+        # Of 20,000 rows with five ones in a column 1,000 rows are likely to have none: steps would
+        # be a hundred times too long.
+        n_columns, diagonal = len(gram), gram.diagonal()
+        expected = until[-1] / self._curvature * (1.0 - self.penalty_weight[:n_columns])
+        missed = (diagonal.numpy() < MIN_SEEN * expected).nonzero()[0]
+        if len(missed):
+            squares = self.X[:, torch.from_numpy(missed)].square()
+            exact = torch.mv(squares.T, self._to_torch(curvature))
+            diagonal[missed] = torch.maximum(diagonal[missed], exact)
+        return gram
 
     def state_at(self, u: Vector) -> State:
         """Return the state at ``u``, whose margins are not known."""
         return self.state(self.at(u, self.row_terms(self.margins(u))))
 
 
-def _weighted_gram(X: Tensor, weights: Tensor) -> Tensor:
+def _gram(X: Tensor, weights: Tensor) -> Tensor:
     """Return the sum (D, D) of the outer products of rows (B, D) by ``weights`` (B,)."""
     return (X.T * weights) @ X
 

@@ -113,13 +113,13 @@ def minimize_one_model(
 
 def _lbfgs_step(model: OneModel, state: State, tol: float, space: RowSpace | None) -> LBFGSStep:
     """Return the directions of L-BFGS from ``state`` on, from a Hessian where that is cheap."""
-    if space is None:
-        pace_of = partial(hessian_pace, model.objective)
-    else:
-        pace_of = partial(row_space_hessian_pace, model.objective)
+    pace_of: Callable[[int], Pace] = partial(hessian_pace, model.objective)
+    if space is not None:
+        # Its rows are few: each Hessian is made of all.
+        pace_of = lambda _n_before: row_space_hessian_pace(model.objective)  # noqa: E731
     directions = LBFGSStep(model, tol, pace_of)
     if space is not None or is_hessian_cheap(model.objective):
-        directions.start_from(model.inverse_hessians(state.proba, is_shared=True))
+        directions.make_hessians(state, is_shared=True)
     return directions
 
 
@@ -221,7 +221,7 @@ def _by_class(matrices: Tensor, v: Vector) -> Vector:
 class LBFGSStep:
     """The inverse BFGS matrix of the last pairs, from a diagonal or the inverse of a Hessian.
 
-    ``pace_of`` returns the pace that tells when a Hessian is due, after so many others.
+    ``pace_of(n_before)`` is the pace that tells when the next Hessian is due.
     """
 
     def __init__(self, model: OneModel, tol: float, pace_of: Callable[[int], Pace]) -> None:
@@ -243,14 +243,25 @@ class LBFGSStep:
         """Whether no curvature is known yet."""
         return self._inverse is None and not self._pairs
 
-    def start_from(self, inverse: Tensor | None) -> None:
-        """Go on from the ``inverse`` of a Hessian, without the pairs so far; None: as before."""
+    def make_hessians(self, state: State, *, is_shared: bool = False) -> None:
+        """Go on from the Hessian of each class at ``state``, without pairs, or from a shared one.
+
+        Where it fails all stays as it is.
+        """
+        inverse = self._model.inverse_hessians(
+            state.proba, is_shared=is_shared, n_before=self._n_hessians
+        )
         if inverse is not None:
             self._inverse = inverse
             self._pairs.clear()
+            self._n_hessians += 1
+        self._pace = self._pace_of(self._n_hessians)
 
     def at(self, state: State) -> Vector:
-        """Return the direction from ``state``, after the pair that led there is learnt."""
+        """Return the direction from ``state``, once for each iteration.
+
+        The pair that led there is learnt first, and a Hessian made where it is due.
+        """
         self._follow(state)
         r, shares = -state.grad, []
         for s, y, s_y in reversed(self._pairs):
@@ -267,16 +278,14 @@ class LBFGSStep:
         return r
 
     def _follow(self, state: State) -> None:
-        """Learn the pair that led to ``state``, and make a Hessian when it is due."""
+        """Learn the pair that led to ``state``, and make the Hessian where it is due."""
         last, self._last = self._last, state
         if last is None:
             return
         if state is not last:
             self._learn(state.u - last.u, state.grad - last.grad)
         if self._pace.is_due(state.violation, self._tol, are_correlated=self._are_correlated):
-            n_before = self._n_hessians
-            self.start_from(self._model.inverse_hessians(state.proba, n_before=n_before))
-            self._n_hessians, self._pace = n_before + 1, self._pace_of(n_before + 1)
+            self.make_hessians(state)
 
     @property
     def _are_correlated(self) -> bool:

@@ -302,10 +302,10 @@ def hessian_pace(objective: PenalizedNLL, n_before: int = 0) -> Pace:
     return Pace(seconds / pass_seconds(objective), costs=objective.costs)
 
 
-def row_space_hessian_pace(square: PenalizedNLL, n_before: int = 0) -> Pace:
-    """Return when class Hessians are due in the row space, of a small table, after others."""
+def row_space_hessian_pace(square: PenalizedNLL) -> Pace:
+    """Return when class Hessians are due in the row space, of a small table."""
     costs = square.costs
-    n_passes = _hessian_seconds(square, n_before) / pass_seconds(square)
+    n_passes = _hessian_seconds(square) / pass_seconds(square)
     interval = max(costs.row_space_interval, n_passes)
     return Pace(math.inf, min(interval, costs.max_row_space_interval), costs)
 

@@ -39,10 +39,10 @@ def test_the_rows_are_those_of_the_container(container, kind):
 @pytest.mark.parametrize("n_rows", [40, 60_000])  # in one block, and in more
 def test_rows_are_mapped_in_their_order(container, n_rows):
     def twice(block):
-        return 2 * to_dense(block)
+        return (2 * to_dense(block).T).T  # new memory
 
     wide = np.tile(X, (n_rows // 40, 1))
     placement = place(torch.device("cpu"), torch.float64)
     mapped = map_rows_of(twice, container(wide), placement, values_per_row=40)
-    assert mapped.is_contiguous()
+    assert mapped.shape == wide.shape
     np.testing.assert_array_equal(mapped, 2 * wide)

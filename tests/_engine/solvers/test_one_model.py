@@ -98,7 +98,9 @@ def test_the_hessian_of_each_class_is_inverted_by_itself(is_shared, n_rows):
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize("kind", ["normal", "in cycles", "some without weight"])
+@pytest.mark.parametrize(
+    "kind", ["normal", "in cycles", "some without weight", "a feature that hardly varies"]
+)
 def test_of_many_rows_a_sample_tells_the_hessian(kind, n_classes):
     X = make_objective(n_rows=8000)[1]
     weights = torch.ones(8000, dtype=torch.float64)
@@ -106,7 +108,10 @@ def test_of_many_rows_a_sample_tells_the_hessian(kind, n_classes):
         X = X[:8].repeat(1000, 1)  # one of eight rows drawn alike would be a single one
     elif kind == "some without weight":
         X[::2], weights[::2] = 100.0, 0.0
-    costs = Costs(min_drawn_rows=1000)
+    elif kind == "a feature that hardly varies":
+        X[:, 2] = 0.0
+        X[[3, 70], 2] = 50.0
+    costs = Costs(min_drawn_rows=1001)
     objective, *data = make_objective(
         n_classes, X=X, weights=weights, costs=costs, fit_intercept=False
     )
@@ -116,3 +121,7 @@ def test_of_many_rows_a_sample_tells_the_hessian(kind, n_classes):
         inverses = model.inverse_hessians(state.proba).numpy()
         ratios = np.linalg.eigvals(inverses @ hessians_by_class(model, W, *data)).real
         assert 0.7 < ratios.min() <= ratios.max() < 1.4
+        of_all = np.linalg.inv(hessians_by_class(model, W, *data))
+        assert not np.allclose(inverses, of_all, rtol=1e-3)
+        of_more = model.inverse_hessians(state.proba, n_before=1).numpy()  # here all rows
+        np.testing.assert_allclose(of_more, of_all, rtol=1e-4)

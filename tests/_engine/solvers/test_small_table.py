@@ -258,7 +258,7 @@ def test_newton_converges_quadratically():
 def test_from_the_inverse_of_its_hessian_lbfgs_steps_as_newton_does():
     model, state = model_and_state(make_objective(2)[0])
     step = without_hessians(model)
-    step.start_from(model.inverse_hessians(state.proba))
+    step.make_hessians(state)
     np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4)
     assert step.method == "lbfgs-hessian"
     assert not step.is_plain
@@ -269,7 +269,7 @@ def test_with_the_inverses_of_classes_a_direction_has_no_part_that_all_classes_s
     W = objective.center_over_classes(random_weights(objective))
     model, state = model_and_state(objective, W)
     step = without_hessians(model)
-    step.start_from(model.inverse_hessians(state.proba))
+    step.make_hessians(state)
     of_classes = step.at(state).reshape(4, -1)
     np.testing.assert_allclose(of_classes.sum(0), 0.0, atol=1e-12)
     assert step.at(state) @ state.grad < 0.0
@@ -279,7 +279,7 @@ def test_at_the_best_model_without_features_equal_classes_take_newtons_step():
     objective = make_objective(3, n_rows=60)[0]
     model, state = model_and_state(objective, torch.zeros(objective.weights_shape))
     step = without_hessians(model)
-    step.start_from(model.inverse_hessians(state.proba, is_shared=True))
+    step.make_hessians(state, is_shared=True)
     np.testing.assert_allclose(step.at(state), NewtonStep(model).at(state), rtol=1e-4, atol=1e-8)
 
 
@@ -296,16 +296,24 @@ def test_a_slow_fit_makes_the_hessian_of_each_class(n_classes):
     torch.testing.assert_close(last.W[0], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_the_hessians_of_a_fit_are_counted():
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_hessians_that_a_fit_has_made_are_counted(fails):
     made = []
+
+    def inverse_hessians(_p, *, is_shared, n_before):
+        made.append((is_shared, n_before))
+        return None if fails else torch.eye(N_WEIGHTS, dtype=torch.float64)[None]
+
     model = SimpleNamespace(
-        inverse_diagonal=lambda _p: np.ones(N_WEIGHTS),
-        inverse_hessians=lambda _p, n_before: made.append(n_before),
+        inverse_diagonal=lambda _p: np.ones(N_WEIGHTS), inverse_hessians=inverse_hessians
     )
     step = LBFGSStep(model, 1e-9, lambda n_before: Pace(math.inf, max_iter=1 + n_before))
-    for i in range(7):
-        step.at(state_of(np.full(N_WEIGHTS, float(i)), np.ones(N_WEIGHTS)))
-    assert made == [0, 1, 2]  # after one iteration, two more, and three more
+    states = [state_of(np.full(N_WEIGHTS, float(i)), np.ones(N_WEIGHTS)) for i in range(6)]
+    step.make_hessians(states[0], is_shared=True)
+    for state in states:
+        step.at(state)
+    # Due after two iterations, and three more; after each where none has been made.
+    assert made == [(True, 0), *([(False, 0)] * 5 if fails else [(False, 1), (False, 2)])]
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -1,4 +1,4 @@
-"""The choice of a method by shape, and nothing dear before passes have cost as much."""
+"""The choice of a method by shape, and nothing dear before passes have cost about as much."""
 
 import math
 from dataclasses import replace
@@ -237,6 +237,11 @@ def test_after_the_most_iterations_it_is_due_whatever_the_pace():
 )
 def test_class_hessians_of_a_small_table_have_no_more_entries_than_X(shape, is_affordable):
     assert math.isfinite(hessian_pace(of_shape(*shape)).n_passes) == is_affordable
+
+
+def test_a_further_hessian_of_many_rows_costs_more():
+    tall = of_shape(20_000, 30)
+    assert hessian_pace(tall, 1).n_passes > 2.0 * hessian_pace(tall).n_passes
 
 
 @pytest.mark.parametrize(("n_rows", "interval"), [(20, 3), (1000, 20)])
