@@ -14,7 +14,7 @@ from measure import environment
 
 HERE = Path(__file__).parent
 SCRIPTS = [
-    *("bench_epoch", "bench_optimum", "bench_defaults", "bench_predict", "bench_small"),
+    *("bench_epoch", "bench_optimum", "bench_defaults", "bench_predict"),
     "bench_ordinary",
     *("bench_sparse_mnist", "bench_wide", "bench_onehot"),
     "bench_read",
