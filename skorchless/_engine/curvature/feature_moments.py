@@ -208,9 +208,9 @@ def have_different_ranges(objective: PenalizedNLL) -> bool:
     (of_folds,) = objective.rows.map_max(bounds)  # (F, 2, P)
     ranges = of_folds.sum(1)
     least = ranges.amin(0)
-    # A feature that a fold sees no value of but one is not learnt there at all. One that varies much
-    # less there than others is rare, as a pixel at the edge of an image: to fit the folds of MNIST
-    # apart for it took 40 s in place of 24, of 50 candidates.
+    # A feature that a fold sees no value of but one is not learnt there at all. One that varies
+    # much less there than others is rare, as a pixel at the edge of an image: to fit the folds of
+    # MNIST apart for it took 40 s in place of 24, of 50 candidates.
     counts = least > ranges.median() / MAX_RANGE_RATIO
     return bool(((ranges.amax(0) > MAX_RANGE_RATIO * least) & counts).any())
 
