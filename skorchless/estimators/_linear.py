@@ -159,13 +159,12 @@ class LinearPredictionMixin(SparseCoefMixin, ClassifierMixin):
 
     def _predict_labels(self, X: Any) -> Any:
         """Return the labels (N, L), 0 or 1, in the container that predictions are in."""
-        labels = self._are_positive(X)
+        labels = _to_output(self._are_positive(X), X)
         if returns_tensors(X):
-            return labels.long().contiguous()
-        of_rows = labels.cpu().numpy()
-        if self.sparse_labels_:
-            return csr_array(of_rows, dtype=np.int64)
-        return of_rows.astype(np.int64, order="C")
+            return labels.long()
+        return (
+            csr_array(labels, dtype=np.int64) if self.sparse_labels_ else labels.astype(np.int64)
+        )
 
     def _are_positive(self, X: Any) -> Tensor:
         """Return the labels (N, L) as bytes: block by block, without the logits of all rows."""

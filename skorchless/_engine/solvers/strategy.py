@@ -288,8 +288,8 @@ class Pace:
 
 def is_hessian_cheap(objective: PenalizedNLL) -> bool:
     """Return whether the Hessian of two classes costs so few passes that a fit starts with it."""
-    is_binary, most = objective.weights_shape[1] == 1, objective.costs.cheap_hessian_passes
-    return is_binary and _hessian_seconds(objective) <= most * pass_seconds(objective)
+    is_binary = objective.weights_shape[1] == 1
+    return is_binary and _hessian_passes(objective) <= objective.costs.cheap_hessian_passes
 
 
 def hessian_pace(objective: PenalizedNLL, n_before: int = 0) -> Pace:
@@ -298,26 +298,25 @@ def hessian_pace(objective: PenalizedNLL, n_before: int = 0) -> Pace:
     Never where those of all classes have more entries than X. ``n_before`` have been made before.
     """
     is_affordable = objective.n_classes == 2 or n_affordable(objective) >= 1
-    seconds = _hessian_seconds(objective, n_before) if is_affordable else math.inf
-    return Pace(seconds / pass_seconds(objective), costs=objective.costs)
+    n_passes = _hessian_passes(objective, n_before) if is_affordable else math.inf
+    return Pace(n_passes, costs=objective.costs)
 
 
 def row_space_hessian_pace(square: PenalizedNLL) -> Pace:
     """Return when class Hessians are due in the row space, of a small table."""
     costs = square.costs
-    n_passes = _hessian_seconds(square) / pass_seconds(square)
-    interval = max(costs.row_space_interval, n_passes)
+    interval = max(costs.row_space_interval, _hessian_passes(square))
     return Pace(math.inf, min(interval, costs.max_row_space_interval), costs)
 
 
-def _hessian_seconds(objective: PenalizedNLL, n_before: int = 0) -> float:
-    """Return what each class's own Hessian and its inverse take, of a small table."""
+def _hessian_passes(objective: PenalizedNLL, n_before: int = 0) -> float:
+    """Return what each class's own Hessian and its inverse take, of a small table, in passes."""
     (_, n_weight_rows, n_columns), costs = objective.weights_shape, objective.costs
     n_rows = n_hessian_rows(objective, n_before)
     of_copies = costs.seconds_per_copy * n_rows * n_columns
     of_products = costs.seconds_per_matrix_product * n_columns**2 * (n_rows + n_columns)
     of_byte = n_weight_rows * costs.block_hessian_ratio * (of_copies + of_products)
-    return objective.rows.placement.dtype.itemsize * of_byte
+    return objective.rows.placement.dtype.itemsize * of_byte / pass_seconds(objective)
 
 
 def row_space_pace(objective: PenalizedNLL, seconds: float) -> Pace:
