@@ -211,7 +211,8 @@ def test_no_more_is_foreseen_than_a_few_times_what_was_seen():
 
 
 def test_in_the_row_space_two_classes_take_newtons_steps():
-    steps = fit(of_teacher(150, 300, 2, "scaled"), tol=1e-9)
+    # A tighter ``tol`` is near the rounding of the row space, which differs by processor.
+    steps = fit(of_teacher(150, 300, 2, "scaled"), tol=1e-6)
     violation = [float(step.max_violation) for step in steps if step.method == "row-space"]
     assert len(violation) <= 10
     assert violation[-1] < 1e-3 * violation[-2]
