@@ -179,7 +179,7 @@ def _minimize_in_dtype(
     for progress in _uncentred(partial(_minimize_by_rows, moments), objective, W, tol):
         if len(W) == 1 and int(progress.status) == Status.STALLED:
             # Features that are nearly alike may be told apart where rows are not.
-            yield from by_features(objective, moments, W, tol)
+            yield from by_features(objective, moments, progress.W, tol)
             return
         yield progress
 

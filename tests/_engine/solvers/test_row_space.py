@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import oracles
@@ -233,6 +234,16 @@ def test_alike_but_for_what_rounding_hides_features_are_told_apart_without_an_in
     _, grad = oracles.value_and_grad(last.W[0], X, codes, weights, 0.1, **options)
     has_ended = last.status == Status.CONVERGED
     assert not has_ended or float(grad.abs().max()) <= 2e-4  # of entries of 1e6
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_beyond_the_rounding_of_rows_the_features_go_on_from_where_they_are(n_classes):
+    X = torch.randn(60, 240, generator=torch.Generator().manual_seed(0))
+    X[:, 0] *= 1e3
+    steps = fit(make_objective(n_classes, X=X, alphas=(1e-3,))[0], tol=1e-10)
+    changes = [pair for pair in pairwise(steps) if pair[0].method == "row-space" != pair[1].method]
+    ((by_rows, by_features),) = changes
+    assert float(by_features.value) <= (1 + 1e-6) * float(by_rows.value)
 
 
 def test_a_warm_start_of_float32_rows_begins_where_it_is():
