@@ -15,6 +15,7 @@ from skorchless._engine.curvature.feature_moments import (
     centered_objective,
     find_dummies,
     have_different_ranges,
+    may_be_far,
     scaling_moments,
 )
 from skorchless._engine.objective import PenalizedNLL, weights_of_centred, weights_of_raw
@@ -94,7 +95,8 @@ def _minimize_alike(objective: PenalizedNLL, W: Tensor, tol: float) -> Iterator[
     has_l1 = objective.has_l1
     if has_l1 and objective.rows.n_features > objective.costs.max_matrix_features:
         # Few features will matter, and those of each working set are centred by themselves.
-        objective = centered_objective(objective)[0].centered(None)
+        if may_be_far(objective):
+            objective = centered_objective(objective)[0].centered(None)
         yield from _uncentred(minimize_by_working_sets, objective, W, tol)
         return
     objective, moments = centered_objective(objective)

@@ -15,6 +15,7 @@ from skorchless._engine.curvature.feature_moments import (
     feature_moments,
     find_dummies,
     have_different_ranges,
+    may_be_far,
     scaling_moments,
     thinned,
 )
@@ -121,6 +122,19 @@ def test_features_are_read_less_a_center_that_their_precision_can_not_hold(dtype
     assert plain.rows.center is None
     mean = X.mean(0) + torch.tensor([0.0, near, 0.0])
     torch.testing.assert_close(plain.mean, mean, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(("dtype", "far"), [(torch.float32, 3.0), (torch.float64, 8e4)])
+def test_a_sample_of_the_rows_misses_no_feature_that_is_far(dtype, far, seed):
+    X = torch.randn(5000, 30, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    X[::100] *= 5.0  # which a sample may see more of, or less
+    assert not may_be_far(objective_of(X, dtype))
+    X[:, 3] += far * X[:, 3].std()
+    assert may_be_far(objective_of(X, dtype))
+    assert centered_objective(objective_of(X, dtype))[0].rows.center is not None
+    assert not may_be_far(objective_of(X, dtype, fit_intercept=False))
+    assert not may_be_far(made_sparse(objective_of(X)))
 
 
 def test_the_variance_of_features_far_from_zero_keeps_its_digits():
