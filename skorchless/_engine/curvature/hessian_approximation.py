@@ -28,6 +28,9 @@ from skorchless._engine.rows.workers import share
 
 # Penalties within this factor count as one: those of the folds of one C differ by some percent.
 SAME_PENALTY = 1.05
+# The fractions of its multiples are spread evenly, and fall in with no cycle of rows. Random
+# numbers take 20 times as long.
+GOLDEN_RATIO = (5.0**0.5 + 1.0) / 2.0
 
 
 @dataclass(frozen=True)
@@ -210,16 +213,24 @@ def n_hessian_rows(objective: PenalizedNLL, n_before: int = 0) -> int:
     return n_drawn if n_rows >= 2 * n_drawn else n_rows
 
 
+def drawn_rows(curvature: Tensor, n_drawn: int) -> Tensor:
+    """Return the index (n_drawn,) of rows that are drawn by their ``curvature`` (N,).
+
+    Systematic sampling: one row from each of as many stretches that have the same curvature, at a
+    place that differs from one to the next, so that rows which come in cycles cause no bias.
+    """
+    until = curvature.cumsum(0)
+    stretches = torch.arange(n_drawn, dtype=until.dtype, device=until.device)
+    points = (stretches + (GOLDEN_RATIO * stretches) % 1.0) * (until[-1] / n_drawn)
+    index = torch.searchsorted(until, points, right=True)  # no row without curvature
+    return index.clamp_(max=len(until) - 1)
+
+
 def _class_hessian(rows: Rows, curvature: Tensor, objective: PenalizedNLL) -> Tensor:
     """Return the mean of ``curvature`` (rows,) times row outer product (D, D), from a sample."""
     n_drawn = n_drawn_rows(objective)
     if rows.n_rows > n_drawn:
-        # Systematic sampling by the curvature of the rows.
-        shares = curvature.cumsum(0, dtype=rows.placement.sum_dtype)
-        points = torch.arange(n_drawn, dtype=shares.dtype, device=shares.device) + 0.5
-        points *= shares[-1] / n_drawn
-        index = torch.searchsorted(shares, points).clamp_(max=rows.n_rows - 1)
-        weight = None
+        index, weight = drawn_rows(curvature.to(rows.placement.sum_dtype), n_drawn), None
     else:
         index = torch.arange(rows.n_rows, device=curvature.device)
         weight = curvature / curvature.mean()

@@ -17,7 +17,7 @@ from scipy.linalg.blas import daxpy, ddot
 from torch import Tensor
 
 from skorchless._engine.curvature.feature_moments import FeatureMoments
-from skorchless._engine.curvature.hessian_approximation import n_hessian_rows
+from skorchless._engine.curvature.hessian_approximation import drawn_rows, n_hessian_rows
 from skorchless._engine.objective import MIN_CLASS_SHARE, PenalizedNLL
 from skorchless._engine.rows.memory import LocalRows, Rows
 from skorchless._engine.solvers.descent import to_host
@@ -38,9 +38,6 @@ MIN_CURVATURE_RATIO = 1e-12
 # the others. With 0 clusters of 40 classes take twice as many iterations as with a diagonal that
 # stays as it is, with 1 plain tables of two and three classes a third more than with 0.1.
 INTERCEPT_SHARE = 0.1
-# The fractions of its multiples are spread evenly, and fall in with no cycle of rows. Random
-# numbers take 20 times as long.
-GOLDEN_RATIO = (5.0**0.5 + 1.0) / 2.0
 # The share of the curvature of a feature that its variance lets expect, below which drawn rows may
 # have missed the few in which it varies: a choice.
 MIN_SEEN = 0.25
@@ -290,21 +287,13 @@ class OneModel:
         return None if info.any() else torch.cholesky_inverse(factors).to(torch.float64)
 
     def _drawn_gram(self, curvature: Vector, n_drawn: int) -> Tensor:
-        """Return the Gram matrix (D, D) of rows of a ``curvature`` (N,), from a sample of them.
-
-        One row is drawn from each of as many stretches that have the same curvature, at a place
-        that differs from one to the next, so that rows which come in cycles cause no bias.
-        """
-        until, stretches = curvature.cumsum(), np.arange(n_drawn)
-        of_each = until[-1] / n_drawn
-        points = (stretches + (GOLDEN_RATIO * stretches) % 1.0) * of_each
-        index = np.searchsorted(until, points, side="right")  # no row without curvature
-        X = self.X[torch.from_numpy(np.minimum(index, len(until) - 1))]
-        gram = (X.T @ X).mul_(of_each)
+        """Return the Gram matrix (D, D) of rows of a ``curvature`` (N,), from a sample of them."""
+        X, total = self.X[drawn_rows(torch.from_numpy(curvature), n_drawn)], curvature.sum()
+        gram = (X.T @ X).mul_(total / n_drawn)
         # Of 20,000 rows with five ones in a column 1,000 rows are likely to have none: steps would
         # be a hundred times too long.
         n_columns, diagonal = len(gram), gram.diagonal()
-        expected = until[-1] / self._curvature * (1.0 - self.penalty_weight[:n_columns])
+        expected = total / self._curvature * (1.0 - self.penalty_weight[:n_columns])
         missed = (diagonal.numpy() < MIN_SEEN * expected).nonzero()[0]
         if len(missed):
             squares = self.X[:, torch.from_numpy(missed)].square()

@@ -210,12 +210,15 @@ def test_it_is_symmetric_and_positive_definite():
         assert (np.linalg.eigvalsh(matrix) > 0).all()
 
 
-def test_a_sample_of_many_rows_is_near_the_whole():
+@pytest.mark.parametrize("size", [3.0, 0.0])  # with 3 most rows are classified beyond doubt
+@pytest.mark.parametrize("n_distinct", [2**14, 8])
+def test_a_sample_of_many_rows_is_near_the_whole(n_distinct, size):
+    X = make_objective(n_rows=n_distinct)[1].repeat(2**14 // n_distinct, 1)  # or in cycles
     objective, of_all = (
-        make_objective(n_rows=20_000, costs=costs)[0]
-        for costs in (Costs(), Costs(min_drawn_rows=20_000))
+        make_objective(X=X, costs=costs)[0]
+        for costs in (Costs(min_drawn_rows=2**10), Costs(min_drawn_rows=2**14))
     )
-    W = 3.0 * random_weights(objective)  # most rows are classified beyond doubt
+    W = size * random_weights(objective)
     sampled, whole = (blocks_of(of_classes(each, W)) for each in (objective, of_all))
     assert not torch.equal(sampled, whole)
     for part, full in zip(sampled, whole, strict=True):
