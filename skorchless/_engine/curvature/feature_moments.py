@@ -121,11 +121,13 @@ def may_be_far(objective: PenalizedNLL) -> bool:
     if not objective.fit_intercept or rows.n_stored is not None:
         return False
     index = torch.linspace(0, rows.n_rows - 1, N_SAMPLED).long()
-    X = rows.gather(index)[0].to(rows.placement.sum_dtype)
-    mean = X.mean(0)
-    variance = X.square_().mean(0) - mean.square()  # `var_mean` takes as long as a pass
-    sampled = FeatureMoments(rows, mean * SAMPLE_MARGIN, variance)
-    return bool(are_far(sampled, rows.placement.dtype).any())
+    X, _codes, weights = (part.to(rows.placement.sum_dtype) for part in rows.gather(index))
+    shares = weights[:, objective.folds].mean(1)
+    weight = shares.sum()
+    mean = shares @ X / weight
+    variance = shares @ X.square() / weight - mean.square()
+    sampled = FeatureMoments(rows, SAMPLE_MARGIN * mean, variance)
+    return not weight > 0 or bool(are_far(sampled, rows.placement.dtype).any())
 
 
 def scaling_moments(moments: FeatureMoments) -> FeatureMoments:

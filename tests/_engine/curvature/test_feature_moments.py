@@ -137,6 +137,15 @@ def test_a_sample_of_the_rows_misses_no_feature_that_is_far(dtype, far, seed):
     assert not may_be_far(made_sparse(objective_of(X)))
 
 
+@pytest.mark.parametrize("share", [0.5, 0.001])
+def test_rows_without_a_weight_hide_no_feature_that_is_far(share):
+    generator = torch.Generator().manual_seed(0)
+    X = torch.randn(5000, 3, generator=generator, dtype=torch.float64)
+    has_weight = torch.rand(5000, generator=generator) < share
+    X[has_weight] += 1e6
+    assert may_be_far(objective_of(X, weights=has_weight.double()))
+
+
 def test_the_variance_of_features_far_from_zero_keeps_its_digits():
     X = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     _, moments = centered_objective(objective_of(X + 1e7))
