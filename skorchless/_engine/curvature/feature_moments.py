@@ -120,14 +120,12 @@ def may_be_far(objective: PenalizedNLL) -> bool:
     rows = objective.rows
     if not objective.fit_intercept or rows.n_stored is not None:
         return False
-    index = torch.linspace(0, rows.n_rows - 1, N_SAMPLED).long()
-    X, _codes, weights = (part.to(rows.placement.sum_dtype) for part in rows.gather(index))
-    shares = weights[:, objective.folds].mean(1)
-    weight = shares.sum()
-    mean = shares @ X / weight
-    variance = shares @ X.square() / weight - mean.square()
-    sampled = FeatureMoments(rows, SAMPLE_MARGIN * mean, variance)
-    return not weight > 0 or bool(are_far(sampled, rows.placement.dtype).any())
+    sample, folds = thinned(rows, N_SAMPLED), objective.folds
+    (weight,) = sample.map_sum(lambda _X, _codes, weights: (weights[:, folds].sum(),))
+    moments = feature_moments(replace(objective, rows=sample))
+    assert moments.mean is not None  # noqa: S101
+    farther = replace(moments, mean=SAMPLE_MARGIN * moments.mean)
+    return not weight > 0 or bool(are_far(farther, rows.placement.dtype).any())
 
 
 def scaling_moments(moments: FeatureMoments) -> FeatureMoments:
